@@ -1,0 +1,50 @@
+# What a stranger needs: `make tune`, `make ui`, `make test`. Each sets up .venv first, if need be.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXAMPLE := examples/machine_failure.csv
+
+DATA ?= $(EXAMPLE)
+TARGET ?= $(if $(filter $(EXAMPLE),$(DATA)),machine_failure)
+ARGS ?=
+# The example's holdout is spent by the first run; whoever tries the example again knows that.
+REOPEN := $(if $(filter $(EXAMPLE),$(DATA)),--reopen-holdout "the shipped example is run again and again")
+
+.DEFAULT_GOAL := help
+.PHONY: help install tune ui test clean
+
+help: ## Show this help
+	@echo "make tune                        the whole process on the shipped example (at most 5 minutes)"
+	@echo "make tune DATA=my.csv TARGET=y   ... on a table of your own; ARGS=... passes further flags"
+	@echo "make ui                          browse the jobs in MLflow"
+	@echo "make test                        all checks and tests"
+	@echo "make clean                       remove .venv and caches; jobs in mlruns/ stay"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "autoproc needs Python 3.11 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing)." \
+	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+tune: $(STAMP)
+	@test -n "$(TARGET)" || { echo "Name the column to predict: make tune DATA=$(DATA) TARGET=column" >&2; exit 2; }
+	$(BIN)/autoproc tune "$(DATA)" --target "$(TARGET)" $(REOPEN) $(ARGS)
+
+ui: $(STAMP)
+	$(BIN)/autoproc ui $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict autoproc
+	$(BIN)/lint-imports
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find autoproc tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,7 @@
+"""`python -m autoproc` is `autoproc`."""
+
+import sys
+
+from autoproc.cli import main
+
+sys.exit(main())

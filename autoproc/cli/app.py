@@ -1,0 +1,91 @@
+"""The `autoproc` command: its commands in the order of use, and how errors end it."""
+
+import shutil
+import signal
+import sys
+import textwrap
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from autoproc.cli.jobs import show, ui
+from autoproc.cli.models import export, predict
+from autoproc.cli.output import examples
+from autoproc.cli.spaces import spaces
+from autoproc.cli.tune import inspect, tune
+from autoproc.errors import AutoprocError, NoSignalError
+
+INTERNAL, USER_ERROR, NO_SIGNAL, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
+
+
+class InOrder(click.Group):
+    """A group that lists its commands as they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "autoproc tune examples/machine_failure.csv --target machine_failure",
+        "autoproc ui",
+        "autoproc predict last new.csv --out predictions.csv",
+    ),
+)
+@click.version_option(package_name="autoproc", message="%(prog)s %(version)s")
+@click.pass_context
+def autoproc(context: click.Context) -> None:
+    """Carry out the deep-learning process on a table, from raw rows to an exported, honestly scored network.
+
+    `autoproc COMMAND --help` tells more, with examples.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (tune, inspect, show, ui, export, predict, spaces):
+    autoproc.add_command(command)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, handled like Ctrl-C so that a job can close its record."""
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    return run(sys.argv[1:])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code. Errors go to standard error, as a traceback only if they are ours."""
+    try:
+        code = autoproc.main(list(arguments), prog_name="autoproc", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        return TERMINATED if isinstance(error.__cause__, _Terminated) else INTERRUPTED
+    except AutoprocError as error:
+        click.echo(_paragraph(f"autoproc: {error}"), err=True)
+        return NO_SIGNAL if isinstance(error, NoSignalError) else USER_ERROR
+    except Exception:
+        click.echo("autoproc: this should not have happened; please report it with the lines below.", err=True)
+        traceback.print_exc()
+        return INTERNAL
+    return code if isinstance(code, int) else 0
+
+
+def _terminate(signal_number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _paragraph(text: str) -> str:
+    if not sys.stderr.isatty():
+        return text
+    return textwrap.fill(text, shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,142 @@
+"""`autoproc export` and `autoproc predict`."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from autoproc.cli.jobs import job_folder
+from autoproc.cli.options import home_option
+from autoproc.cli.output import examples
+from autoproc.errors import PlanError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PARQUET = (".parquet", ".pq")
+CARD = "card.json"
+
+
+@click.command(
+    short_help="Copy a job's model to a folder or a .zip file.",
+    epilog=examples(
+        "autoproc export last churn-model",
+        "autoproc export 3f2a churn-model.zip --overwrite",
+    ),
+)
+@click.argument("run")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace a model that is already at OUT.")
+@home_option
+def export(run: str, out: Path, overwrite: bool, home: str) -> None:
+    """Copy the model of the job RUN to OUT: a folder, or one file if OUT ends in .zip.
+
+    RUN is a run id, its first characters, or `last`. Loading the copy needs autoproc, but neither the job nor its data.
+    """
+    source = job_folder(run, home) / "model"
+    _require_parent(out)
+    if out.exists():
+        _require_replaceable(out, overwrite)
+    _place_copy(source, out)
+    click.echo(f"{out}: the model of the job {source.parent.name}", err=True)
+
+
+@click.command(
+    short_help="Predict the rows of a table with a model.",
+    epilog=examples(
+        "autoproc predict last new.csv",
+        "autoproc predict churn-model.zip new.parquet --out predictions.parquet",
+        "autoproc predict mlruns/jobs/RUN/model new.csv --out predictions.csv",
+    ),
+)
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to write: Parquet if it ends in .parquet, else CSV.  [default: CSV to standard output]",
+)
+@home_option
+def predict(model: str, data: str, out: Path | None, home: str) -> None:
+    """Predict each row of the table DATA with MODEL, in the table's order.
+
+    MODEL is an exported model (folder or .zip), a run id, its first characters, or `last`. Classes: the label and a
+    column `probability_<class>` each; values: one column a target.
+    """
+    if out is not None:
+        _require_writable(out, data)
+    path = _find_model(model, home)
+    from autoproc.data.table import read_table
+    from autoproc.export.bundle import load
+
+    predictions = load(path).predict(read_table(data).frame)
+    if out is None:
+        _write_csv(predictions)
+    else:
+        _write_file(predictions, out)
+
+
+def _find_model(model: str, home: str) -> Path:
+    path = Path(model)
+    looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
+    return path if looks_like_path else job_folder(model, home) / "model"
+
+
+def _require_parent(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise PlanError(f"{out} cannot be written: there is no folder {out.parent}. Create it first.")
+
+
+def _require_writable(out: Path, data: str) -> None:
+    _require_parent(out)
+    if out.is_dir():
+        raise PlanError(f"--out must name a file, but {out} is a folder. Name a file in it: {out / 'predictions.csv'}.")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise PlanError(f"--out must not name the table that is predicted, but both are {out}. Name another file.")
+
+
+def _require_replaceable(out: Path, overwrite: bool) -> None:
+    if not overwrite:
+        raise PlanError(f"{out} exists already. Name another place, or pass --overwrite to replace it.")
+    if out.is_dir() and not (out / CARD).is_file():
+        raise PlanError(f"--overwrite replaces a model only, but the folder {out} has no {CARD}. Name another place.")
+
+
+def _place_copy(source: Path, out: Path) -> None:
+    """Copy a bundle to `out` in whose place a whole one, old or new, stands at each moment but one."""
+    from autoproc.export.bundle import copy_bundle
+
+    try:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".autoproc-export-") as scratch:
+            copy = Path(scratch) / f"new{out.suffix}"
+            copy_bundle(source, copy)
+            if out.exists():
+                os.replace(out, Path(scratch) / "old")
+            os.replace(copy, out)
+    except OSError as error:
+        raise PlanError(f"The model cannot be written to {out}: {error.strerror}. Name another place.") from None
+
+
+def _write_csv(predictions: "DataFrame") -> None:
+    stream = click.get_text_stream("stdout", encoding="utf-8")
+    predictions.to_csv(stream, index=False, lineterminator="\n")
+    stream.flush()
+
+
+def _write_file(predictions: "DataFrame", out: Path) -> None:
+    """Write the file whole or not at all."""
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        if out.suffix.lower() in PARQUET:
+            predictions.to_parquet(unfinished, index=False)
+        else:
+            predictions.to_csv(unfinished, index=False, lineterminator="\n")
+        os.replace(unfinished, out)
+    except OSError as error:
+        raise PlanError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from None
+    finally:
+        unfinished.unlink(missing_ok=True)

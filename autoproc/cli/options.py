@@ -1,0 +1,142 @@
+"""The options that write the plan, and the plan they write.
+
+An option's parameter name is its place in the plan (`protocol__folds` is `protocol: {folds: ...}`). None of them
+has a default of its own, so that only what was given overrides the plan file; the help shows the plan's defaults.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from autoproc.errors import PlanError
+
+if TYPE_CHECKING:
+    from autoproc.plan import Plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+NO_LIMIT = "none"
+
+
+def _split(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """`-t a,b -t c` as (a, b, c)."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+_NAMES: dict[str, Any] = {"multiple": True, "callback": _split}
+
+_TABLE_OPTIONS = (
+    click.argument("data", required=False),
+    click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES),
+    click.option(
+        "--task",
+        metavar="TASK",
+        help="binary, multiclass, regression or vector_regression.  [default: from the target]",
+    ),
+    click.option("--metric", metavar="NAME", help="What success means.  [default: by task and balance]"),
+    click.option("--positive", metavar="CLASS", help="Positive class of two.  [default: the rarer one]"),
+    click.option("--ignore", metavar="COL[,COL...]", help="Columns to leave out; repeatable.", **_NAMES),
+    click.option(
+        "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
+    ),
+    click.option(
+        "--protocol",
+        "protocol__kind",
+        metavar="KIND",
+        help="validation_split, k_fold or repeated_k_fold.  [default: by the number of rows]",
+    ),
+    click.option("--folds", "protocol__folds", type=int, metavar="K", help="Folds of K-fold.  [default: 5]"),
+    click.option(
+        "--repeats",
+        "protocol__repeats",
+        type=int,
+        metavar="N",
+        help="Repeats of K-fold.  [default: 2 for few rows, else 1]",
+    ),
+    click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
+    click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
+    click.option("--seed", type=int, metavar="N", help="Same seed, same splits and same trials.  [default: 0]"),
+    click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it."),
+)
+
+_TUNE_OPTIONS = (
+    click.option(
+        "--space",
+        metavar="NAME|FILE",
+        help="Search space: one of `autoproc spaces`, or a YAML file.  [default: default]",
+    ),
+    click.option("--trials", type=int, metavar="N", help="Most trials that the search may take.  [default: 64]"),
+    click.option(
+        "--time-limit",
+        metavar="TIME",
+        help="Limit for the whole job, such as 90s, 3m or 1h30m; none: no limit.  [default: 5m]",
+    ),
+    click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]"),
+    click.option(
+        "--final",
+        metavar="KIND",
+        help="Exported model: folds (the fold networks, averaged) or refit (one network, on all development rows).  "
+        "[default: folds]",
+    ),
+    click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
+    click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),
+    click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"),
+    click.option("--tracking-uri", metavar="URI", help="MLflow server.  [default: a database in --home]"),
+    click.option("--experiment", metavar="NAME", help="MLflow experiment.  [default: from data and target]"),
+)
+
+home_option = click.option(
+    "--home", default="mlruns", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
+
+
+def table_options(command: Command) -> Command:
+    """Add DATA and the options that say what is read, predicted and sealed."""
+    return _add(command, _TABLE_OPTIONS)
+
+
+def tune_options(command: Command) -> Command:
+    """Add the options of the search and of the record."""
+    return _add(command, _TUNE_OPTIONS)
+
+
+def plan_from(options: Mapping[str, Any]) -> "Plan":
+    """The plan that the options, on top of their `config` file, ask for.
+
+    Raises PlanError for a plan that is not valid, or names no table or no target.
+    """
+    from autoproc.plan import make_plan
+
+    plan = make_plan(options["config"], overrides(options))
+    if plan.data is None:
+        raise PlanError(
+            "No table was named. Name one: `autoproc tune DATA --target COLUMN`, or `data:` in the plan file."
+        )
+    if not plan.target:
+        raise PlanError("No target was named. Name the column to predict with --target, or `target:` in the plan file.")
+    return plan
+
+
+def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The given options in the plan's shape.
+
+    >>> overrides({"data": "my.csv", "protocol__folds": 3, "seed": None, "ignore": (), "config": None})
+    {'data': 'my.csv', 'protocol': {'folds': 3}}
+    """
+    plan: dict[str, Any] = {}
+    for place, value in options.items():
+        if place == "config" or value is None or value == ():
+            continue
+        *sections, key = place.split("__")
+        section = plan
+        for name in sections:
+            section = section.setdefault(name, {})
+        section[key] = None if (key, value) == ("time_limit", NO_LIMIT) else value
+    return plan
+
+
+def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,129 @@
+"""What `inspect` and `show` say: a finished job's result, or an inspection, as aligned lines."""
+
+from typing import TYPE_CHECKING, Any
+
+from autoproc.progress import layout
+from autoproc.report.format import format_count, format_mean, format_score, format_seconds
+
+if TYPE_CHECKING:
+    from autoproc.process import Inspection
+    from autoproc.results import Column
+
+NAN = float("nan")
+
+
+def inspection_values(inspection: "Inspection") -> dict[str, Any]:
+    """The JSON of an inspection; its `problem`, `metric` and `protocol` read like those of a job."""
+    problem, protocol = inspection.problem, inspection.protocol
+    return {
+        "table": inspection.table_name,
+        "problem": {
+            "task": problem.task,
+            "target": list(problem.targets),
+            "reason": problem.reason,
+            "n_rows": protocol.n_development + protocol.n_holdout,
+            "n_features": sum(column.used for column in problem.columns),
+            "classes": dict(zip(problem.classes, problem.class_counts, strict=True)),
+            "columns": [
+                {"name": column.name, "kind": column.kind, "used": column.used, "note": column.note}
+                for column in problem.columns
+            ],
+        },
+        "metric": {
+            "name": inspection.metric_name,
+            "direction": inspection.metric_direction,
+            "reason": inspection.metric_reason,
+        },
+        "protocol": {
+            "kind": protocol.kind,
+            "folds": protocol.folds,
+            "repeats": protocol.repeats,
+            "reason": protocol.reason,
+            "n_development": protocol.n_development,
+            "n_holdout": protocol.n_holdout,
+        },
+        "notices": list(inspection.notices),
+    }
+
+
+def inspection_lines(inspection: "Inspection") -> str:
+    """An inspection as text."""
+    problem, protocol = inspection.problem, inspection.protocol
+    n_rows = format_count(protocol.n_development + protocol.n_holdout)
+    lines = [
+        layout("table", f"{inspection.table_name}: {n_rows} rows"),
+        layout("problem", f"{problem.task}: {problem.reason}"),
+        layout("metric", f"{inspection.metric_name} ({inspection.metric_direction}): {inspection.metric_reason}"),
+        layout("protocol", f"{_protocol_name(protocol.kind, protocol.folds, protocol.repeats)}: {protocol.reason}"),
+        layout("columns", _column_table(problem.columns)),
+    ]
+    lines += [layout("notice", notice) for notice in inspection.notices]
+    return "\n".join(lines)
+
+
+def result_lines(result: dict[str, Any]) -> str:
+    """A job's result, as `tune --json` writes it, as text."""
+    problem, metric, protocol = result["problem"], result["metric"], result["protocol"]
+    size = f"{format_count(problem['n_rows'])} rows, {format_count(problem['n_features'])} features"
+    protocol_name = _protocol_name(protocol["kind"], protocol["folds"], protocol["repeats"])
+    steps = [
+        ("run", f"{result['run_id']} of the experiment {result['experiment']!r}, in {result['home']}"),
+        ("problem", f"{problem['task']}: {_joined(problem['target'])}; {size}"),
+        ("metric", f"{metric['name']} ({metric['direction']}): {metric['reason']}"),
+        ("protocol", f"{protocol_name}: {protocol['reason']}"),
+        ("baseline", _baseline_text(result["baseline"])),
+        ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
+        ("search", _search_text(result["search"])),
+        ("holdout", _verdict_text(result["verdict"])),
+        ("model", result["model"]["path"]),
+        ("time", format_seconds(sum(result["seconds"].values()))),
+    ]
+    return "\n".join(layout(step, text) for step, text in steps)
+
+
+def _baseline_text(baseline: dict[str, Any]) -> str:
+    beats = "beats the dummy" if baseline["beats_dummy"] else "does not beat the dummy"
+    return f"dummy {_score(baseline['dummy'])}, network {_score(baseline['network'])}: {beats}"
+
+
+def _search_text(search: dict[str, Any]) -> str:
+    best = search["best"]
+    counts = f"{search['n_trials']} trials, {search['n_pruned']} pruned, {search['n_failed']} failed"
+    error = best["standard_error"]
+    score = format_mean(best["score"], NAN if error is None else error)
+    parameters = ", ".join(f"{name} {_value(value)}" for name, value in best["params"].items())
+    return f"{counts}: {score}\n{parameters}"
+
+
+def _verdict_text(verdict: dict[str, Any]) -> str:
+    low, high = verdict["interval"]
+    return (
+        f"{verdict['metric']} {_score(verdict['score'])} (95 %: {_score(low)} to {_score(high)}); "
+        f"cross-validated {_score(verdict['cross_validated'])}, dummy {_score(verdict['dummy'])}"
+    )
+
+
+def _protocol_name(kind: str, folds: int, repeats: int) -> str:
+    if kind == "validation_split":
+        return "a validation split"
+    return f"{folds} folds" if repeats == 1 else f"{folds} folds x {repeats} repeats"
+
+
+def _column_table(columns: "tuple[Column, ...]") -> str:
+    wide = max((len(column.name) for column in columns), default=0)
+    return "\n".join(
+        f"{column.name:<{wide}}  {column.kind:<12}{'' if column.used else 'left out: '}{column.note}".rstrip()
+        for column in columns
+    )
+
+
+def _score(score: float | None) -> str:
+    return format_score(NAN if score is None else score)
+
+
+def _value(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _joined(names: str | list[str]) -> str:
+    return names if isinstance(names, str) else ", ".join(names)

@@ -1,0 +1,72 @@
+"""`autoproc tune` and `autoproc inspect`."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import Any
+
+import click
+
+from autoproc.cli.options import json_option, plan_from, table_options, tune_options
+from autoproc.cli.output import examples, write_json
+from autoproc.progress import Progress, SilentProgress, TerminalProgress
+
+
+@click.command(
+    short_help="Take a table from raw rows to an exported network.",
+    epilog=examples(
+        "autoproc tune data.csv --target price",
+        "autoproc tune data.csv --target heating_load,cooling_load --ignore id",
+        "autoproc tune train.csv --target failed --holdout test.csv --metric roc_auc",
+        "autoproc tune data.parquet --target y --folds 10 --time-limit 30m --space wide",
+        "autoproc tune --config mlruns/jobs/RUN/plan.yaml --seed 1",
+        "autoproc tune data.csv --target y --json > result.json",
+    ),
+)
+@table_options
+@tune_options
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
+def tune(as_json: bool, quiet: bool, **options: Any) -> None:
+    """Take the table DATA (CSV, TSV or Parquet) from raw rows to an exported network.
+
+    Seals a holdout, trains a baseline, grows it until it overfits, searches its regularisation, and opens the
+    holdout once. What is decided, and why, is written to standard error as it happens.
+    """
+    plan = plan_from(options)
+    with redirect_stdout(sys.stderr), _progress(quiet) as progress:
+        progress.update("start", "loading the libraries")
+        from autoproc import process
+
+        result = process.tune(plan, progress=progress)
+    if as_json:
+        write_json(result.to_json())
+
+
+@click.command(
+    short_help="Show what would be done with a table, and why.",
+    epilog=examples(
+        "autoproc inspect data.csv --target price",
+        "autoproc inspect data.csv --target failed --missing '?' --json",
+    ),
+)
+@table_options
+@json_option
+def inspect(as_json: bool, **options: Any) -> None:
+    """Show what would be done with the table DATA, and why, without training.
+
+    The problem, the metric, the protocol, the kind of each column, and what is left out.
+    """
+    plan = plan_from(options)
+    with redirect_stdout(sys.stderr):
+        from autoproc import process
+        from autoproc.cli.summary import inspection_lines, inspection_values
+
+        inspection = process.inspect(plan)
+    if as_json:
+        write_json(inspection_values(inspection))
+    else:
+        click.echo(inspection_lines(inspection))
+
+
+def _progress(quiet: bool) -> AbstractContextManager[Progress]:
+    return nullcontext(SilentProgress()) if quiet else TerminalProgress()

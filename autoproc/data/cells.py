@@ -1,0 +1,107 @@
+"""How a cell is read: its one spelling, whether it is missing, and the number that it stands for.
+
+A value has the same spelling wherever it comes from, so that a file and a data frame of the same
+content are the same table: 1, 1.0, "1" and "1.0" are all `1`, and True and "True" are both `True`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoproc.errors import DataError
+
+MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>", "NaT"})
+PLACEHOLDERS = frozenset({"None", "none", "?", "-", "."})
+"""Missing in a column that otherwise holds numbers or dates; a category of its own among categories."""
+
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """One column of n rows: `values` are its distinct spellings in order of appearance, `codes` (n,) points
+    into them, -1 where the cell is missing."""
+
+    codes: NDArray[np.int64]
+    values: tuple[str, ...]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each value."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values)).astype(np.int64)
+
+    @property
+    def n_present(self) -> int:
+        return int(np.count_nonzero(self.codes >= 0))
+
+    @property
+    def n_missing(self) -> int:
+        return len(self.codes) - self.n_present
+
+    def spread(self, by_value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One float a row (n,) from one a value; NaN where the cell is missing."""
+        return np.append(by_value, np.nan)[self.codes]
+
+    def without(self, spellings: Collection[str]) -> "Cells":
+        """The same rows, with the cells spelled like one of `spellings` missing."""
+        kept = [i for i, value in enumerate(self.values) if value not in spellings]
+        if len(kept) == len(self.values):
+            return self
+        new_code = np.full(len(self.values) + 1, -1, dtype=np.int64)
+        new_code[kept] = np.arange(len(kept))
+        return Cells(new_code[self.codes], tuple(self.values[i] for i in kept))
+
+
+def spelling(value: object) -> str:
+    """The one spelling of a value.
+
+    >>> spelling(1.0), spelling(" 1.0 "), spelling(0.5), spelling(True)
+    ('1', '1', '0.5', 'True')
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        whole = _WHOLE.fullmatch(text)
+        return whole[1] if whole else text
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
+    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value).strip()
+
+
+def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
+    """The cells of one column; `missing` are further spellings of a missing cell.
+
+    Raises DataError where the cells are lists, dictionaries or the like.
+    """
+    try:
+        raw_codes, raw_values = pd.factorize(series)
+    except TypeError:
+        raise DataError(
+            f"Column {series.name!r} holds values such as lists or dictionaries, but a cell must be a number, a text, "
+            "a truth value or a date. Spread the values over columns of their own, or leave the column out with "
+            f"--ignore {series.name}."
+        ) from None
+    spelled = np.array([spelling(value) for value in raw_values.astype(object)] or [""], dtype=object)
+    codes, values = pd.factorize(spelled)
+    by_raw_code = np.append(codes, -1).astype(np.int64)
+    cells = Cells(by_raw_code[raw_codes], tuple(map(str, values)))
+    return cells.without(MISSING | {spelling(word) for word in missing})
+
+
+def read_numbers(values: Sequence[str]) -> NDArray[np.float64]:
+    """The number that each spelling stands for; NaN for one that is no number, infinite where it says so."""
+    return pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(np.float64)
+
+
+def column_numbers(series: pd.Series, missing: Sequence[str] = ()) -> NDArray[np.float64]:
+    """The number in each cell (n,); NaN where there is none."""
+    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
+        numbers = series.to_numpy(np.float64, na_value=np.nan, copy=True)
+        marked = read_numbers(missing)
+        numbers[np.isin(numbers, marked[~np.isnan(marked)])] = np.nan
+        return numbers
+    cells = read_cells(series, missing)
+    return cells.spread(read_numbers(cells.values))

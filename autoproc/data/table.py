@@ -1,0 +1,126 @@
+"""The user's table: raw cells as they were found, immutable, with a fingerprint.
+
+Nothing is typed here. What a column holds is decided on development rows alone, so that no holdout
+cell can have a say in it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoproc.data.cells import Cells, read_cells
+from autoproc.data.delimited import read_delimited
+from autoproc.errors import DataError, did_you_mean
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Raw cells (`frame` has a plain index and text names; nobody writes to it).
+
+    `lines` (n,) is where each row stands in its source: the line of a text file, or else the row, counted
+    from 0. `missing` are the user's further spellings of a missing cell.
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    name: str
+    source: str
+    lines: NDArray[np.int64] = field(repr=False)
+    unit: Literal["line", "row"] = "row"
+    missing: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.frame)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.frame.columns)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names and the cells in their order; its name, place and index have no part in it."""
+        digest = hashlib.sha256(repr((self.n_rows, self.columns)).encode())
+        for name in self.columns:
+            cells = read_cells(self.frame[name])
+            digest.update(repr(cells.values).encode())
+            digest.update(cells.codes.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def cells(self, column: str) -> Cells:
+        return read_cells(self.frame[column], self.missing)
+
+    def take(self, rows: NDArray[np.int64]) -> "Table":
+        """The table of the given rows alone."""
+        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), lines=self.lines[rows])
+
+    def with_notice(self, notice: str) -> "Table":
+        return replace(self, notices=(*self.notices, notice))
+
+    def places(self, rows: NDArray[np.int64]) -> str:
+        """Where the first few of the rows stand in the source, for a message: `lines 3, 17, 20, ...`."""
+        shown = ", ".join(map(str, self.lines[rows[:_SHOWN]]))
+        return f"{self.unit}{'s' if len(rows) > 1 else ''} {shown}{', ...' if len(rows) > _SHOWN else ''}"
+
+
+def read_table(data: str | Path | pd.DataFrame, missing: Sequence[str] = ()) -> Table:
+    """The table in a CSV, TSV or Parquet file, or of a data frame.
+
+    Raises DataError for a file that is missing, empty, or not a table, and for names that are not distinct.
+    """
+    if isinstance(data, pd.DataFrame):
+        frame, notices = _plain(data, "The data frame")
+        return Table(frame, "frame", "data frame", np.arange(len(frame)), missing=tuple(missing), notices=notices)
+    path = _existing(Path(data).expanduser())
+    if _is_parquet(path):
+        frame, notices = _plain(_read_parquet(path), str(path))
+        return Table(frame, path.stem, str(path), np.arange(len(frame)), missing=tuple(missing), notices=notices)
+    text = read_delimited(path)
+    return Table(text.frame, path.stem, str(path), text.lines, "line", tuple(missing), text.notices)
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, but the data must be one file: CSV, TSV or Parquet.")
+    if not path.exists():
+        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"There is no file {path}.{did_you_mean(path.name, near)}")
+    return path
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}. Write the file again.") from None
+
+
+def _plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The frame with a plain index and text names."""
+    if isinstance(data.columns, pd.MultiIndex):
+        raise DataError(f"{what} has columns of several levels, but a name must be one text. Flatten data.columns.")
+    if data.empty:
+        raise DataError(f"{what} is empty: {len(data)} rows and {data.shape[1]} columns.")
+    names = [str(name).strip() or f"column {i}" for i, name in enumerate(data.columns, start=1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{what} has more than one column named {', '.join(map(repr, twice))}, but names must differ. Rename them."
+        )
+    index = ", ".join(str(name) for name in data.index.names if name is not None)
+    notices = (f"The index ({index}) is not a column and is left out.",) if index else ()
+    return data.reset_index(drop=True).set_axis(names, axis="columns"), notices

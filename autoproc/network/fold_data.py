@@ -1,0 +1,135 @@
+"""The development rows as the stack trains on them: in memory once, with every fold's own statistics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autoproc.data.vectorize import Layout
+from autoproc.network.inputs import Inputs, InputSizes, fit_scaling, scale, widen
+from autoproc.plan import Task
+from autoproc.results import Fold
+
+_SAMPLE_WITHOUT_VALIDATION = 1024
+
+
+@dataclass(frozen=True)
+class EvaluationRows:
+    """Rows on which every fold's members are scored: scaled inputs and standardised targets padded to the
+    longest fold, (K, rows, ...), with each fold's true row numbers beside."""
+
+    inputs: Inputs
+    targets: Tensor
+    rows: tuple[NDArray[np.int64], ...]
+
+
+class FoldData:
+    """Inputs, targets and scaling statistics of K folds.
+
+    `matrix` is the vectoriser's (n, n_columns); `targets` (n,) of 0/1 or class numbers, or (n, t) values.
+    """
+
+    def __init__(
+        self,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.int64] | NDArray[np.float64],
+        layout: Layout,
+        folds: Sequence[Fold],
+        task: Task,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.folds = tuple(folds)
+        self.task: Task = task
+        self.seed = seed
+        self.device = device
+        self.raw_targets = targets
+        self.sizes = InputSizes.of(layout)
+        self._inputs = widen(matrix, layout, device)
+        numbers = matrix[:, list(layout.numeric)]
+        scaling = [fit_scaling(numbers[fold.train]) for fold in folds]
+        self.center, self.spread = (self._stack([pair[i] for pair in scaling]) for i in (0, 1))
+        self._targets, self.target_center, self.target_spread = self._fit_targets()
+        self.validation = self._evaluation([fold.validation for fold in folds])
+        self.train_sample = self._evaluation([self._sample(k) for k in range(len(folds))])
+
+    @property
+    def n_folds(self) -> int:
+        return len(self.folds)
+
+    @property
+    def n_train_rows(self) -> int:
+        """Training rows of the largest fold."""
+        return max(len(fold.train) for fold in self.folds)
+
+    def rows(self, folds: Tensor, rows: Tensor) -> tuple[Inputs, Tensor]:
+        """Scaled inputs (U, rows, ...) and standardised targets of `rows` (U, rows) as folds (U,) see them."""
+        inputs = scale(self._inputs.rows(rows), self.center[folds], self.spread[folds])
+        targets = self._targets[rows]
+        if self.task in ("regression", "vector_regression"):
+            targets = (targets - self.target_center[folds][:, None]) / self.target_spread[folds][:, None]
+        return inputs, targets
+
+    def batches(self, fold: int, epoch: int, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Row numbers and weights (n_steps, batch) of one epoch of one fold, in an order fixed by seed,
+        fold and epoch.
+
+        All folds take the same number of steps, with batches as equal as can be; a place without a row
+        has weight 0.
+        """
+        train = torch.from_numpy(self.folds[fold].train)
+        n_steps = -(-self.n_train_rows // batch_size)
+        width = -(-self.n_train_rows // n_steps)
+        own = -(-len(train) // n_steps)
+        order = train[torch.randperm(len(train), generator=generator(self.seed, fold, epoch))]
+        rows = torch.zeros(n_steps * own, dtype=torch.int64)
+        weights = torch.zeros(n_steps * own)
+        rows[: len(order)], weights[: len(order)] = order, 1.0
+        pad = (0, width - own)
+        return (
+            torch.nn.functional.pad(rows.view(n_steps, own), pad).to(self.device),
+            torch.nn.functional.pad(weights.view(n_steps, own), pad).to(self.device),
+        )
+
+    def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+    def _fit_targets(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Targets in the loss's type, and mean and standard deviation of each fold's training targets
+        (K, t); for classes these are 0 and 1."""
+        if self.task in ("binary", "multiclass"):
+            kind = torch.float32 if self.task == "binary" else torch.int64
+            flat = torch.zeros(self.n_folds, 1, device=self.device)
+            return torch.from_numpy(self.raw_targets).to(self.device, kind), flat, flat + 1
+        values = self.raw_targets.astype(np.float64)
+        means = [values[fold.train].mean(axis=0) for fold in self.folds]
+        spreads = [values[fold.train].std(axis=0) for fold in self.folds]
+        spreads = [np.where(spread > 0, spread, 1.0) for spread in spreads]
+        return (
+            torch.from_numpy(values.astype(np.float32)).to(self.device),
+            self._stack([mean.astype(np.float32) for mean in means]),
+            self._stack([spread.astype(np.float32) for spread in spreads]),
+        )
+
+    def _sample(self, fold: int) -> NDArray[np.int64]:
+        """A fixed sample of a fold's training rows, as many as it has validation rows."""
+        rows = self.folds[fold].train
+        size = min(len(rows), len(self.folds[fold].validation) or _SAMPLE_WITHOUT_VALIDATION)
+        picked = torch.randperm(len(rows), generator=generator(self.seed, fold, 0))[:size].numpy()
+        return np.sort(rows[picked])
+
+    def _evaluation(self, rows: Sequence[NDArray[np.int64]]) -> EvaluationRows:
+        longest = max(map(len, rows))
+        padded = np.stack([np.pad(part, (0, longest - len(part))) for part in rows])
+        every = torch.arange(self.n_folds, device=self.device)
+        inputs, targets = self.rows(every, torch.from_numpy(padded).to(self.device))
+        return EvaluationRows(inputs, targets, tuple(rows))
+
+
+def generator(*seeds: int) -> torch.Generator:
+    """A CPU generator whose stream is fixed by all of `seeds` together."""
+    state = np.random.SeedSequence(seeds).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

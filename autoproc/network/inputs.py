@@ -1,0 +1,103 @@
+"""From the vectoriser's matrix to what the first layer reads.
+
+The matrix is widened once, for all folds: numbers with NaN for missing, fixed-scale columns, missing
+indicators and one-hot codes side by side, and the codes of embedded columns apart. What is learned from
+rows (centre and scale of the numbers) is a statistic of each fold's training rows.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autoproc.data.vectorize import Layout
+
+EMBEDDING_SIZE = 8
+_FAR = 1e4  # beyond this many scales a value says nothing more; keeps squares finite in float32
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """Widths that the first layer follows from: `n_dense` columns of which the first `n_numeric` are
+    scaled per fold, and the vocabulary size of each embedded column."""
+
+    n_dense: int
+    n_numeric: int
+    vocabularies: tuple[int, ...]
+
+    @classmethod
+    def of(cls, layout: Layout) -> "InputSizes":
+        one_hot = sum(size for _, size in layout.one_hot)
+        n_dense = len(layout.numeric) + len(layout.passthrough) + len(layout.indicators) + one_hot
+        return cls(n_dense, len(layout.numeric), tuple(size for _, size in layout.embedded))
+
+    @property
+    def width(self) -> int:
+        """Inputs of the first layer."""
+        return self.n_dense + EMBEDDING_SIZE * len(self.vocabularies)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """`dense` float32 (n, n_dense), NaN only in its numeric part; `codes` int64 (n, embedded columns),
+    shifted so that all embedded columns share one table."""
+
+    dense: Tensor
+    codes: Tensor
+
+    def rows(self, rows: Tensor) -> "Inputs":
+        """The inputs of `rows`, an index tensor of any shape (..., ) -> (..., n_dense)."""
+        return Inputs(self.dense[rows], self.codes[rows])
+
+    def members(self, index: Tensor) -> "Inputs":
+        """Entries `index` of the first axis."""
+        return Inputs(self.dense.index_select(0, index), self.codes.index_select(0, index))
+
+    def slice(self, start: int, stop: int) -> "Inputs":
+        """Rows start..stop of (members, rows, columns)."""
+        return Inputs(self.dense[:, start:stop], self.codes[:, start:stop])
+
+
+def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> Inputs:
+    """The vectoriser's matrix (n, n_columns) as network inputs of n rows."""
+    parts = [
+        matrix[:, list(layout.numeric)],
+        np.nan_to_num(matrix[:, list(layout.passthrough)]),
+        np.isnan(matrix[:, list(layout.indicators)]).astype(np.float32),
+        *(matrix[:, [column]] == np.arange(size, dtype=np.float32) for column, size in layout.one_hot),
+    ]
+    dense = np.concatenate(parts, axis=1, dtype=np.float32)
+    starts = np.cumsum([0, *(size for _, size in layout.embedded)])[:-1]
+    codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64) + starts.astype(np.int64)
+    return Inputs(torch.from_numpy(dense).to(device), torch.from_numpy(codes).to(device))
+
+
+def fit_scaling(numbers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Median and robust scale (interquartile range, else half the full range, else 1) of each column.
+
+    `numbers` is (n, d) with NaN for missing; a column without any number gets centre 0 and scale 1.
+    """
+    center = np.zeros(numbers.shape[1])
+    scale = np.ones(numbers.shape[1])
+    for column, cells in enumerate(numbers.T.astype(np.float64)):
+        present = cells[~np.isnan(cells)]
+        if not present.size:
+            continue
+        low, q1, center[column], q3, high = np.quantile(present, [0, 0.25, 0.5, 0.75, 1])
+        scale[column] = q3 - q1 or (high - low) / 2 or 1.0
+    tiny, huge = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    return center.astype(np.float32), np.clip(scale, tiny, huge).astype(np.float32)
+
+
+def scale(inputs: Inputs, center: Tensor, spread: Tensor) -> Inputs:
+    """Centre and scale the numeric part per member, clip it smoothly, and put 0 for missing numbers.
+
+    `inputs` is (members, rows, ...), `center` and `spread` (members, n_numeric). The clipping
+    x / sqrt(1 + (x / 3)^2) keeps far values within 3 scales (Holzmueller et al. 2024, RealMLP).
+    """
+    n_numeric = center.shape[1]
+    numbers = (inputs.dense[..., :n_numeric] - center[:, None]).div_(spread[:, None]).clamp_(-_FAR, _FAR)
+    numbers = (numbers / (numbers / 3).square_().add_(1).sqrt_()).nan_to_num_(0.0)
+    return Inputs(torch.cat([numbers, inputs.dense[..., n_numeric:]], dim=-1), inputs.codes)

@@ -1,0 +1,66 @@
+"""What the steps see of the engine, without torch.
+
+A candidate enters with `start`; every `train_epoch` trains all running candidates by one epoch and
+tells how each stands; `collect` takes a candidate out, finished or not. Candidates may start and leave
+at any time, so that the caller can keep the engine full.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoproc.results import FloatArray, Trained
+from autoproc.spec import Candidate, NetworkSpec
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a candidate stands after an epoch of its own (`epoch` counts from 1).
+
+    `validation` holds the K members' scores of this epoch (those of stopped members: their last ones);
+    `best` is the mean over folds of the best scores so far; both in the metric's units. `finished` is
+    true when every member has stopped by itself, or when one has diverged.
+    """
+
+    key: int
+    epoch: int
+    validation: FloatArray
+    best: float
+    finished: bool
+
+
+class Engine(Protocol):
+    """Trains candidates side by side on fixed folds."""
+
+    @property
+    def n_folds(self) -> int:
+        """Members a candidate has."""
+        ...
+
+    @property
+    def n_train_rows(self) -> int:
+        """Training rows of the largest fold."""
+        ...
+
+    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
+        """How many candidates of this shape are best trained at once, at least 1."""
+        ...
+
+    def start(self, key: int, candidate: Candidate) -> None:
+        """Let a candidate's K members in; `key` is the caller's name for it, unique among the running."""
+        ...
+
+    def train_epoch(self) -> tuple[Progress, ...]:
+        """Train every running candidate by one epoch, and validate it."""
+        ...
+
+    def collect(self, key: int) -> Trained:
+        """Take a running or finished candidate out, with its members' best weights."""
+        ...
+
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+        """Each member's predictions of its own fold's validation rows: K arrays of shape (n_k,) for
+        binary probabilities, (n_k, C) for class probabilities, (n_k, t) for values in the target's units."""
+        ...

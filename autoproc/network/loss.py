@@ -1,0 +1,34 @@
+"""Last layer and loss by task: what outputs mean, how far they are off, and what they predict.
+
+binary: one logit, binary cross-entropy. multiclass: C logits, softmax cross-entropy. regression and
+vector regression: t values standardised per fold, mean squared error.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from autoproc.plan import Task
+
+
+def losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Loss of each row, (S, rows), for outputs (S, rows, c) and targets (S, rows) or (S, rows, t)."""
+    if task == "binary":
+        return functional.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
+    if task == "multiclass":
+        flat = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
+        return flat.view(targets.shape)
+    return (outputs - targets).square().mean(dim=-1)
+
+
+def predictions(task: Task, outputs: Tensor, center: Tensor, spread: Tensor) -> Tensor:
+    """What outputs (S, rows, c) predict: probability of the positive class (S, rows), probabilities
+    (S, rows, C), or values in the targets' own units (S, rows, t).
+
+    `center` and `spread` (S, t) are the members' target statistics; classes do not use them.
+    """
+    if task == "binary":
+        return torch.sigmoid(outputs[..., 0])
+    if task == "multiclass":
+        return torch.softmax(outputs, dim=-1)
+    return outputs * spread[:, None] + center[:, None]

@@ -1,0 +1,66 @@
+"""Prediction with trained networks: all that is needed after training, without data or folds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoproc.data.vectorize import Layout
+from autoproc.network.inputs import Inputs, InputSizes, scale, widen
+from autoproc.network.layers import ParameterTable, forward
+from autoproc.network.loss import predictions
+from autoproc.plan import Task
+from autoproc.spec import NetworkSpec
+
+_ROWS_AT_ONCE = 4096
+STATISTICS = ("input.center", "input.spread", "target.center", "target.spread")
+
+
+class Predictor:
+    """K networks of one shape with their own scaling: members (K, ...) of everything in `weights`."""
+
+    def __init__(self, task: Task, layout: Layout, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._task: Task = task
+        self._layout = layout
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
+        self._statistics = {name: tensors.pop(name) for name in STATISTICS}
+        self._parameters = tensors
+
+    @property
+    def n_members(self) -> int:
+        """K, the number of networks."""
+        return len(self._statistics["input.center"])
+
+    @torch.inference_mode()
+    def members(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Each network's predictions of the vectoriser's matrix (n, n_columns): (K, n), (K, n, C) or (K, n, t)."""
+        chunks = [
+            self._predict(widen(matrix[start : start + _ROWS_AT_ONCE], self._layout, torch.device("cpu")))
+            for start in range(0, max(len(matrix), 1), _ROWS_AT_ONCE)
+        ]
+        return np.concatenate(chunks, axis=1)
+
+    def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The networks' average prediction: (n,), (n, C) or (n, t)."""
+        return self.members(matrix).mean(axis=0, dtype=np.float32)
+
+    def _predict(self, inputs: Inputs) -> NDArray[np.float32]:
+        everyone = torch.zeros(self.n_members, dtype=torch.int64)
+        copies = Inputs(inputs.dense[None], inputs.codes[None]).members(everyone)
+        scaled = scale(copies, self._statistics["input.center"], self._statistics["input.spread"])
+        outputs = forward(self._parameters, scaled)
+        center, spread = self._statistics["target.center"], self._statistics["target.spread"]
+        return predictions(self._task, outputs, center, spread).numpy()
+
+
+def expected_shapes(
+    network: NetworkSpec, layout: Layout, n_outputs: int, n_members: int
+) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array that a Predictor of this kind needs."""
+    sizes = InputSizes.of(layout)
+    table = ParameterTable.of(network, sizes, n_outputs)
+    parameters = dict(zip(table.names, table.shapes, strict=True))
+    n_scaled = n_outputs
+    statistics = dict(zip(STATISTICS, [(sizes.n_numeric,)] * 2 + [(n_scaled,)] * 2, strict=True))
+    return {name: (n_members, *shape) for name, shape in {**parameters, **statistics}.items()}

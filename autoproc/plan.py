@@ -1,0 +1,182 @@
+"""What the user asks for: one frozen, validated value, read from YAML and overridden by flags.
+
+Every default of the process stands here, each with what it decides. The resolved plan is saved with
+the job and can be run again as it is.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from autoproc.errors import PlanError, did_you_mean
+from autoproc.spec import Optimizer
+
+Task = Literal["binary", "multiclass", "regression", "vector_regression"]
+ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
+FinalModel = Literal["folds", "refit"]
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(value: object) -> object:
+    """Seconds from a number or from text such as `90`, `90s`, `3m` or `1h30m`.
+
+    >>> parse_duration("1h30m")
+    5400.0
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
+        raise ValueError("must be a duration such as 90s, 3m or 1h30m")
+    return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text))
+
+
+def _as_names(value: object) -> object:
+    """One name or a list of names."""
+    return (value,) if isinstance(value, str) else value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ProtocolPlan(_Section):
+    """How development rows are split; `kind` null lets the number of rows decide."""
+
+    kind: ProtocolKind | None = None
+    folds: int | None = Field(None, ge=2, le=50, description="Folds of K-fold; null: 5.")
+    repeats: int | None = Field(None, ge=1, le=20, description="Repeats of K-fold; null: 2 for few rows, else 1.")
+    few_rows: int = Field(1_000, ge=1, description="Below this many development rows K-fold is repeated.")
+    many_rows: int = Field(50_000, ge=1, description="From this many on one validation split is enough.")
+    validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split.")
+
+
+class TrainPlan(_Section):
+    """The default configuration, first trial of every search, and the limits of all training."""
+
+    max_epochs: int = Field(100, ge=1)
+    patience: int = Field(16, ge=1, description="Epochs without a better validation score before a member stops.")
+    batch_size: int | None = Field(None, ge=1, description="Null: by the number of training rows.")
+    optimizer: Optimizer = "adamw"
+    learning_rate: float | None = Field(None, gt=0, description="Null: the one that the baseline found.")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    l1: float = Field(0.0, ge=0)
+    weight_decay: float = Field(1e-2, ge=0)
+
+
+class BaselinePlan(_Section):
+    """The small unregularised network that has to beat the dummy."""
+
+    depth: int = Field(1, ge=1)
+    width: int = Field(32, ge=1)
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
+    max_epochs: int = Field(60, ge=1)
+
+
+class GrowthPlan(_Section):
+    """The ladder of capacities and when a rung is given up."""
+
+    rungs: tuple[tuple[int, int], ...] = ((1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512))
+    max_epochs: int = Field(200, ge=1)
+    patience: int = Field(12, ge=3, description="Epochs after the best one that the overfit verdict looks at.")
+    time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time limit that growth may take.")
+
+
+class Plan(_Section):
+    """The whole request. Fields that are null are decided from the data, with the reason on record."""
+
+    data: str | None = Field(None, description="Table file; null when a data frame was passed.")
+    target: Names = Field((), description="Target column(s).")
+    task: Task | None = None
+    metric: str | None = None
+    positive: str | None = Field(None, description="Positive class of a binary problem.")
+    ignore: Names = Field((), description="Columns to leave out.")
+    missing: Names = Field((), description="More spellings of a missing cell, beside empty, NA, NaN, null, ...")
+    holdout: str | None = Field(None, description="File with the holdout rows; then all of `data` is development.")
+    holdout_share: float = Field(0.2, gt=0, lt=1)
+    reopen_holdout: str | None = Field(None, description="Reason to open again a holdout that was opened before.")
+    protocol: ProtocolPlan = ProtocolPlan()
+    space: str = Field("default", description="Name of a shipped search space, or path of a YAML file.")
+    trials: int = Field(64, ge=1)
+    time_limit: Duration | None = Field(300.0, description="Seconds for the whole job; null: no limit.")
+    seed: int = Field(0, ge=0, lt=2**32)
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
+    final: FinalModel = Field("folds", description="The fold networks averaged, or one refit on all rows.")
+    train: TrainPlan = TrainPlan()
+    baseline: BaselinePlan = BaselinePlan()
+    growth: GrowthPlan = GrowthPlan()
+    home: str = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
+    tracking_uri: str | None = Field(None, description="MLflow server; null: a database in `home`.")
+    experiment: str | None = Field(None, description="Name of the MLflow experiment; null: from data and target.")
+
+    def to_yaml(self) -> str:
+        """The plan as a file that `tune --config` reads back to an equal plan."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def make_plan(config: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of the YAML file `config`, with `overrides` on top (nested mappings are merged).
+
+    Raises PlanError for a file that cannot be read, an unknown key (with a suggestion) or a bad value.
+    """
+    values = _merge(_read_yaml(Path(config)) if config else {}, overrides or {})
+    try:
+        return Plan.model_validate(values)
+    except ValidationError as error:
+        raise PlanError(_explain(error)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PlanError(f"The plan {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values or {}, dict):
+        raise PlanError(f"The plan {path} must be a mapping of keys to values, but is a {type(values).__name__}.")
+    return values or {}
+
+
+def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explain(error: ValidationError) -> str:
+    return " ".join(_explain_one(detail["loc"], detail["type"], detail["msg"], detail["input"]) for detail in error.errors())
+
+
+def _explain_one(location: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
+    path = ".".join(map(str, location))
+    if kind == "extra_forbidden":
+        known = list(_section_at(location[:-1]).model_fields)
+        name = str(location[-1])
+        return f"The plan has no key {path!r}; there are {', '.join(known)}.{did_you_mean(name, known)}"
+    rule = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else []
+    return f"The plan's {path!r} {rule}, but is {found!r}.{did_you_mean(str(found), choices)}"
+
+
+def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    section: type[BaseModel] = Plan
+    for name in location:
+        inner = section.model_fields[str(name)].annotation
+        assert isinstance(inner, type) and issubclass(inner, BaseModel)
+        section = inner
+    return section

@@ -1,0 +1,221 @@
+"""The frozen values that one step hands to the next, and that the record and the command line show."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoproc.plan import ProtocolKind, Task
+from autoproc.spec import Candidate, NetworkSpec
+
+FloatArray = NDArray[np.float64]
+Direction = Literal["maximize", "minimize"]
+ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id", "constant", "ignored"]
+TrialState = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column beside the target: what it holds and whether the network sees it (and if not, why)."""
+
+    name: str
+    kind: ColumnKind
+    used: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be predicted. `classes` is empty for regression; the positive class comes last in binary."""
+
+    task: Task
+    targets: tuple[str, ...]
+    classes: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    columns: tuple[Column, ...]
+    reason: str
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task in ("binary", "multiclass")
+
+    @property
+    def n_outputs(self) -> int:
+        """Units of the last layer: one logit, one a class, or one a target."""
+        return len(self.classes) if self.task == "multiclass" else len(self.targets)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One (training, validation) pair of development rows: indices, disjoint, rising."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How development rows are split, and why. `splits` has folds x repeats entries."""
+
+    kind: ProtocolKind
+    folds: int
+    repeats: int
+    reason: str
+    n_development: int
+    n_holdout: int
+    splits: tuple[Fold, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean over folds, with its standard error (the folds' standard deviation / sqrt(K); NaN for one fold)."""
+
+    mean: float
+    standard_error: float
+    folds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, folds: FloatArray) -> "Score":
+        error = float(np.std(folds, ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else float("nan")
+        return cls(float(np.mean(folds)), error, tuple(map(float, folds)))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What K members showed over E epochs: arrays of shape (K, E), NaN after a member has stopped.
+
+    Scores are in the metric's own units; losses are without penalties. The training score is measured on
+    a fixed sample of training rows as large as the validation set, without dropout.
+    """
+
+    train_score: FloatArray
+    validation_score: FloatArray
+    train_loss: FloatArray
+    validation_loss: FloatArray
+    learning_rate: FloatArray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One candidate after training: its K members' curves, scores at their best epochs, and weights there.
+
+    `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1.
+    `failed` holds the reason when a member diverged; then the score is NaN.
+    """
+
+    candidate: Candidate
+    curves: Curves
+    score: Score
+    train_score: Score
+    best_epochs: tuple[int, ...]
+    seconds: float
+    failed: str | None
+    weights: dict[str, NDArray[np.float32]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """`gain` is how much better than the dummy the network is (positive: better), paired by fold."""
+
+    dummy: Score
+    network: Trained
+    gain: Score
+    beats_dummy: bool
+    reason: str
+    tried: tuple[Trained, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class OverfitVerdict:
+    """Whether a rung overfits: after `epoch` training went on to gain `train_gain` (in the units of
+    `measure`, positive: better) while validation lost `validation_loss` of it, with `noise` the standard
+    error of the paired fold differences."""
+
+    overfit: bool
+    epoch: int
+    measure: str
+    train_gain: float
+    validation_drop: float
+    noise: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One capacity of the ladder, trained and judged."""
+
+    number: int
+    trained: Trained
+    verdict: OverfitVerdict
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The ladder as far as it was climbed; `chosen` is the rung whose capacity the search starts from,
+    `ladder` all capacities there are (the search may move one up or down)."""
+
+    rungs: tuple[Rung, ...]
+    ladder: tuple[NetworkSpec, ...]
+    chosen: int
+    overfit: bool
+    reason: str
+
+    @property
+    def best(self) -> Rung:
+        return next(rung for rung in self.rungs if rung.number == self.chosen)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished trial; `score` is the mean over folds at the members' best epochs so far."""
+
+    number: int
+    state: TrialState
+    parameters: dict[str, str | int | float]
+    score: Score
+    n_epochs: int
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Search:
+    trials: tuple[Trial, ...]
+    best: Trial
+    trained: Trained
+    stopped_by: Literal["trials", "time limit"]
+
+    def count(self, state: TrialState) -> int:
+        return sum(trial.state == state for trial in self.trials)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The record that a holdout was opened. `opening` counts from 1; more than 1 is a re-use."""
+
+    key: str
+    opened_at: str
+    run_id: str
+    table: str
+    opening: int
+    reason: str | None
+    path: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The one holdout score, in the metric's units, with its 95 % bootstrap interval.
+
+    `beside` holds further measures by name (and, for binary problems, those at the tuned threshold).
+    """
+
+    metric: str
+    score: float
+    interval: tuple[float, float]
+    cross_validated: Score
+    dummy: float
+    n_rows: int
+    threshold: float | None
+    beside: dict[str, float]
+    receipt: Receipt

@@ -1,0 +1,11 @@
+"""The record of a job.
+
+MLflow reads these settings from the environment, the first when it is imported; what the user has set goes first.
+"""
+
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A job never waits minutes for a server that is away: the tracker itself tries again later.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")

@@ -1,0 +1,190 @@
+"""The home folder: where jobs, receipts and, without a server, MLflow's data lie.
+
+    jobs/<run id>/   one folder a job, with its plan, result and model
+    receipts/        the openings of holdouts
+    mlflow.db        MLflow's database
+    artifacts/       MLflow's files
+    running/         one locked file for each job that runs now
+"""
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from autoproc.errors import HomeError, PlanError
+
+MIN_FREE_BYTES = 50_000_000
+MIN_PREFIX = 4
+LOCK_SECONDS = 5.0
+STARTED = "started_at"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths of a home folder, which need not exist; `open_home` makes it ready for writing."""
+
+    path: Path
+
+    @property
+    def jobs(self) -> Path:
+        return self.path / "jobs"
+
+    @property
+    def receipts(self) -> Path:
+        return self.path / "receipts"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.path / "artifacts"
+
+    @property
+    def database(self) -> Path:
+        return self.path / "mlflow.db"
+
+    @property
+    def running(self) -> Path:
+        return self.path / "running"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address of the database."""
+        return f"sqlite:///{self.database.as_posix()}"
+
+    def job(self, run_id: str) -> Path:
+        """The folder of a job, which need not exist."""
+        return self.jobs / run_id
+
+    def start_job(self, run_id: str) -> Path:
+        """Make the folder of a new job. Raises HomeError where that cannot be done."""
+        with home_errors(self.path):
+            self.job(run_id).mkdir(parents=True, exist_ok=True)
+            write_atomically(self.job(run_id) / STARTED, datetime.now(UTC).isoformat())
+        return self.job(run_id)
+
+    def run_ids(self) -> list[str]:
+        """The jobs of this home, oldest first."""
+        started = {folder.name: _started_at(folder) for folder in self.jobs.glob("*") if folder.is_dir()}
+        return sorted(started, key=lambda run_id: (started[run_id], run_id))
+
+    def find_job(self, run: str) -> Path:
+        """The folder of the job that `run` names: `last`, a run id, or the first characters of one.
+
+        Raises PlanError when there is none, or more than one.
+        """
+        known = self.run_ids()
+        if not known:
+            raise PlanError(f"There is no job in {self.path}. Run `autoproc tune` first, or name another --home.")
+        if run == "last":
+            return self.job(known[-1])
+        if run in known:
+            return self.job(run)
+        matches = [run_id for run_id in known if len(run) >= MIN_PREFIX and run_id.startswith(run)]
+        if len(matches) != 1:
+            raise PlanError(_not_one_job(run, matches, known))
+        return self.job(matches[0])
+
+    def lock(self, run_id: str) -> FileLock:
+        """The lock that a job holds as long as its process lives.
+
+        Unlike a process id, a lock is released by the system at every kind of death, and never used twice.
+        """
+        return FileLock(self.running / f"{run_id}.lock", timeout=LOCK_SECONDS)
+
+    def stopped_jobs(self) -> list[str]:
+        """Jobs whose process has died without `forget`."""
+        return [path.stem for path in sorted(self.running.glob("*.lock")) if self._is_stopped(path.stem)]
+
+    def forget(self, run_id: str) -> None:
+        """Remove the trace that a job is running."""
+        (self.running / f"{run_id}.lock").unlink(missing_ok=True)
+
+    def _is_stopped(self, run_id: str) -> bool:
+        try:
+            with self.lock(run_id).acquire(timeout=0):
+                return True
+        except Timeout:
+            return False
+
+
+def open_home(path: str | Path) -> Home:
+    """The home at `path`, made where it is missing and tried for writing.
+
+    Raises HomeError when it is read-only, a file is in the way, or the disk is full.
+    """
+    home = Home(Path(path).expanduser().absolute())
+    if re.search(r"[%?]", str(home.path)):
+        raise HomeError(
+            f"The home folder {home.path} cannot be used: its path must not contain '%' or '?', which mean "
+            "something else in the address of MLflow's database. Choose another place with --home."
+        )
+    with home_errors(home.path):
+        for folder in (home.path, home.jobs, home.receipts, home.artifacts, home.running):
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home.path) as probe:
+            probe.write(b"a home must take what is written")
+        free = shutil.disk_usage(home.path).free
+    if free < MIN_FREE_BYTES:
+        raise HomeError(
+            f"The disk of the home folder {home.path} is full: at least {MIN_FREE_BYTES // 10**6} MB must be free, "
+            f"but {free / 1e6:.1f} MB are. Make room, or choose another place with --home."
+        )
+    return home
+
+
+@contextmanager
+def home_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors of writing in a home folder into a HomeError."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"The home folder {path} cannot be used: {_cause(error)}. It must be a folder that can be written to. "
+            "Choose another place with --home."
+        ) from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file that is seen whole or not at all, even after a crash. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cause(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or 'it'} is read-only for this user"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"the file {error.filename} is in the way"
+    return error.strerror or str(error)
+
+
+def _started_at(folder: Path) -> str:
+    try:
+        return (folder / STARTED).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _not_one_job(run: str, matches: list[str], known: list[str]) -> str:
+    listed = ", ".join(reversed((matches or known)[-10:]))
+    if matches:
+        return f"{run!r} names {len(matches)} jobs: {listed}. Give more characters of the run id."
+    short = f" (a prefix needs at least {MIN_PREFIX} characters)" if len(run) < MIN_PREFIX else ""
+    return f"There is no job {run!r}{short}. A job is `last`, a run id or its first characters; there are {listed}."

@@ -1,0 +1,105 @@
+"""The names of metrics, parameters and tags in the record; nobody else spells them.
+
+A prefix makes one section of charts in the MLflow UI. A curve and a final value never share a name, for
+MLflow shows a metric's last step.
+"""
+
+import hashlib
+import re
+import unicodedata
+
+from autoproc.results import TrialState
+
+# Curves: one value an epoch, mean over folds, in the metric's units.
+SCORE_VALIDATION = "score/validation"
+SCORE_TRAIN = "score/train"
+LOSS_VALIDATION = "loss/validation"
+LOSS_TRAIN = "loss/train"
+LEARNING_RATE = "learning_rate/mean"
+
+# Final values of one training.
+SCORE = "final/score"
+STANDARD_ERROR = "final/standard_error"
+TRAIN_SCORE = "final/train_score"
+EPOCHS = "final/epochs"
+SECONDS = "final/seconds"
+
+# The job's own values.
+DUMMY = "dummy/score"
+HOLDOUT = "holdout/score"
+HOLDOUT_LOWER = "holdout/lower"
+HOLDOUT_UPPER = "holdout/upper"
+
+STAGE = "autoproc.stage"
+STATE = "autoproc.state"
+REASON = "autoproc.reason"
+VERSION = "autoproc.version"
+JOB_STAGE = "job"
+
+# Tags that MLflow itself reads.
+PARENT = "mlflow.parentRunId"
+DESCRIPTION = "mlflow.note.content"
+COLOR = "mlflow.runColor"
+SOURCE_NAME = "mlflow.source.name"
+SOURCE_TYPE = "mlflow.source.type"
+USER = "mlflow.user"
+
+STATE_COLORS: dict[TrialState, str] = {"complete": "#2e7d32", "pruned": "#9e9e9e", "failed": "#c62828"}
+
+MAX_KEY = 250
+MAX_PARAMETER = 6_000
+MAX_TAG = 8_000
+MAX_TITLE = 120
+
+
+def fold_score(number: int) -> str:
+    """The final score of fold `number`, counted from 1."""
+    return f"fold/{number}"
+
+
+def holdout_measure(measure: str) -> str:
+    """A further measure of the holdout, such as `holdout/recall`."""
+    return f"holdout/{as_key(measure)}"
+
+
+def as_key(text: str, limit: int = 100) -> str:
+    """`text` as one part of the name of a metric or parameter: legal in MLflow, without '/'.
+
+    Text that had to change ends in a short hash, so that different texts stay different.
+
+    >>> as_key("machine failure"), as_key("a/b")
+    ('machine failure', 'a_b-c14cdd')
+    """
+    kept = re.sub(r"[^\w.\- ]", "_", text).strip(" ")
+    if kept == text and len(kept) <= limit and kept not in ("", ".", ".."):
+        return kept
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{kept[: limit - 7].strip(' .') or '_'}-{digest}"
+
+
+def legal_key(name: str) -> str:
+    """`name` as MLflow takes it for a metric, parameter or tag on every system; sections stay apart by '/'.
+
+    >>> legal_key("score/validation"), legal_key("r²/größe")
+    ('score/validation', 'r²/größe')
+    """
+    parts = [as_key(part) for part in name.split("/") if part]
+    key = "/".join(parts) or as_key(name)
+    return key if len(key) <= MAX_KEY else as_key(name.replace("/", "."), MAX_KEY)
+
+
+def as_title(text: str, limit: int = MAX_TITLE) -> str:
+    """`text` as the name of an experiment or run: one line of printable characters, never empty.
+
+    >>> as_title("  two\\nlines\\x00 ")
+    'two lines'
+    """
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    shown = " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
+    return (shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…") or "unnamed"
+
+
+def as_value(value: object, limit: int) -> str:
+    """A parameter's or tag's value that every database takes: valid Unicode, no NUL, at most `limit` characters."""
+    text = str(value).replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
