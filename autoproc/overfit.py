@@ -50,7 +50,9 @@ def judge(name: str, curves: Curves, metric: Metric) -> OverfitVerdict:
     Curves are (K, E) without NaN: all members trained all epochs. The loss is looked at second, because
     a metric can stand still at its ceiling (accuracy) while the probabilities grow worse.
     """
-    by_metric = _judge_measure(name, metric.name, curves.train_score, curves.validation_score, metric.direction == "maximize")
+    by_metric = _judge_measure(
+        name, metric.name, curves.train_score, curves.validation_score, metric.direction == "maximize"
+    )
     if by_metric.overfit:
         return by_metric
     by_loss = _judge_measure(name, "loss", curves.train_loss, curves.validation_loss, rises=False)

@@ -44,6 +44,8 @@ def _as_names(value: object) -> object:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 
 
@@ -79,15 +81,20 @@ class BaselinePlan(_Section):
     """The small unregularised network that has to beat the dummy."""
 
     depth: int = Field(1, ge=1)
-    width: int = Field(32, ge=1)
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
+    width: int = Field(16, ge=1)
+    learning_rates: Rates = (3e-4, 1e-3, 3e-3, 1e-2)
     max_epochs: int = Field(60, ge=1)
 
 
 class GrowthPlan(_Section):
     """The ladder of capacities and when a rung is given up."""
 
-    rungs: tuple[tuple[int, int], ...] = ((1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512))
+    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1)] = (
+        (1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512),
+    )  # fmt: skip
+    learning_rate_factors: Rates = Field(
+        (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
+    )
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(12, ge=3, description="Epochs after the best one that the overfit verdict looks at.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time limit that growth may take.")
@@ -159,7 +166,9 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError) -> str:
-    return " ".join(_explain_one(detail["loc"], detail["type"], detail["msg"], detail["input"]) for detail in error.errors())
+    return " ".join(
+        _explain_one(detail["loc"], detail["type"], detail["msg"], detail["input"]) for detail in error.errors()
+    )
 
 
 def _explain_one(location: tuple[int | str, ...], kind: str, message: str, found: object) -> str:

@@ -165,6 +165,11 @@ class Growth:
     def best(self) -> Rung:
         return next(rung for rung in self.rungs if rung.number == self.chosen)
 
+    @property
+    def witness(self) -> Rung:
+        """The rung whose verdict speaks for the whole ladder: the last that overfits, or else the last."""
+        return next((rung for rung in reversed(self.rungs) if rung.verdict.overfit), self.rungs[-1])
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -204,18 +209,25 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The one holdout score, in the metric's units, with its 95 % bootstrap interval.
+class Estimate:
+    """A score on the holdout with its 95 % bootstrap interval, in the measure's units."""
 
-    `beside` holds further measures by name (and, for binary problems, those at the tuned threshold).
+    score: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The one holdout score, beside the cross-validated one and the dummy's.
+
+    `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
     """
 
     metric: str
-    score: float
-    interval: tuple[float, float]
+    holdout: Estimate
     cross_validated: Score
     dummy: float
     n_rows: int
     threshold: float | None
-    beside: dict[str, float]
+    beside: dict[str, Estimate]
     receipt: Receipt

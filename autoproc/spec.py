@@ -89,7 +89,9 @@ def make_scheduler(kind: str, **parameters: Any) -> Scheduler:
     Raises PlanError for an unknown kind, an unknown or missing parameter, or a value out of range.
     """
     if kind not in SCHEDULERS:
-        raise PlanError(f"Unknown scheduler {kind!r}; there are {', '.join(SCHEDULERS)}.{did_you_mean(kind, SCHEDULERS)}")
+        raise PlanError(
+            f"Unknown scheduler {kind!r}; there are {', '.join(SCHEDULERS)}.{did_you_mean(kind, SCHEDULERS)}"
+        )
     cls = SCHEDULERS[kind]
     names = {f.name for f in fields(cls)}
     if set(parameters) != names:

@@ -16,7 +16,7 @@ from autoproc.progress import layout
 @click.argument("name", required=False)
 def spaces(name: str | None) -> None:
     """List the search spaces that ship with autoproc, or print the one called NAME."""
-    from autoproc.space import shipped_spaces
+    from autoproc.space_file import shipped_spaces
 
     shipped = shipped_spaces()
     if name is None:

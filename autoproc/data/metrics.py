@@ -1,18 +1,32 @@
-from collections.abc import Callable
+"""What success means: the metrics by name, the choice of one, and the threshold of a binary prediction."""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoproc.data import scores
+from autoproc.errors import PlanError, did_you_mean
 from autoproc.plan import Plan, Task
 from autoproc.results import Direction, FloatArray, Problem
 
 Target = NDArray[np.int64] | NDArray[np.float64]
 
+RARE_SHARE = 0.2
+"""A positive class with a smaller share of the rows is rare."""
+BALANCED_FACTOR = 2.0
+"""Classes are balanced where each has between 1 / this and this times an equal share of the rows."""
+
 
 @dataclass(frozen=True)
 class Metric:
+    """A measure of success. Only here is it decided which way is better: `gain`, `best` and `argbest`.
+
+    `function` is one of `autoproc.data.scores`, where the shapes of its arguments stand.
+    """
+
     name: str
     direction: Direction
     tasks: tuple[Task, ...]
@@ -20,35 +34,170 @@ class Metric:
     description: str
 
     def __call__(self, y: Target, predictions: NDArray[np.floating]) -> FloatArray:
-        raise NotImplementedError
+        """Scores (S,) of S networks, in the metric's own units.
+
+        `y` is (n,) class numbers or (n, t) values; `predictions` are (S, n) probabilities of the positive class,
+        (S, n, C) class probabilities or (S, n, t) values. A network with a prediction that is not finite scores
+        NaN, and so do all where the metric is not defined (a ROC AUC of one class).
+        """
+        finite = np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim)))
+        with np.errstate(invalid="ignore", over="ignore"):  # networks that have diverged: what they score is NaN
+            return np.where(finite, self.function(y, predictions), np.nan)
 
     def gain(self, new: FloatArray | float, old: FloatArray | float) -> FloatArray:
-        raise NotImplementedError
+        """How much better `new` is than `old`, positive: better; in the metric's units.
+
+        >>> float(METRICS["rmse"].gain(2.0, 3.0))
+        1.0
+        """
+        return np.multiply(self._sign, np.subtract(new, old))
 
     def best(self, values: FloatArray) -> float:
-        raise NotImplementedError
+        """The best of the values that are not NaN; NaN where all are."""
+        return self._sign * float(np.fmax.reduce(self._sign * values, axis=None))
 
     def argbest(self, values: FloatArray) -> int:
-        raise NotImplementedError
+        """Index of the first of the best values (n,), NaN left aside. Raises ValueError where all are NaN."""
+        return int(np.nanargmax(self._sign * values))
+
+    @property
+    def _sign(self) -> float:
+        return 1.0 if self.direction == "maximize" else -1.0
 
 
-METRICS: dict[str, Metric] = {}
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_VALUES: tuple[Task, ...] = ("regression", "vector_regression")
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "roc_auc", "maximize", _CLASSES, scores.roc_auc, "chance that a positive row ranks above a negative one"
+        ),
+        Metric(
+            "average_precision", "maximize", ("binary",), scores.average_precision, "precision averaged over recall"
+        ),
+        Metric("accuracy", "maximize", _CLASSES, scores.accuracy, "share of the rows whose class is predicted"),
+        Metric("balanced_accuracy", "maximize", _CLASSES, scores.balanced_accuracy, "mean recall of the classes"),
+        Metric("f1", "maximize", ("binary",), scores.f1, "F1 of the positive class at threshold 0.5"),
+        Metric("macro_f1", "maximize", ("multiclass",), scores.macro_f1, "mean F1 of the classes"),
+        Metric("log_loss", "minimize", _CLASSES, scores.log_loss, "mean negative log probability of the true class"),
+        Metric("brier", "minimize", ("binary",), scores.brier, "mean squared error of the probability"),
+        Metric("rmse", "minimize", _VALUES, scores.rmse, "root mean squared error, in the target's units"),
+        Metric("mae", "minimize", _VALUES, scores.mae, "mean absolute error, in the target's units"),
+        Metric("r2", "maximize", _VALUES, scores.r2, "share of the variance that is explained"),
+    )
+}
 
 
 @dataclass(frozen=True)
 class ChosenMetric:
+    """The metric that everything is decided by, why, and those that are shown beside it."""
+
     metric: Metric
     reason: str
     beside: tuple[Metric, ...]
 
 
 def choose_metric(problem: Problem, plan: Plan) -> ChosenMetric:
-    raise NotImplementedError
+    """The metric that the plan asks for, or else the one that suits the task and its balance.
+
+    Raises PlanError for a name that no metric has, and for a metric of another task.
+    """
+    names, reason = _default(problem)
+    if plan.metric is not None:
+        _check_name(plan.metric, problem.task)
+        names, reason = (plan.metric, *names), f"{plan.metric} was asked for"
+    first, *others = [METRICS[name] for name in dict.fromkeys(names)]
+    return ChosenMetric(first, reason, tuple(others))
 
 
 def best_threshold(y: NDArray[np.int64], probability: FloatArray) -> float:
-    raise NotImplementedError
+    """The threshold in (0, 1) with the highest F1, where rows with `probability >= threshold` are positive.
+
+    `y` (n,) of 0 and 1, `probability` (n,) without NaN. Thresholds stand midway between neighbouring
+    probabilities; of equally good ones the nearest to 0.5 is taken, and 0.5 where all probabilities are 0.
+
+    >>> best_threshold(np.array([0, 1, 0, 1]), np.array([0.0, 0.25, 0.5, 0.75]))
+    0.125
+    """
+    order = np.argsort(-probability, kind="stable")
+    falling = probability[order]
+    last = np.flatnonzero(np.append(np.diff(falling) < 0, True))  # the last row of each distinct probability
+    f1 = 2 * np.cumsum(y[order])[last] / (last + 1 + np.count_nonzero(y))
+    upper, lower = falling[last], np.append(falling[last[1:]], falling.dtype.type(0))
+    middle = lower + (upper - lower) / 2  # in the type of the probabilities, so that comparing does not round it
+    thresholds = np.where(middle > lower, middle, upper)  # neighbouring floats have no middle
+    usable = (thresholds > 0) & (thresholds < 1)
+    if not usable.any():
+        return 0.5
+    thresholds, f1 = thresholds[usable], f1[usable]
+    ties = thresholds[f1 == f1.max()]
+    return float(ties[np.argmin(np.abs(ties - 0.5))])
 
 
 def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float) -> dict[str, float]:
-    raise NotImplementedError
+    """Precision, recall and F1 where rows with `probability >= threshold` are positive; 0 where not defined.
+
+    >>> at_threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3)
+    {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
+    """
+    predicted = probability.astype(np.float64) >= threshold
+    hits = int(np.sum(predicted & (y == 1)))
+    n_predicted, n_positive = int(np.sum(predicted)), int(np.sum(y == 1))
+    return {
+        "precision": hits / max(n_predicted, 1),
+        "recall": hits / max(n_positive, 1),
+        "f1": 2 * hits / max(n_predicted + n_positive, 1),
+    }
+
+
+def _default(problem: Problem) -> tuple[tuple[str, ...], str]:
+    """The metric that suits the problem and those beside it, and why."""
+    if problem.task == "binary":
+        return _default_binary(problem)
+    if problem.task == "multiclass":
+        return _default_multiclass(problem)
+    if problem.task == "regression":
+        return ("rmse", "r2", "mae"), f"{problem.targets[0]!r} is a number, and large errors count most"
+    targets = f"the {len(problem.targets)} targets are numbers"
+    return ("rmse", "r2", "mae"), f"{targets}; of each target's own measure the mean is taken"
+
+
+def _default_binary(problem: Problem) -> tuple[tuple[str, ...], str]:
+    n_rows, positive = sum(problem.class_counts), problem.class_counts[1]
+    share = f"{_percent(positive / n_rows)} of {n_rows:,} rows"
+    if positive < RARE_SHARE * n_rows:
+        return ("average_precision", "roc_auc"), f"the positive class {problem.classes[1]!r} is rare ({share})"
+    return ("roc_auc", "average_precision"), f"the positive class {problem.classes[1]!r} is not rare ({share})"
+
+
+def _default_multiclass(problem: Problem) -> tuple[tuple[str, ...], str]:
+    n_rows, n_classes = sum(problem.class_counts), len(problem.classes)
+    least, most = min(problem.class_counts) / n_rows, max(problem.class_counts) / n_rows
+    shares = f"{_percent(least)} to {_percent(most)} of {n_rows:,} rows"
+    if least * BALANCED_FACTOR * n_classes >= 1 and most * n_classes <= BALANCED_FACTOR:
+        return ("accuracy", "macro_f1"), f"the {n_classes} classes are balanced (each has {shares})"
+    reason = f"the {n_classes} classes are not balanced (they have {shares})"
+    return ("macro_f1", "balanced_accuracy", "accuracy"), reason
+
+
+def _check_name(name: str, task: Task) -> None:
+    """Raises PlanError unless `name` is a metric for the task."""
+    fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
+    choice = f"For {_tasks([task])} there are {', '.join(fitting)}."
+    if name not in METRICS:
+        raise PlanError(f"There is no metric {name!r}. {choice}{did_you_mean(name, fitting)}")
+    if name not in fitting:
+        raise PlanError(
+            f"The metric {name!r} is for {_tasks(METRICS[name].tasks)}, but the task is {_tasks([task])}. {choice}"
+        )
+
+
+def _tasks(tasks: Iterable[Task]) -> str:
+    return " and ".join(task.replace("_", " ") for task in tasks)
+
+
+def _percent(share: float) -> str:
+    """A share in percent, with a decimal or, below 1 %, two digits."""
+    return f"{100 * share:.1f} %" if share >= 0.01 else f"{100 * share:.2g} %"

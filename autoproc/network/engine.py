@@ -12,8 +12,7 @@ from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.network.fold_data import FoldData
-from autoproc.network.inputs import InputSizes
-from autoproc.network.interface import Progress
+from autoproc.network.interface import Standing
 from autoproc.network.layers import ParameterTable
 from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.stack import Member, Stack
@@ -86,13 +85,13 @@ class StackEngine:
         members = [member for member in stack.members if member.key == key]
         self._running[key] = _Running(candidate, time.monotonic(), members, {})
 
-    def train_epoch(self) -> tuple[Progress, ...]:
+    def train_epoch(self) -> tuple[Standing, ...]:
         """Train every running candidate by one epoch, and validate it."""
         for stack in self._stacks.values():
             if stack.members:
                 stack.train_epoch()
                 self._release(stack, [row for row, member in enumerate(stack.members) if member.finished])
-        return tuple(self._progress(key) for key in self._running)
+        return tuple(self._standing(key) for key in self._running)
 
     def collect(self, key: int) -> Trained:
         """Take a running or finished candidate out, with its members' best weights."""
@@ -131,12 +130,12 @@ class StackEngine:
         for member, weights in zip(members, stack.remove(rows) if rows else [], strict=True):
             self._running[member.key].weights[member.fold] = weights
 
-    def _progress(self, key: int) -> Progress:
+    def _standing(self, key: int) -> Standing:
         members = self._running[key].members
         finished = any(m.failed for m in members) or all(m.finished for m in members)
         validation = np.array([m.validation_score[-1] for m in members])
         best = float(np.mean([m.best_score for m in members]))
-        return Progress(key, max(m.epoch for m in members), validation, best, finished)
+        return Standing(key, max(m.epoch for m in members), validation, best, finished)
 
     def _weights(self, running: _Running) -> dict[str, NDArray[np.float32]]:
         by_fold = [running.weights[k] for k in range(self.n_folds)]

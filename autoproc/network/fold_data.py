@@ -83,16 +83,11 @@ class FoldData:
         train = torch.from_numpy(self.folds[fold].train)
         n_steps = -(-self.n_train_rows // batch_size)
         width = -(-self.n_train_rows // n_steps)
-        own = -(-len(train) // n_steps)
-        order = train[torch.randperm(len(train), generator=generator(self.seed, fold, epoch))]
-        rows = torch.zeros(n_steps * own, dtype=torch.int64)
-        weights = torch.zeros(n_steps * own)
-        rows[: len(order)], weights[: len(order)] = order, 1.0
-        pad = (0, width - own)
-        return (
-            torch.nn.functional.pad(rows.view(n_steps, own), pad).to(self.device),
-            torch.nn.functional.pad(weights.view(n_steps, own), pad).to(self.device),
-        )
+        least, more = divmod(len(train), n_steps)
+        taken = torch.arange(width) < least + (torch.arange(n_steps) < more)[:, None]
+        rows = torch.zeros(n_steps, width, dtype=torch.int64)
+        rows[taken] = train[torch.randperm(len(train), generator=generator(self.seed, fold, epoch))]
+        return rows.to(self.device), taken.float().to(self.device)
 
     def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)

@@ -5,6 +5,7 @@ tells how each stands; `collect` takes a candidate out, finished or not. Candida
 at any time, so that the caller can keep the engine full.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from autoproc.spec import Candidate, NetworkSpec
 
 
 @dataclass(frozen=True)
-class Progress:
+class Standing:
     """How a candidate stands after an epoch of its own (`epoch` counts from 1).
 
     `validation` holds the K members' scores of this epoch (those of stopped members: their last ones);
@@ -52,7 +53,7 @@ class Engine(Protocol):
         """Let a candidate's K members in; `key` is the caller's name for it, unique among the running."""
         ...
 
-    def train_epoch(self) -> tuple[Progress, ...]:
+    def train_epoch(self) -> tuple[Standing, ...]:
         """Train every running candidate by one epoch, and validate it."""
         ...
 
@@ -64,3 +65,15 @@ class Engine(Protocol):
         """Each member's predictions of its own fold's validation rows: K arrays of shape (n_k,) for
         binary probabilities, (n_k, C) for class probabilities, (n_k, t) for values in the target's units."""
         ...
+
+
+def train_together(engine: Engine, candidates: Sequence[Candidate]) -> tuple[Trained, ...]:
+    """Train candidates side by side, each to its own end; in the order given."""
+    for key, candidate in enumerate(candidates):
+        engine.start(key, candidate)
+    trained: dict[int, Trained] = {}
+    while len(trained) < len(candidates):
+        for standing in engine.train_epoch():
+            if standing.finished:
+                trained[standing.key] = engine.collect(standing.key)
+    return tuple(trained[key] for key in range(len(candidates)))

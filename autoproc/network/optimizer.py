@@ -44,14 +44,20 @@ class Update:
     had before this epoch.
     """
 
-    def __init__(self, constants: Tensor, learning_rates: Tensor, steps: Tensor, moments: Tensor, n_weights: int) -> None:
+    def __init__(
+        self, constants: Tensor, learning_rates: Tensor, steps: Tensor, moments: Tensor, n_weights: int
+    ) -> None:
         b1, b2, self._corrected, l1, l2, decay = constants.T[:, :, None]
         self._b1, self._b2 = b1, b2
         self._rise1, self._rise2 = (1 - b1).float(), (1 - b2).float()
         self._rates = learning_rates.double()[:, None]
         self._shrink = (1 - self._rates * decay).float()
         self._l1, self._l2 = l1.float(), l2.float()
-        self._has_l1, self._has_l2, self._has_decay = bool((l1 > 0).any()), bool((l2 > 0).any()), bool((decay > 0).any())
+        self._has_l1, self._has_l2, self._has_decay = (
+            bool((l1 > 0).any()),
+            bool((l2 > 0).any()),
+            bool((decay > 0).any()),
+        )
         self._steps = steps.double()[:, None]
         self._first, self._second = moments
         self._n_weights = n_weights

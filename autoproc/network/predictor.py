@@ -55,12 +55,13 @@ class Predictor:
 
 
 def expected_shapes(
-    network: NetworkSpec, layout: Layout, n_outputs: int, n_members: int
+    network: NetworkSpec, layout: Layout, task: Task, n_outputs: int, n_members: int
 ) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array that a Predictor of this kind needs."""
+    """Name and shape of every array that a Predictor of this kind needs; classes have one target statistic,
+    which they do not use."""
     sizes = InputSizes.of(layout)
     table = ParameterTable.of(network, sizes, n_outputs)
     parameters = dict(zip(table.names, table.shapes, strict=True))
-    n_scaled = n_outputs
+    n_scaled = 1 if task in ("binary", "multiclass") else n_outputs
     statistics = dict(zip(STATISTICS, [(sizes.n_numeric,)] * 2 + [(n_scaled,)] * 2, strict=True))
     return {name: (n_members, *shape) for name, shape in {**parameters, **statistics}.items()}

@@ -117,7 +117,7 @@ class Stack:
             return False
         member.schedule.step(loss)
         score = member.validation_score[-1]
-        better = not scored or not member.best_epoch or self._metric.gain(score, member.best_score) > 0
+        better = not scored or not member.best_epoch or bool(self._metric.gain(score, member.best_score) > 0)
         if better:
             member.best_score, member.best_epoch = score, member.epoch
         return better
@@ -174,7 +174,7 @@ class Stack:
         center, spread = self._data.target_center[folds], self._data.target_spread[folds]
         predicted = predictions(self._data.task, outputs, center, spread).cpu().numpy()
         lost = losses(self._data.task, outputs, where.targets[folds]).cpu().numpy()
-        for fold in folds.unique().tolist():
+        for fold in sorted({member.fold for member in self.members}):
             rows, members = where.rows[fold], (folds == fold).cpu().numpy()
             if len(rows):
                 loss[members] = lost[members, : len(rows)].mean(axis=1, dtype=np.float64)

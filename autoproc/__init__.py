@@ -1,0 +1,48 @@
+"""autoproc: the deep-learning process from end to end on your own table, with every step on record.
+
+    import autoproc
+    result = autoproc.tune("data.csv", target="price")
+    predictions = autoproc.load(result.model_path).predict(frame)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from autoproc.export.model import Model
+    from autoproc.process import JobResult
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load", "tune"]
+
+
+def tune(
+    data: "str | Path | pd.DataFrame", target: "str | list[str]", *, quiet: bool = False, **plan: Any
+) -> "JobResult":
+    """Take a table from raw rows to an exported network, like the command `autoproc tune`.
+
+    `data` is a CSV, TSV or Parquet file, or a data frame; `plan` takes any key of the plan, nested ones as
+    mappings: `autoproc.tune(frame, "y", trials=20, protocol={"folds": 3})`. Decisions are written to
+    standard error unless `quiet`. Raises autoproc.errors.AutoprocError for what the user can mend.
+    """
+    from autoproc import process
+    from autoproc.plan import make_plan
+    from autoproc.progress import SilentProgress, TerminalProgress
+
+    from_file = isinstance(data, str) or hasattr(data, "__fspath__")
+    made = make_plan(None, {**plan, "target": target, "data": str(data) if from_file else None})
+    frame = None if from_file else data
+    if quiet:
+        return process.tune(made, frame, SilentProgress())
+    with TerminalProgress() as progress:
+        return process.tune(made, frame, progress)
+
+
+def load(path: "str | Path") -> "Model":
+    """The model in an exported bundle (folder or zip). Runs no code from it, and needs no MLflow or Optuna."""
+    from autoproc.export import bundle
+
+    return bundle.load(path)

@@ -1,0 +1,52 @@
+"""The configurations that the process itself proposes: what a plan's nulls mean for a given number of rows."""
+
+from math import log2
+
+from autoproc.plan import Plan
+from autoproc.spec import NetworkSpec, TrainSpec
+
+_STEPS_AN_EPOCH = 24
+_BATCH_SIZES = (16, 512)
+
+
+def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
+    """The plan's, or else the power of two that gives about 24 steps an epoch, from 16 to 512.
+
+    >>> choose_batch_size(Plan(), 6_400), choose_batch_size(Plan(), 100)
+    (256, 16)
+    """
+    if plan.train.batch_size is not None:
+        return plan.train.batch_size
+    smallest, largest = _BATCH_SIZES
+    return min(max(2 ** round(log2(max(n_train_rows, 1) / _STEPS_AN_EPOCH)), smallest), largest)
+
+
+def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epochs: int, patience: int = 0) -> TrainSpec:
+    """Training without dropout and penalties; `patience` 0 trains all epochs."""
+    return TrainSpec(
+        max_epochs=max_epochs,
+        patience=patience,
+        batch_size=choose_batch_size(plan, n_train_rows),
+        optimizer=plan.train.optimizer,
+        learning_rate=learning_rate,
+    )
+
+
+def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> TrainSpec:
+    """The default configuration; `learning_rate` is what growth found, and used unless the plan names one."""
+    train = plan.train
+    return TrainSpec(
+        max_epochs=train.max_epochs,
+        patience=train.patience,
+        batch_size=choose_batch_size(plan, n_train_rows),
+        optimizer=train.optimizer,
+        learning_rate=train.learning_rate or learning_rate,
+        dropout=train.dropout,
+        l1=train.l1,
+        weight_decay=train.weight_decay,
+    )
+
+
+def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:
+    """The capacities that growth climbs, smallest first."""
+    return tuple(NetworkSpec(depth, width) for depth, width in plan.growth.rungs)

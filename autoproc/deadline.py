@@ -1,0 +1,29 @@
+"""How much of the time limit is left."""
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock, or never (None)."""
+
+    at: float | None
+
+    @classmethod
+    def after(cls, seconds: float | None) -> "Deadline":
+        """The moment `seconds` from now; None: never."""
+        return cls(None if seconds is None else time.monotonic() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, at least 0; infinite without a limit."""
+        return float("inf") if self.at is None else max(0.0, self.at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.remaining == 0
+
+    def share(self, part: float) -> "Deadline":
+        """The moment at which `part` of the time that is left will be over."""
+        return Deadline(None if self.at is None else time.monotonic() + part * self.remaining)

@@ -1,0 +1,174 @@
+"""The bundle: an exported model as a folder or zip that runs no code when it is loaded.
+
+    card.json             what the model predicts, how it was scored, and with which versions it was made
+    preprocessing.json    the schema: from named columns to the network's matrix
+    network.json          the networks' shape
+    weights.safetensors   weights and scaling of each network, arrays of shape (K, ...)
+
+The format has a version; a loader refuses what it does not know.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from autoproc.data.vectorize import Schema
+from autoproc.errors import BundleError
+from autoproc.export.model import Model
+from autoproc.network.predictor import Predictor, expected_shapes
+from autoproc.plan import Task
+from autoproc.spec import NetworkSpec
+
+FORMAT = 1
+CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
+FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
+TASKS: tuple[Task, ...] = get_args(Task)
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, network: NetworkSpec, weights: Weights) -> None:
+    """Write a bundle into a new folder; `card` has `task`, `targets`, `classes` and `threshold`, and
+    whatever else people should know. Raises OSError."""
+    folder.mkdir(parents=True)
+    n_members = len(next(iter(weights.values())))
+    shape = {"depth": network.depth, "width": network.width, "members": n_members}
+    for name, content in ((CARD, {"format": FORMAT, **card}), (PREPROCESSING, schema.to_json()), (NETWORK, shape)):
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / name).write_text(text + "\n", encoding="utf-8", newline="\n")
+    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    (folder / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
+
+
+def load(path: str | Path) -> Model:
+    """The model in a bundle, a folder or a zip file. Raises BundleError for anything else."""
+    where = Path(path).expanduser()
+    files = _read_files(where)
+    try:
+        return _assemble(files)
+    except BundleError as error:
+        raise BundleError(f"The model {where} is damaged: {error} Export it again.") from None
+
+
+def copy_bundle(source: Path, out: Path) -> None:
+    """Copy a bundle to a new folder, or to a zip file if `out` ends in .zip.
+
+    Raises BundleError when `source` is no whole bundle, OSError when `out` cannot be written.
+    """
+    load(source)
+    files = _read_files(source)
+    if out.suffix == ".zip":
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return
+    out.mkdir()
+    for name, content in files.items():
+        (out / name).write_bytes(content)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    network: NetworkSpec
+    n_members: int
+
+
+def _read_files(path: Path) -> dict[str, bytes]:
+    """The bundle's files by name; only the names above are ever read."""
+    if not path.exists():
+        raise BundleError(f"There is no model {path}. `autoproc tune` writes one for each job.")
+    try:
+        if path.is_dir():
+            return {name: (path / name).read_bytes() for name in FILES}
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in FILES}
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{path} is not a model: it must be a folder or zip with the files {', '.join(FILES)}, but there is: "
+            f"{_cause(error)}. Name what `autoproc tune` or `autoproc export` wrote."
+        ) from None
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{Path(error.filename).name}: {error.strerror}"
+    return str(error.args[0]) if error.args else str(error)
+
+
+def _assemble(files: Mapping[str, bytes]) -> Model:
+    card = _json_object(files, CARD)
+    if card.get("format") != FORMAT:
+        raise BundleError(f"its format is {card.get('format')!r}, but this autoproc reads format {FORMAT}.")
+    schema = Schema.from_json(_json_object(files, PREPROCESSING))
+    shape = _read_shape(_json_object(files, NETWORK))
+    task, targets, classes, threshold = _read_problem(card)
+    n_outputs = len(classes) if task == "multiclass" else len(targets)
+    weights = _read_weights(files[WEIGHTS])
+    _must_match(weights, expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members))
+    predictor = Predictor(task, schema.layout, weights)
+    return Model(card, schema, predictor.mean, task, targets, classes, threshold)
+
+
+def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        content = json.loads(files[name])
+    except ValueError as error:
+        raise BundleError(f"{name} is not valid JSON ({error}).") from None
+    if not isinstance(content, dict):
+        raise BundleError(f"{name} must be an object, but is a {type(content).__name__}.")
+    return content
+
+
+def _read_shape(content: Mapping[str, Any]) -> _Shape:
+    sizes = [content.get(name) for name in ("depth", "width", "members")]
+    if any(not isinstance(size, int) or not 1 <= size <= 100_000 for size in sizes):
+        raise BundleError(f"{NETWORK} must give depth, width and members as counts, but gives {sizes}.")
+    depth, width, n_members = map(int, sizes)
+    return _Shape(NetworkSpec(depth, width), n_members)
+
+
+def _read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple[str, ...], float | None]:
+    """Task, targets, classes and threshold, which must fit each other."""
+    task, threshold = card.get("task"), card.get("threshold")
+    targets, classes = (_names(card.get(key), key) for key in ("targets", "classes"))
+    if task not in TASKS:
+        raise BundleError(f"{CARD} names the unknown task {task!r}; there are {', '.join(TASKS)}.")
+    fits = {"binary": len(classes) == 2, "multiclass": len(classes) >= 2}.get(task, not classes)
+    if not fits or not targets or (len(targets) > 1 and task != "vector_regression"):
+        raise BundleError(f"{CARD} has targets and classes that do not fit the task {task}.")
+    if threshold is not None and (not isinstance(threshold, float) or task != "binary"):
+        raise BundleError(f"{CARD} has the threshold {threshold!r}, but only a binary task has one, a number.")
+    return task, targets, classes, threshold
+
+
+def _names(value: object, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise BundleError(f"{CARD} must list texts under {key!r}, but has {value!r}.")
+    return tuple(value)
+
+
+def _read_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
+    try:
+        return safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BundleError(f"{WEIGHTS} cannot be read ({error}).") from None
+
+
+def _must_match(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    if set(weights) != set(shapes):
+        raise BundleError(f"{WEIGHTS} must hold the arrays {sorted(shapes)}, but holds {sorted(weights)}.")
+    for name, shape in shapes.items():
+        array = weights[name]
+        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+            raise BundleError(
+                f"The array {name!r} of {WEIGHTS} must hold finite float32 numbers in the shape {shape}, but is "
+                f"{array.dtype} in {array.shape}, or not finite."
+            )

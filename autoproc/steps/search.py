@@ -1,0 +1,190 @@
+"""Search: Optuna's TPE by ask and tell, over regularisation and schedules around the network that growth found.
+
+The loop is the whole of it: keep the engine full, train an epoch, report, prune, collect, tell.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import optuna
+from optuna.trial import FixedTrial, TrialState
+
+from autoproc.configurations import default_training
+from autoproc.data.metrics import Metric
+from autoproc.deadline import Deadline
+from autoproc.network.interface import Engine, Standing
+from autoproc.plan import Plan
+from autoproc.results import Growth, Search, Trained, Trial
+from autoproc.space import Space, Value
+from autoproc.spec import Candidate, TrainSpec
+
+FIRST_CHECK = 5  # epochs before a trial can be pruned
+HALVING = 2  # of the trials that reach a check, about the better half goes on
+
+OnTrial = Callable[[Trial, Trained], None]
+State = Literal["complete", "pruned", "failed"]
+
+
+class OptunaSuggest:
+    """Suggestions of an Optuna trial."""
+
+    def __init__(self, trial: optuna.trial.BaseTrial) -> None:
+        self._trial = trial
+
+    def number(self, name: str, low: float, high: float, *, log: bool) -> float:
+        return self._trial.suggest_float(name, low, high, log=log)
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        return self._trial.suggest_int(name, low, high)
+
+    def choice(self, name: str, options: Sequence[Value]) -> Value:
+        return self._trial.suggest_categorical(name, options)
+
+
+def search_regularisation(
+    engine: Engine, metric: Metric, plan: Plan, space: Space, growth: Growth, deadline: Deadline, on_trial: OnTrial
+) -> Search:
+    """Search until `plan.trials` trials are done or time is over; `on_trial` is told of each finished one.
+
+    Trial 0 is the grown network as it is, trial 1 the default configuration.
+    """
+    loop = _Loop(engine, metric, plan, space, growth, on_trial)
+    loop.take_in(growth.best.trained)
+    loop.enqueue_default()
+    while loop.wants_more or loop.running:
+        loop.fill()
+        for standing in engine.train_epoch():
+            loop.report(standing)
+        if deadline.passed:
+            loop.stop()
+            return loop.result("time limit")
+    return loop.result("trials")
+
+
+@dataclass(frozen=True)
+class _Running:
+    trial: optuna.Trial
+    candidate: Candidate
+
+
+class _Loop:
+    """The search's state: Optuna's study, what runs, what has ended, the best so far."""
+
+    def __init__(
+        self, engine: Engine, metric: Metric, plan: Plan, space: Space, growth: Growth, on_trial: OnTrial
+    ) -> None:
+        self._engine = engine
+        self._metric = metric
+        self._plan = plan
+        self._space = space
+        self._growth = growth
+        self._on_trial = on_trial
+        self._default = default_training(plan, engine.n_train_rows, growth.best.trained.candidate.train.learning_rate)
+        self._chosen = growth.ladder.index(growth.best.trained.candidate.network)
+        self._study = _new_study(metric, plan.seed)
+        self._trials: list[Trial] = []
+        self._best: tuple[Trial, Trained] | None = None
+        self.running: dict[int, _Running] = {}
+
+    @property
+    def wants_more(self) -> bool:
+        return len(self._trials) + len(self.running) < self._plan.trials
+
+    def take_in(self, grown: Trained) -> None:
+        """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
+        encoded = self._space.encode(grown.candidate.train)
+        probe = FixedTrial(encoded)
+        self._sample(probe)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                params=probe.params,
+                distributions=probe.distributions,
+                value=grown.score.mean,
+                intermediate_values=_best_so_far(grown, self._metric),
+            )
+        )
+        self._keep(0, grown, "complete", "the grown network, without regularisation")
+
+    def enqueue_default(self) -> None:
+        self._study.enqueue_trial(dict(self._space.encode(self._default)))
+
+    def fill(self) -> None:
+        """Ask for trials until the engine is as full as its width allows."""
+        while self.wants_more and self._has_room():
+            trial = self._study.ask()
+            candidate = self._sample(trial)
+            self.running[trial.number] = _Running(trial, candidate)
+            self._engine.start(trial.number, candidate)
+
+    def report(self, standing: Standing) -> None:
+        """Tell Optuna how a running trial stands, and end it if it is finished or not worth going on."""
+        trial = self.running[standing.key].trial
+        if np.isfinite(standing.best):
+            trial.report(standing.best, standing.epoch)
+        if standing.finished:
+            self._end(standing.key, "complete", "")
+        elif trial.should_prune():
+            self._end(standing.key, "pruned", f"behind the better half at epoch {standing.epoch}")
+
+    def stop(self) -> None:
+        """End what runs as it stands: the best weights so far are as good as any."""
+        for key in list(self.running):
+            self._end(key, "complete", "stopped by the time limit")
+
+    def result(self, stopped_by: Literal["trials", "time limit"]) -> Search:
+        best, trained = self._best  # take_in has set it
+        return Search(tuple(sorted(self._trials, key=lambda trial: trial.number)), best, trained, stopped_by)
+
+    def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
+        return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._chosen)
+
+    def _has_room(self) -> bool:
+        """Whether the running trials leave room: each takes its share of what fits side by side."""
+        candidates = [running.candidate for running in self.running.values()]
+        shares = [1 / self._engine.side_by_side(c.network, c.train.batch_size) for c in candidates]
+        return sum(shares) < 1 - 1e-9
+
+    def _end(self, key: int, state: State, reason: str) -> None:
+        running = self.running.pop(key)
+        trained = self._engine.collect(key)
+        if trained.failed:
+            self._study.tell(running.trial, state=TrialState.FAIL)
+            self._keep(key, trained, "failed", trained.failed)
+        elif state == "pruned":
+            self._study.tell(running.trial, state=TrialState.PRUNED)
+            self._keep(key, trained, state, reason)
+        else:
+            self._study.tell(running.trial, trained.score.mean)
+            self._keep(key, trained, state, reason)
+
+    def _keep(self, number: int, trained: Trained, state: State, reason: str) -> None:
+        """Note a finished trial; only the best one keeps its weights."""
+        n_epochs = trained.curves.validation_score.shape[1]
+        parameters = trained.candidate.parameters
+        trial = Trial(number, state, parameters, trained.score, n_epochs, trained.seconds, reason)
+        self._trials.append(trial)
+        if state == "complete" and (self._best is None or self._is_better(trained, self._best[1])):
+            self._best = trial, trained
+        self._on_trial(trial, trained)
+
+    def _is_better(self, new: Trained, old: Trained) -> bool:
+        return bool(self._metric.gain(new.score.mean, old.score.mean) > 0)
+
+
+def _new_study(metric: Metric, seed: int) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        direction=metric.direction,
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST_CHECK, reduction_factor=HALVING),
+    )
+
+
+def _best_so_far(trained: Trained, metric: Metric) -> dict[int, float]:
+    """Mean over folds of the best validation score up to each epoch (from 1)."""
+    best = np.maximum if metric.direction == "maximize" else np.minimum
+    curve = best.accumulate(trained.curves.validation_score, axis=1).mean(axis=0)
+    return {epoch: float(score) for epoch, score in enumerate(curve, start=1)}

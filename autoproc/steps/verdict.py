@@ -1,0 +1,110 @@
+"""Verdict: the holdout is scored once, with the final model, after everything has been decided."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoproc.data.dummy import dummy_score
+from autoproc.data.holdout import SealedHoldout
+from autoproc.data.metrics import ChosenMetric, Metric, Target, at_threshold, best_threshold
+from autoproc.data.problem import encode_target
+from autoproc.data.vectorize import Schema
+from autoproc.results import Estimate, FloatArray, Fold, Problem, Receipt, Score, Verdict
+
+RARE = 0.2  # a positive class below this share gets a tuned decision threshold
+_RESAMPLES = 1000
+_LEVEL = 0.95
+
+Matrix = NDArray[np.float32]
+Measures = Callable[[Target, Matrix], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """What is exported and judged: `predict` maps the schema's matrix (n, n_columns) to probabilities of
+    the positive class (n,), class probabilities (n, C) or values (n, t)."""
+
+    schema: Schema
+    problem: Problem
+    predict: Callable[[Matrix], Matrix]
+    threshold: float | None
+
+
+def choose_threshold(
+    problem: Problem, targets: Target, folds: tuple[Fold, ...], out_of_fold: tuple[Matrix, ...]
+) -> float | None:
+    """Decision threshold of a binary problem: 0.5, or the best F1 on the validation rows of all folds where
+    the positive class is rare. None for other problems."""
+    if problem.task != "binary":
+        return None
+    if min(problem.class_counts) >= RARE * sum(problem.class_counts):
+        return 0.5
+    y = np.concatenate([targets[fold.validation] for fold in folds])
+    return best_threshold(y, np.concatenate(out_of_fold).astype(np.float64))
+
+
+def open_holdout(
+    holdout: SealedHoldout,
+    receipt: Receipt,
+    model: FinalModel,
+    chosen: ChosenMetric,
+    cross_validated: Score,
+    development_targets: Target,
+    seed: int,
+) -> Verdict:
+    """Score the final model on the holdout. The receipt has been written before this is called."""
+    table = holdout.open(receipt)
+    targets = encode_target(table, model.problem)
+    predictions = model.predict(model.schema.matrix(table))
+    measures = _measures(chosen, model.threshold)
+    estimates = bootstrap(measures, targets, predictions, model.problem.is_classification, seed)
+    return Verdict(
+        metric=chosen.metric.name,
+        holdout=estimates.pop(chosen.metric.name),
+        cross_validated=cross_validated,
+        dummy=dummy_score(development_targets, targets, model.problem, chosen.metric),
+        n_rows=table.n_rows,
+        threshold=model.threshold,
+        beside=estimates,
+        receipt=receipt,
+    )
+
+
+def bootstrap(
+    measures: Measures, targets: Target, predictions: Matrix, stratified: bool, seed: int
+) -> dict[str, Estimate]:
+    """Each measure with its 95 % percentile interval over 1,000 resamples of the rows; `stratified`
+    resamples each class by itself, so that no resample lacks one (Efron and Tibshirani 1993, chapter 13)."""
+    generator = np.random.default_rng(seed)
+    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratified else [np.arange(len(targets))]
+    scores = measures(targets, predictions)
+    resampled: dict[str, list[float]] = {name: [] for name in scores}
+    for _ in range(_RESAMPLES):
+        rows = np.concatenate([generator.choice(group, len(group)) for group in groups])
+        for name, score in measures(targets[rows], predictions[rows]).items():
+            resampled[name].append(score)
+    return {name: Estimate(score, _interval(np.array(resampled[name]))) for name, score in scores.items()}
+
+
+def _interval(scores: FloatArray) -> tuple[float, float]:
+    tail = (1 - _LEVEL) / 2
+    low, high = np.nanquantile(scores, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _measures(chosen: ChosenMetric, threshold: float | None) -> Measures:
+    """The metric, those beside it, and for binary problems those at the threshold."""
+
+    def measure(targets: Target, predictions: Matrix) -> dict[str, float]:
+        scores = {metric.name: _score(metric, targets, predictions) for metric in (chosen.metric, *chosen.beside)}
+        if threshold is None:
+            return scores
+        return scores | at_threshold(targets.astype(np.int64), predictions.astype(np.float64), threshold)
+
+    return measure
+
+
+def _score(metric: Metric, targets: Target, predictions: Matrix) -> float:
+    return float(metric(targets, predictions[None])[0])
