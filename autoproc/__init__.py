@@ -1,8 +1,8 @@
 """autoproc: the deep-learning process from end to end on your own table, with every step on record.
 
-    import autoproc
-    result = autoproc.tune("data.csv", target="price")
-    predictions = autoproc.load(result.model_path).predict(frame)
+import autoproc
+result = autoproc.tune("data.csv", target="price")
+predictions = autoproc.load(result.model_path).predict(frame)
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autoproc.errors import PlanError, did_you_mean
 from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
-FinalModel = Literal["folds", "refit"]
+FinalKind = Literal["folds", "refit"]
 
+_RULES = {
+    "model_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+    "string_type": "must be text (YAML reads yes, no, on and off as truth values unless they are quoted)",
+    "missing": "must have a value more",
+}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -40,17 +46,25 @@ def parse_duration(value: object) -> object:
 
 def _as_names(value: object) -> object:
     """One name or a list of names."""
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str | int | float) else value
+
+
+def _check_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError("must be auto, cpu, mps, cuda or cuda:N with a number N")
+    return name
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Device = Annotated[str, AfterValidator(_check_device)]
 Count = Annotated[int, Field(ge=1)]
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Columns, classes and missing cells are text, but 7 and -999 need no quotes in a plan file.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
 class ProtocolPlan(_Section):
@@ -118,9 +132,9 @@ class Plan(_Section):
     trials: int = Field(64, ge=1)
     time_limit: Duration | None = Field(300.0, description="Seconds for the whole job; null: no limit.")
     seed: int = Field(0, ge=0, lt=2**32)
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: Device = "auto"
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
-    final: FinalModel = Field("folds", description="The fold networks averaged, or one refit on all rows.")
+    final: FinalKind = Field("folds", description="The fold networks averaged, or one refit on all rows.")
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()
     growth: GrowthPlan = GrowthPlan()
@@ -166,20 +180,30 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError) -> str:
-    return " ".join(
-        _explain_one(detail["loc"], detail["type"], detail["msg"], detail["input"]) for detail in error.errors()
-    )
+    details = error.errors()
+    places = [detail["loc"] for detail in details]
+    # A list whose items are wrong is also reported as too short: say only what is wrong with them.
+    inner = {place[:-1] for place in places} | {place[:-2] for place in places}
+    told = [d for d in details if not (d["type"] == "too_short" and d["loc"] in inner)]
+    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"]) for d in told)
 
 
 def _explain_one(location: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
     path = ".".join(map(str, location))
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         known = list(_section_at(location[:-1]).model_fields)
         name = str(location[-1])
         return f"The plan has no key {path!r}; there are {', '.join(known)}.{did_you_mean(name, known)}"
-    rule = message.removeprefix("Value error, ").replace("Input should be", "must be")
     choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else []
-    return f"The plan's {path!r} {rule}, but is {found!r}.{did_you_mean(str(found), choices)}"
+    return f"The plan's {path!r} {_rule(kind, message)}, but is {found!r}.{did_you_mean(str(found), choices)}"
+
+
+def _rule(kind: str, message: str) -> str:
+    """What must hold, from pydantic's words for it."""
+    if kind in _RULES:
+        return _RULES[kind]
+    rule = re.sub(r"^\w+ should ", "must ", message.removeprefix("Value error, "))
+    return re.sub(r" after validation, not \d+|, (unable|got) .*", "", rule)
 
 
 def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:

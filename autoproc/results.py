@@ -129,8 +129,8 @@ class Baseline:
 @dataclass(frozen=True)
 class OverfitVerdict:
     """Whether a rung overfits: after `epoch` training went on to gain `train_gain` (in the units of
-    `measure`, positive: better) while validation lost `validation_loss` of it, with `noise` the standard
-    error of the paired fold differences."""
+    `measure`, positive: better) while validation lost `validation_drop` of it, with `noise` the 95 % bound
+    on what the paired fold differences show by chance."""
 
     overfit: bool
     epoch: int

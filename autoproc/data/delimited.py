@@ -142,7 +142,9 @@ def _read_rows(
     lines: list[int] = []
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         columns = zip(*(row for _, row in chunk), strict=True)
-        chunks.append(pd.DataFrame({name: pd.array(cells, dtype="str") for name, cells in zip(names, columns, strict=True)}))
+        chunks.append(
+            pd.DataFrame({name: pd.array(cells, dtype="str") for name, cells in zip(names, columns, strict=True)})
+        )
         lines.extend(line for line, _ in chunk)
     if not chunks:
         raise DataError(f"{path} has a line with the names of {len(names)} columns, but no row below it.")

@@ -60,6 +60,10 @@ class Metric:
         """Index of the first of the best values (n,), NaN left aside. Raises ValueError where all are NaN."""
         return int(np.nanargmax(self._sign * values))
 
+    def best_so_far(self, curves: FloatArray) -> FloatArray:
+        """The best value up to each epoch, (K, E) -> (K, E)."""
+        return np.asarray(self._sign * np.fmax.accumulate(self._sign * curves, axis=1))
+
     @property
     def _sign(self) -> float:
         return 1.0 if self.direction == "maximize" else -1.0

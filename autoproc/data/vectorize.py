@@ -1,12 +1,29 @@
+"""The vectoriser: a schema fixed on development rows, and the one matrix that it makes of any rows.
+
+The schema knows which columns there are, how each is read, and which categories are known: nothing
+of the target, and no statistic of a number. Cells that do not fit it become missing or unknown.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, Text, fit_encoder
 from autoproc.data.table import Table
+from autoproc.errors import BundleError, DataError, did_you_mean
 from autoproc.results import Problem
+
+MAX_ONE_HOT = 8
+"""A column of more known categories than this is embedded."""
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -28,20 +45,109 @@ class Layout:
 
 @dataclass(frozen=True)
 class Schema:
+    """How each column that the network sees becomes columns of the matrix.
+
+    `missing` are the user's further spellings of a missing cell.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
+    encoders: Annotated[tuple[Annotated[Encoder, Field(discriminator="kind")], ...], Field(min_length=1)]
+    missing: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("the names of the columns must differ")
+
     @classmethod
     def fit(cls, development: Table, problem: Problem) -> "Schema":
-        raise NotImplementedError
+        """The schema of the columns that the problem uses."""
+        used = [column for column in problem.columns if column.used]
+        return cls(tuple(fit_encoder(development, c.name, c.kind) for c in used), development.missing)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rows must have."""
+        return tuple(encoder.name for encoder in self.encoders)
 
     @property
     def layout(self) -> Layout:
-        raise NotImplementedError
+        *starts, n_columns = self._starts()
+        placed = tuple(zip(self.encoders, starts, strict=True))
+        categories = tuple((start, e.n_codes) for e, start in placed if isinstance(e, CategoryColumn))
+        return Layout(
+            n_columns=n_columns,
+            numeric=tuple(start for e, start in placed if e.kind in ("numeric", "datetime")),
+            passthrough=tuple(column for e, start in placed for column in _passthrough(e, start)),
+            indicators=tuple(start for e, start in placed if not isinstance(e, CategoryColumn) and e.indicator),
+            one_hot=tuple(pair for pair in categories if pair[1] <= FIRST_CODE + MAX_ONE_HOT),
+            embedded=tuple(pair for pair in categories if pair[1] > FIRST_CODE + MAX_ONE_HOT),
+        )
 
     def matrix(self, data: Table | pd.DataFrame) -> NDArray[np.float32]:
-        raise NotImplementedError
+        """The matrix (n, n_columns) of the rows, whose columns may stand in any order and beside others.
+
+        Raises DataError, naming them all, where columns are missing.
+        """
+        frame = data.frame if isinstance(data, Table) else data
+        positions = _find_columns(frame, self.columns)
+        *starts, n_columns = self._starts()
+        matrix = np.empty((len(frame), n_columns), dtype=np.float32)
+        for encoder, position, start in zip(self.encoders, positions, starts, strict=True):
+            block = encoder.block(frame.iloc[:, position], self.missing)
+            matrix[:, start : start + encoder.width] = np.clip(block, -_LARGEST, _LARGEST)
+        return matrix
 
     def to_json(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The schema in JSON's own types; `from_json` reads it back to an equal schema."""
+        card: dict[str, Any] = _CARD.dump_python(self, mode="json")
+        return card
 
     @classmethod
     def from_json(cls, card: object) -> "Schema":
-        raise NotImplementedError
+        """The schema of a card that may come from anywhere.
+
+        Raises BundleError for whatever `to_json` would not have written.
+        """
+        try:
+            return _CARD.validate_python(card)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = f" at {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
+            rule = first["msg"].removeprefix("Value error, ")
+            raise BundleError(
+                f"The model's schema, which says how columns are read, is damaged{place}: {rule}. Export the model again."
+            ) from None
+
+    def _starts(self) -> tuple[int, ...]:
+        """The first column of each encoder in the matrix, and behind the last the number of columns."""
+        return tuple(accumulate((encoder.width for encoder in self.encoders), initial=0))
+
+
+_CARD = TypeAdapter(Schema)
+
+
+def _passthrough(encoder: Encoder, start: int) -> range:
+    """A truth value, and behind the days of a date the waves of its cycles."""
+    return range(start if isinstance(encoder, BooleanColumn) else start + 1, start + encoder.width)
+
+
+def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
+    """The position of each needed column. Raises DataError where one is missing, or is there twice."""
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(
+            "The data frame has columns of several levels, but a name must be one text. Flatten its columns."
+        )
+    names = [str(name).strip() or f"column {i}" for i, name in enumerate(frame.columns, start=1)]
+    count = Counter(names)
+    if lacking := [name for name in needed if not count[name]]:
+        others = [name for name in names if name not in needed]
+        raise DataError(
+            f"The data lack {len(lacking)} of the {len(needed)} columns that the model was trained on: "
+            f"{', '.join(map(repr, lacking))}. Add them, or give them back the names that they had."
+            f"{''.join(did_you_mean(name, others) for name in lacking)}"
+        )
+    if twice := [repr(name) for name in needed if count[name] > 1]:
+        raise DataError(
+            f"The data have more than one column named {', '.join(twice)}, but names must differ. Rename them."
+        )
+    return tuple(names.index(name) for name in needed)

@@ -30,6 +30,7 @@ from autoproc.spec import NetworkSpec
 FORMAT = 1
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
+_LARGEST = 100_000
 TASKS: tuple[Task, ...] = get_args(Task)
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -128,10 +129,10 @@ def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
 
 
 def _read_shape(content: Mapping[str, Any]) -> _Shape:
-    sizes = [content.get(name) for name in ("depth", "width", "members")]
-    if any(not isinstance(size, int) or not 1 <= size <= 100_000 for size in sizes):
-        raise BundleError(f"{NETWORK} must give depth, width and members as counts, but gives {sizes}.")
-    depth, width, n_members = map(int, sizes)
+    sizes = [size for size in map(content.get, ("depth", "width", "members")) if isinstance(size, int)]
+    if len(sizes) != 3 or not all(1 <= size <= _LARGEST for size in sizes):
+        raise BundleError(f"{NETWORK} must give depth, width and members as counts, but is {dict(content)}.")
+    depth, width, n_members = sizes
     return _Shape(NetworkSpec(depth, width), n_members)
 
 

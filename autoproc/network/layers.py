@@ -66,12 +66,12 @@ class ParameterTable:
 class Dropout:
     """Dropout with a rate of its own for each member.
 
-    One random byte decides about a unit (an int64 draw gives eight), so a rate is met to within 1/256,
-    and kept units are scaled by the share that is really kept.
+    One random byte decides about a unit (an int64 draw gives eight), so a rate is met to within 1/256
+    (at most 255/256), and kept units are scaled by the share that is really kept.
     """
 
     def __init__(self, rates: Tensor, generator: torch.Generator) -> None:
-        dropped = (rates * 256).round()
+        dropped = (rates * 256).round().clamp(max=255)
         self._threshold = dropped.to(torch.uint8)[:, None, None]
         self._scale = (256 / (256 - dropped))[:, None, None]
         self._generator = generator

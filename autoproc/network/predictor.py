@@ -43,7 +43,8 @@ class Predictor:
 
     def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         """The networks' average prediction: (n,), (n, C) or (n, t)."""
-        return self.members(matrix).mean(axis=0, dtype=np.float32)
+        mean: NDArray[np.float32] = self.members(matrix).mean(axis=0, dtype=np.float32)
+        return mean
 
     def _predict(self, inputs: Inputs) -> NDArray[np.float32]:
         everyone = torch.zeros(self.n_members, dtype=torch.int64)

@@ -2,7 +2,6 @@
 network no longer validates better."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 

@@ -3,29 +3,32 @@
 The loop is the whole of it: keep the engine full, train an epoch, report, prune, collect, tell.
 """
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import optuna
-from optuna.trial import FixedTrial, TrialState
+from optuna.trial import FixedTrial
 
 from autoproc.configurations import default_training
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, Standing
 from autoproc.plan import Plan
-from autoproc.results import Growth, Search, Trained, Trial
+from autoproc.results import Growth, Search, Trained, Trial, TrialState
 from autoproc.space import Space, Value
-from autoproc.spec import Candidate, TrainSpec
+from autoproc.spec import Candidate
 
 FIRST_CHECK = 5  # epochs before a trial can be pruned
 HALVING = 2  # of the trials that reach a check, about the better half goes on
 
 OnTrial = Callable[[Trial, Trained], None]
-State = Literal["complete", "pruned", "failed"]
+_OPTUNA_STATES: dict[TrialState, optuna.trial.TrialState] = {
+    "complete": optuna.trial.TrialState.COMPLETE,
+    "pruned": optuna.trial.TrialState.PRUNED,
+    "failed": optuna.trial.TrialState.FAIL,
+}
 
 
 class OptunaSuggest:
@@ -41,7 +44,8 @@ class OptunaSuggest:
         return self._trial.suggest_int(name, low, high)
 
     def choice(self, name: str, options: Sequence[Value]) -> Value:
-        return self._trial.suggest_categorical(name, options)
+        value: Value = self._trial.suggest_categorical(name, options)  # type: ignore[assignment]  # None is no option
+        return value
 
 
 def search_regularisation(
@@ -52,8 +56,6 @@ def search_regularisation(
     Trial 0 is the grown network as it is, trial 1 the default configuration.
     """
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
-    loop.take_in(growth.best.trained)
-    loop.enqueue_default()
     while loop.wants_more or loop.running:
         loop.fill()
         for standing in engine.train_epoch():
@@ -85,31 +87,16 @@ class _Loop:
         self._default = default_training(plan, engine.n_train_rows, growth.best.trained.candidate.train.learning_rate)
         self._chosen = growth.ladder.index(growth.best.trained.candidate.network)
         self._study = _new_study(metric, plan.seed)
-        self._trials: list[Trial] = []
-        self._best: tuple[Trial, Trained] | None = None
         self.running: dict[int, _Running] = {}
+        self._trials: list[Trial] = []
+        self._trained = growth.best.trained
+        self._enter_grown()
+        self._best = self._trials[0]
+        self._study.enqueue_trial(dict(space.encode(self._default)))
 
     @property
     def wants_more(self) -> bool:
         return len(self._trials) + len(self.running) < self._plan.trials
-
-    def take_in(self, grown: Trained) -> None:
-        """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
-        encoded = self._space.encode(grown.candidate.train)
-        probe = FixedTrial(encoded)
-        self._sample(probe)
-        self._study.add_trial(
-            optuna.trial.create_trial(
-                params=probe.params,
-                distributions=probe.distributions,
-                value=grown.score.mean,
-                intermediate_values=_best_so_far(grown, self._metric),
-            )
-        )
-        self._keep(0, grown, "complete", "the grown network, without regularisation")
-
-    def enqueue_default(self) -> None:
-        self._study.enqueue_trial(dict(self._space.encode(self._default)))
 
     def fill(self) -> None:
         """Ask for trials until the engine is as full as its width allows."""
@@ -135,8 +122,23 @@ class _Loop:
             self._end(key, "complete", "stopped by the time limit")
 
     def result(self, stopped_by: Literal["trials", "time limit"]) -> Search:
-        best, trained = self._best  # take_in has set it
-        return Search(tuple(sorted(self._trials, key=lambda trial: trial.number)), best, trained, stopped_by)
+        trials = sorted(self._trials, key=lambda trial: trial.number)
+        return Search(tuple(trials), self._best, self._trained, stopped_by)
+
+    def _enter_grown(self) -> None:
+        """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
+        grown = self._trained
+        probe = FixedTrial(dict(self._space.encode(grown.candidate.train)))
+        self._sample(probe)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                params=probe.params,
+                distributions=probe.distributions,
+                value=grown.score.mean,
+                intermediate_values=_best_so_far(grown, self._metric),
+            )
+        )
+        self._note(0, grown, "complete", "the grown network, without regularisation")
 
     def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
         return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._chosen)
@@ -147,31 +149,25 @@ class _Loop:
         shares = [1 / self._engine.side_by_side(c.network, c.train.batch_size) for c in candidates]
         return sum(shares) < 1 - 1e-9
 
-    def _end(self, key: int, state: State, reason: str) -> None:
+    def _end(self, key: int, state: TrialState, reason: str) -> None:
+        """Take a trial out of the engine, tell Optuna, and keep its weights if it is the best."""
         running = self.running.pop(key)
         trained = self._engine.collect(key)
         if trained.failed:
-            self._study.tell(running.trial, state=TrialState.FAIL)
-            self._keep(key, trained, "failed", trained.failed)
-        elif state == "pruned":
-            self._study.tell(running.trial, state=TrialState.PRUNED)
-            self._keep(key, trained, state, reason)
-        else:
-            self._study.tell(running.trial, trained.score.mean)
-            self._keep(key, trained, state, reason)
+            state, reason = "failed", trained.failed
+        score = trained.score.mean if state == "complete" else None
+        self._study.tell(running.trial, score, state=_OPTUNA_STATES[state])
+        trial = self._note(key, trained, state, reason)
+        if state == "complete" and self._metric.gain(trained.score.mean, self._best.score.mean) > 0:
+            self._best, self._trained = trial, trained
 
-    def _keep(self, number: int, trained: Trained, state: State, reason: str) -> None:
-        """Note a finished trial; only the best one keeps its weights."""
+    def _note(self, number: int, trained: Trained, state: TrialState, reason: str) -> Trial:
         n_epochs = trained.curves.validation_score.shape[1]
         parameters = trained.candidate.parameters
         trial = Trial(number, state, parameters, trained.score, n_epochs, trained.seconds, reason)
         self._trials.append(trial)
-        if state == "complete" and (self._best is None or self._is_better(trained, self._best[1])):
-            self._best = trial, trained
         self._on_trial(trial, trained)
-
-    def _is_better(self, new: Trained, old: Trained) -> bool:
-        return bool(self._metric.gain(new.score.mean, old.score.mean) > 0)
+        return trial
 
 
 def _new_study(metric: Metric, seed: int) -> optuna.Study:
@@ -185,6 +181,5 @@ def _new_study(metric: Metric, seed: int) -> optuna.Study:
 
 def _best_so_far(trained: Trained, metric: Metric) -> dict[int, float]:
     """Mean over folds of the best validation score up to each epoch (from 1)."""
-    best = np.maximum if metric.direction == "maximize" else np.minimum
-    curve = best.accumulate(trained.curves.validation_score, axis=1).mean(axis=0)
+    curve = metric.best_so_far(trained.curves.validation_score).mean(axis=0)
     return {epoch: float(score) for epoch, score in enumerate(curve, start=1)}

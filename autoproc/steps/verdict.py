@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from autoproc.data.dummy import dummy_score
 from autoproc.data.holdout import SealedHoldout
-from autoproc.data.metrics import ChosenMetric, Metric, Target, at_threshold, best_threshold
+from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
 from autoproc.data.problem import encode_target
 from autoproc.data.vectorize import Schema
 from autoproc.results import Estimate, FloatArray, Fold, Problem, Receipt, Score, Verdict
 
-RARE = 0.2  # a positive class below this share gets a tuned decision threshold
 _RESAMPLES = 1000
 _LEVEL = 0.95
 
@@ -39,7 +38,7 @@ def choose_threshold(
     the positive class is rare. None for other problems."""
     if problem.task != "binary":
         return None
-    if min(problem.class_counts) >= RARE * sum(problem.class_counts):
+    if problem.class_counts[1] >= RARE_SHARE * sum(problem.class_counts):
         return 0.5
     y = np.concatenate([targets[fold.validation] for fold in folds])
     return best_threshold(y, np.concatenate(out_of_fold).astype(np.float64))

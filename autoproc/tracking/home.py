@@ -1,10 +1,10 @@
 """The home folder: where jobs, receipts and, without a server, MLflow's data lie.
 
-    jobs/<run id>/   one folder a job, with its plan, result and model
-    receipts/        the openings of holdouts
-    mlflow.db        MLflow's database
-    artifacts/       MLflow's files
-    running/         one locked file for each job that runs now
+jobs/<run id>/   one folder a job, with its plan, result and model
+receipts/        the openings of holdouts
+mlflow.db        MLflow's database
+artifacts/       MLflow's files
+running/         one locked file for each job that runs now
 """
 
 import errno

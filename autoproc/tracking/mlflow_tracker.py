@@ -4,10 +4,7 @@ Everything goes through an explicit client; MLflow's active run and its global t
 What MLflow does not take waits in a queue and is written when it answers again: a job never stops for its record.
 """
 
-import getpass
-import json
 import logging
-import math
 import os
 import sqlite3
 from collections import deque
@@ -18,7 +15,7 @@ from typing import final
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError

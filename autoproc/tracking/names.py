@@ -34,6 +34,9 @@ STAGE = "autoproc.stage"
 STATE = "autoproc.state"
 REASON = "autoproc.reason"
 VERSION = "autoproc.version"
+RECEIPT_KEY = "autoproc.receipt.key"
+RECEIPT_OPENED = "autoproc.receipt.opened_at"
+RECEIPT_OPENING = "autoproc.receipt.opening"
 JOB_STAGE = "job"
 
 # Tags that MLflow itself reads.

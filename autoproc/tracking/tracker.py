@@ -41,7 +41,9 @@ class Tracker(Protocol):
         """Write one finished child, in one go."""
         ...
 
-    def describe(self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def describe(
+        self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
         """Replace the job's description and add to its parameters, metrics and tags."""
         ...
 
@@ -62,7 +64,9 @@ class SilentTracker:
 
     def record(self, child: Child) -> None: ...
 
-    def describe(self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None: ...
+    def describe(
+        self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None: ...
 
     def attach(self, path: Path, folder: str = "") -> None: ...
 
@@ -85,7 +89,9 @@ class MemoryTracker:
     def record(self, child: Child) -> None:
         self.children.append(child)
 
-    def describe(self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def describe(
+        self, markdown: str, *, parameters: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
         self.description = markdown
         self.parameters |= parameters
         self.metrics |= metrics

@@ -1,0 +1,26 @@
+"""What is decided before anything trains, on development rows alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoproc.data.metrics import ChosenMetric, Target
+from autoproc.data.table import Table
+from autoproc.data.vectorize import Schema
+from autoproc.results import Problem, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """`fingerprint` is the whole table's, for the receipt; everything else knows development rows only:
+    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`."""
+
+    fingerprint: str
+    development: Table
+    problem: Problem
+    chosen: ChosenMetric
+    protocol: Protocol
+    schema: Schema
+    matrix: NDArray[np.float32]
+    targets: Target

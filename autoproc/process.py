@@ -1,0 +1,161 @@
+"""The process, top to bottom: the page to read first, and the only place where the parts meet.
+
+    table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> growth -> search
+          -> final model -> verdict on the holdout -> bundle
+
+Everything after the seal sees development rows alone; the holdout is opened by the last step but one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.metrics import choose_metric
+from autoproc.data.problem import define_problem, encode_target, labelled
+from autoproc.data.protocol import choose_protocol
+from autoproc.data.receipts import check_unopened, write_receipt
+from autoproc.data.table import read_table
+from autoproc.data.vectorize import Schema
+from autoproc.deadline import Deadline
+from autoproc.errors import NoSignalError
+from autoproc.plan import FinalKind, Plan
+from autoproc.prepared import Prepared
+from autoproc.progress import Progress, SilentProgress
+from autoproc.results import Baseline, Fold, Search
+from autoproc.tracking.home import open_home
+
+if TYPE_CHECKING:
+    from autoproc.job import Job, JobResult
+    from autoproc.network.engine import StackEngine
+    from autoproc.space import Space
+    from autoproc.steps.verdict import FinalModel
+
+Weights = Mapping[str, NDArray[np.float32]]
+# What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
+_SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
+
+
+def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
+    """What would be done with the table, and why; trains nothing. Raises what `tune` raises before it trains."""
+    prepared, _ = _prepare(plan, frame)
+    return prepared
+
+
+def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | None = None) -> "JobResult":
+    """Carry out the whole process on the table that the plan names, or on `frame`.
+
+    Raises AutoprocError for what the user has to mend; NoSignalError when the baseline finds nothing.
+    """
+    from autoproc.space_file import load_space
+
+    deadline = Deadline.after(plan.time_limit)
+    progress = progress or SilentProgress()
+    progress.update("table", "reading")
+    space = load_space(plan.space)
+    prepared, holdout = _prepare(plan, frame)
+    home = open_home(plan.home)
+    check_unopened(home.path, holdout.key, plan.reopen_holdout)
+    from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
+
+    with running_job(prepared, plan, home, progress) as job:
+        return _carry_out(prepared, holdout, plan, space, job, deadline)
+
+
+def _prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
+    """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
+    table = labelled(read_table(plan.data or "" if frame is None else frame, plan.missing), plan)
+    development, holdout = seal(table, plan)
+    problem = define_problem(development, plan)
+    holdout.check_targets(problem)
+    chosen = choose_metric(problem, plan)
+    targets = encode_target(development, problem)
+    protocol = choose_protocol(targets, problem, plan, holdout.n_rows)
+    schema = Schema.fit(development, problem)
+    matrix = schema.matrix(development)
+    return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout
+
+
+def _carry_out(
+    prepared: Prepared, holdout: SealedHoldout, plan: Plan, space: "Space", job: "Job", deadline: Deadline
+) -> "JobResult":
+    """From the baseline to the exported model."""
+    from autoproc.steps.baseline import train_baseline
+    from autoproc.steps.growth import grow_until_overfit
+    from autoproc.steps.search import search_regularisation
+    from autoproc.steps.verdict import open_holdout
+
+    metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
+    engine = _engine(prepared, folds, plan)
+    with job.step("baseline"):
+        baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan)
+        job.tell_baseline(baseline)
+    if not (baseline.beats_dummy or plan.force):
+        raise NoSignalError(_no_signal(baseline))
+    with job.step("growth"):
+        rate = baseline.network.candidate.train.learning_rate
+        until = deadline.share(plan.growth.time_share)
+        growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
+        job.tell_growth(growth)
+    with job.step("search"):
+        until = deadline.share(_SEARCH_SHARE[plan.final])
+        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
+        job.tell_search(search)
+    with job.step("final"):
+        weights = _final_weights(prepared, plan, search)
+        model = _final_model(prepared, engine, search, weights)
+    with job.step("holdout"):
+        reason = plan.reopen_holdout
+        receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
+        verdict = open_holdout(holdout, receipt, model, prepared.chosen, search.best.score, targets, plan.seed)
+        job.tell_verdict(verdict)
+    with job.step("export"):
+        job.export(model, search.trained.candidate.network, weights)
+    return job.complete()
+
+
+def _engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
+    from autoproc.network.engine import StackEngine
+
+    problem = prepared.problem
+    return StackEngine(
+        prepared.matrix,
+        prepared.targets,
+        prepared.schema.layout,
+        folds,
+        problem.task,
+        problem.n_outputs,
+        prepared.chosen.metric,
+        plan.seed,
+        plan.device,
+    )
+
+
+def _final_weights(prepared: Prepared, plan: Plan, search: Search) -> Weights:
+    """Of the best configuration: the fold networks, or one network trained on all development rows."""
+    from autoproc.steps.final import everything, refit
+
+    if plan.final == "folds":
+        return search.trained.weights
+    return refit(_engine(prepared, [everything(len(prepared.matrix))], plan), search.trained).weights
+
+
+def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":
+    from autoproc.network.predictor import Predictor
+    from autoproc.steps.verdict import FinalModel, choose_threshold
+
+    problem, schema = prepared.problem, prepared.schema
+    out_of_fold = engine.out_of_fold(search.trained)
+    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, out_of_fold)
+    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold)
+
+
+def _no_signal(baseline: Baseline) -> str:
+    return (
+        f"The baseline network does not beat the dummy: it is {baseline.reason}. Nothing that follows would mean "
+        "anything, so the job stops here. Check that the target is the right column, that the features were known "
+        "before it, that rows and targets belong together, and whether there are enough rows; --force goes on anyway."
+    )

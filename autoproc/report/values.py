@@ -1,0 +1,130 @@
+"""Results as plain values for JSON: what `--json`, `result.json` and a bundle's card have in common."""
+
+from typing import Any
+
+from autoproc.results import Baseline, Estimate, Growth, Problem, Protocol, Rung, Score, Search, Verdict
+
+Values = dict[str, Any]
+
+
+def problem_values(problem: Problem, n_rows: int) -> Values:
+    return {
+        "task": problem.task,
+        "target": list(problem.targets),
+        "reason": problem.reason,
+        "n_rows": n_rows,
+        "n_features": sum(column.used for column in problem.columns),
+        "classes": dict(zip(problem.classes, problem.class_counts, strict=True)),
+        "columns": [
+            {"name": column.name, "kind": column.kind, "used": column.used, "note": column.note}
+            for column in problem.columns
+        ],
+    }
+
+
+def metric_values(name: str, direction: str, reason: str) -> Values:
+    return {"name": name, "direction": direction, "reason": reason}
+
+
+def protocol_values(protocol: Protocol) -> Values:
+    return {
+        "kind": protocol.kind,
+        "folds": protocol.folds,
+        "repeats": protocol.repeats,
+        "reason": protocol.reason,
+        "n_development": protocol.n_development,
+        "n_holdout": protocol.n_holdout,
+    }
+
+
+def baseline_values(baseline: Baseline) -> Values:
+    return {
+        "dummy": baseline.dummy.mean,
+        "dummy_standard_error": baseline.dummy.standard_error,
+        "network": baseline.network.score.mean,
+        "network_standard_error": baseline.network.score.standard_error,
+        "params": baseline.network.candidate.parameters,
+        "beats_dummy": baseline.beats_dummy,
+        "reason": baseline.reason,
+    }
+
+
+def growth_values(growth: Growth) -> Values:
+    witness = growth.witness
+    return {
+        "rungs": [_rung_values(rung) for rung in growth.rungs],
+        "chosen": growth.chosen,
+        "verdict": {
+            "overfit": growth.overfit,
+            "rung": witness.number,
+            "epoch": witness.verdict.epoch,
+            "evidence": _evidence(witness),
+            "reason": growth.reason,
+        },
+    }
+
+
+def search_values(search: Search) -> Values:
+    best = search.best
+    return {
+        "n_trials": len(search.trials),
+        "n_pruned": search.count("pruned"),
+        "n_failed": search.count("failed"),
+        "stopped_by": search.stopped_by,
+        "best": {"number": best.number, "params": best.parameters, **_score_values(best.score)},
+    }
+
+
+def verdict_values(verdict: Verdict) -> Values:
+    return {
+        "metric": verdict.metric,
+        **_estimate_values(verdict.holdout),
+        "cross_validated": verdict.cross_validated.mean,
+        "cross_validated_standard_error": verdict.cross_validated.standard_error,
+        "dummy": verdict.dummy,
+        "n_rows": verdict.n_rows,
+        "threshold": verdict.threshold,
+        "beside": {name: _estimate_values(estimate) for name, estimate in verdict.beside.items()},
+        "receipt": {
+            "key": verdict.receipt.key,
+            "opened_at": verdict.receipt.opened_at,
+            "opening": verdict.receipt.opening,
+            "reason": verdict.receipt.reason,
+            "path": verdict.receipt.path,
+        },
+    }
+
+
+def _rung_values(rung: Rung) -> Values:
+    candidate = rung.trained.candidate
+    return {
+        "number": rung.number,
+        "depth": candidate.network.depth,
+        "width": candidate.network.width,
+        "learning_rate": candidate.train.learning_rate,
+        **_score_values(rung.trained.score),
+        "train_score": rung.trained.train_score.mean,
+        "overfit": rung.verdict.overfit,
+        "epoch": rung.verdict.epoch,
+        "n_epochs": rung.trained.curves.validation_score.shape[1],
+        "evidence": _evidence(rung),
+        "reason": rung.verdict.reason,
+    }
+
+
+def _evidence(rung: Rung) -> Values:
+    verdict = rung.verdict
+    return {
+        "measure": verdict.measure,
+        "train_gain": verdict.train_gain,
+        "validation_drop": verdict.validation_drop,
+        "noise": verdict.noise,
+    }
+
+
+def _score_values(score: Score) -> Values:
+    return {"score": score.mean, "standard_error": score.standard_error}
+
+
+def _estimate_values(estimate: Estimate) -> Values:
+    return {"score": estimate.score, "interval": list(estimate.interval)}

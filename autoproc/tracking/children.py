@@ -1,0 +1,101 @@
+"""From what the steps hand on to the child runs of the record: the one place where they are translated."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from autoproc.results import FloatArray, Receipt, Rung, Trained, Trial, Verdict
+from autoproc.tracking import names
+from autoproc.tracking.tracker import Child, Stage
+
+
+def baseline_child(trained: Trained) -> Child:
+    """One learning rate that the baseline tried."""
+    state = "failed" if trained.failed else "complete"
+    name = f"baseline: learning rate {trained.candidate.train.learning_rate:g}"
+    return _training(name, "baseline", state, trained, trained.failed or "")
+
+
+def rung_child(rung: Rung) -> Child:
+    """One rung of the growth ladder, with its verdict."""
+    name = f"growth {rung.number + 1}: {rung.trained.candidate.network}"
+    state = "overfits" if rung.verdict.overfit else "does not overfit"
+    return _training(name, "growth", state, rung.trained, rung.verdict.reason)
+
+
+def trial_child(trial: Trial, trained: Trained) -> Child:
+    """One trial of the search."""
+    return _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
+
+
+def verdict_child(verdict: Verdict, seconds: float) -> Child:
+    """The holdout's scores, with the receipt of its opening."""
+    metrics = {
+        names.HOLDOUT: verdict.holdout.score,
+        names.DUMMY: verdict.dummy,
+        names.SCORE: verdict.cross_validated.mean,
+    }
+    metrics[names.STANDARD_ERROR] = verdict.cross_validated.standard_error
+    metrics[names.HOLDOUT_LOWER], metrics[names.HOLDOUT_UPPER] = verdict.holdout.interval
+    for measure, estimate in verdict.beside.items():
+        metrics[names.holdout_measure(measure)] = estimate.score
+    now = time.time()
+    state = "re-use" if verdict.receipt.opening > 1 else "complete"
+    tags = _receipt_tags(verdict.receipt)
+    return Child("verdict", "verdict", state, now - seconds, now, metrics=metrics, tags=tags)
+
+
+def _receipt_tags(receipt: Receipt) -> Mapping[str, str]:
+    tags = {
+        names.RECEIPT_KEY: receipt.key,
+        names.RECEIPT_OPENED: receipt.opened_at,
+        names.RECEIPT_OPENING: str(receipt.opening),
+    }
+    return {**tags, names.REASON: receipt.reason} if receipt.reason else tags
+
+
+def _training(name: str, stage: Stage, state: str, trained: Trained, reason: str) -> Child:
+    now = time.time()
+    return Child(
+        name=name,
+        stage=stage,
+        state=state,
+        started_at=now - trained.seconds,
+        ended_at=now,
+        parameters=trained.candidate.parameters,
+        metrics=_final_values(trained),
+        curves=_mean_curves(trained),
+        tags={names.REASON: reason} if reason else {},
+    )
+
+
+def _final_values(trained: Trained) -> dict[str, float]:
+    return {
+        names.SCORE: trained.score.mean,
+        names.STANDARD_ERROR: trained.score.standard_error,
+        names.TRAIN_SCORE: trained.train_score.mean,
+        names.EPOCHS: float(trained.curves.validation_score.shape[1]),
+        names.SECONDS: trained.seconds,
+        **{names.fold_score(k): score for k, score in enumerate(trained.score.folds, start=1)},
+    }
+
+
+def _mean_curves(trained: Trained) -> dict[str, list[float]]:
+    """Curves as means over folds; a member that has stopped counts with its last value, so that the mean
+    does not jump when the worst fold ends."""
+    curves = trained.curves
+    by_name = {
+        names.SCORE_VALIDATION: curves.validation_score,
+        names.SCORE_TRAIN: curves.train_score,
+        names.LOSS_VALIDATION: curves.validation_loss,
+        names.LOSS_TRAIN: curves.train_loss,
+        names.LEARNING_RATE: curves.learning_rate,
+    }
+    return {name: _carry_forward(curve).mean(axis=0).tolist() for name, curve in by_name.items()}
+
+
+def _carry_forward(curve: FloatArray) -> FloatArray:
+    """Each row's NaN tail (K, E) filled with its last value."""
+    known = np.where(np.isnan(curve), 0, np.arange(curve.shape[1]))
+    return np.asarray(np.take_along_axis(curve, np.maximum.accumulate(known, axis=1), axis=1))

@@ -1,0 +1,125 @@
+"""Our values as MLflow's entities: pure functions, with MLflow's limits kept.
+
+NaN and infinity are left out, for MLflow would sort them as numbers. A curve's steps are epochs from 1, its
+times spread evenly over the training; a final value stands at step 0.
+"""
+
+import getpass
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+from autoproc.results import ColumnKind, Problem
+from autoproc.tracking import names
+from autoproc.tracking.tracker import Child, Value
+
+# MLflow takes 1,000 entities in one write, of which 100 may be parameters and 100 tags.
+METRICS_PER_BATCH = 800
+OTHERS_PER_BATCH = 100
+MAX_DIGEST = 36
+
+_COLUMN_TYPES: dict[ColumnKind, str] = {"numeric": "double", "boolean": "boolean", "datetime": "datetime"}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one write to a run holds."""
+
+    metrics: tuple[Metric, ...] = ()
+    params: tuple[Param, ...] = ()
+    tags: tuple[RunTag, ...] = ()
+
+
+def batches(
+    metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+) -> Iterator[Batch]:
+    """The fewest writes that MLflow takes, in order; none for nothing."""
+    n_batches = max(
+        math.ceil(len(metrics) / METRICS_PER_BATCH),
+        math.ceil(len(params) / OTHERS_PER_BATCH),
+        math.ceil(len(tags) / OTHERS_PER_BATCH),
+    )
+    for i in range(n_batches):
+        some = slice(i * METRICS_PER_BATCH, (i + 1) * METRICS_PER_BATCH)
+        few = slice(i * OTHERS_PER_BATCH, (i + 1) * OTHERS_PER_BATCH)
+        yield Batch(tuple(metrics[some]), tuple(params[few]), tuple(tags[few]))
+
+
+def child_batches(child: Child) -> list[Batch]:
+    """The curves, final values and parameters of a child."""
+    started, ended = milliseconds(child.started_at), milliseconds(child.ended_at)
+    metrics = [*curve_metrics(child.curves, started, ended), *final_metrics(child.metrics, ended)]
+    return list(batches(metrics, parameters(child.parameters)))
+
+
+def child_tags(child: Child, parent: str) -> dict[str, str]:
+    """The tags with which a child's run is created."""
+    color = {state: color for state, color in names.STATE_COLORS.items() if state == child.state}
+    own = {names.PARENT: parent, names.STAGE: child.stage, names.STATE: child.state}
+    colored = {names.COLOR: text for text in color.values()}
+    return as_dict(tags({**child.tags, **origin(), **own, **colored}))
+
+
+def curve_metrics(curves: Mapping[str, Sequence[float]], started: int, ended: int) -> Iterator[Metric]:
+    """One metric an epoch and curve; `started` and `ended` are in milliseconds."""
+    for name, curve in curves.items():
+        key = names.legal_key(name)
+        for epoch, value in enumerate(map(float, curve), start=1):
+            if math.isfinite(value):
+                yield Metric(key, value, started + round((ended - started) * epoch / len(curve)), epoch)
+
+
+def final_metrics(metrics: Mapping[str, float], timestamp: int) -> list[Metric]:
+    finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+    return [Metric(names.legal_key(name), value, timestamp, 0) for name, value in finite.items()]
+
+
+def parameters(values: Mapping[str, Value]) -> list[Param]:
+    return [Param(names.legal_key(name), names.as_value(value, names.MAX_PARAMETER)) for name, value in values.items()]
+
+
+def tags(values: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(names.legal_key(name), names.as_value(value, names.MAX_TAG)) for name, value in values.items()]
+
+
+def as_dict(run_tags: Sequence[RunTag]) -> dict[str, str]:
+    return {tag.key: tag.value for tag in run_tags}
+
+
+def origin() -> dict[str, str]:
+    """Where a run comes from, in the tags that MLflow shows as source and user."""
+    return {names.SOURCE_NAME: "autoproc", names.SOURCE_TYPE: "LOCAL", names.USER: _user()}
+
+
+def table_input(name: str, source: str, fingerprint: str, n_rows: int, problem: Problem) -> DatasetInput:
+    """The data set as a run's input: what it is called, where it lies and its columns, but none of its cells."""
+    dataset = Dataset(
+        name=names.as_title(name),
+        digest=fingerprint[:MAX_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": source}),
+        schema=json.dumps({"mlflow_colspec": [*_column_specs(problem)]}),
+        profile=json.dumps({"num_rows": n_rows, "num_columns": len(problem.columns) + len(problem.targets)}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _column_specs(problem: Problem) -> Iterator[dict[str, str | bool]]:
+    for column in problem.columns:
+        yield {"name": column.name, "type": _COLUMN_TYPES.get(column.kind, "string"), "required": column.used}
+    for target in problem.targets:
+        yield {"name": target, "type": "string" if problem.is_classification else "double", "required": True}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user id without a name, as in containers
+        return "unknown"

@@ -1,0 +1,147 @@
+"""The direction of a metric, the choice of one, and the threshold of a binary prediction."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_fscore_support
+
+from autoproc.data.metrics import METRICS, at_threshold, best_threshold, choose_metric
+from autoproc.errors import PlanError
+from autoproc.plan import Plan, Task
+from autoproc.results import Problem
+
+few = settings(max_examples=100, deadline=None)
+probabilities = st.lists(
+    st.tuples(st.integers(0, 1), st.one_of(st.integers(0, 6).map(lambda i: i / 6), st.floats(0, 1))),
+    min_size=1,
+    max_size=25,
+)
+
+
+def _problem(task: Task, counts: tuple[int, ...] = (), n_targets: int = 1) -> Problem:
+    classes = tuple(f"c{i}" for i in range(len(counts)))
+    return Problem(task, tuple(f"t{i}" for i in range(n_targets)), classes, counts, (), "made up")
+
+
+def _f1(y: NDArray[np.int64], p: NDArray[np.floating], threshold: float) -> float:
+    return at_threshold(y, p, threshold)["f1"]
+
+
+def test_gain_is_positive_for_what_is_better() -> None:
+    assert METRICS["roc_auc"].gain(0.9, 0.8) > 0 > METRICS["roc_auc"].gain(0.7, 0.8)
+    assert METRICS["rmse"].gain(1.0, 2.0) > 0 > METRICS["rmse"].gain(3.0, 2.0)
+    np.testing.assert_allclose(METRICS["mae"].gain(np.array([1.0, 5.0]), np.array([2.0, 2.0])), [1.0, -3.0])
+    assert np.isnan(METRICS["rmse"].gain(np.nan, 1.0))
+
+
+@pytest.mark.parametrize(("name", "best"), [("roc_auc", 0.9), ("rmse", 0.1)])
+def test_best_leaves_nan_aside(name: str, best: float) -> None:
+    values = np.array([np.nan, 0.5, 0.1, 0.9, 0.9, 0.1])
+    assert METRICS[name].best(values) == best
+    assert METRICS[name].argbest(values) == int(np.flatnonzero(values == best)[0])
+    assert METRICS[name].best(values.reshape(2, 3)) == best
+
+
+def test_without_a_number_there_is_no_best_place() -> None:
+    nothing = np.full(3, np.nan)
+    assert np.isnan(METRICS["rmse"].best(nothing))
+    with pytest.raises(ValueError, match="All-NaN"):
+        METRICS["rmse"].argbest(nothing)
+
+
+def test_the_registry_knows_each_metric_by_its_own_name() -> None:
+    assert all(name == metric.name and metric.tasks and metric.description for name, metric in METRICS.items())
+
+
+@pytest.mark.parametrize(
+    ("counts", "name", "beside"),
+    [
+        ((7728, 272), "average_precision", ("roc_auc",)),
+        ((6400, 1600), "roc_auc", ("average_precision",)),
+        ((6401, 1599), "average_precision", ("roc_auc",)),
+        ((272, 7728), "roc_auc", ("average_precision",)),
+        ((50, 50, 50), "accuracy", ("macro_f1",)),
+        ((25, 25, 100), "accuracy", ("macro_f1",)),
+        ((24, 26, 100), "macro_f1", ("balanced_accuracy", "accuracy")),
+        ((50, 50, 202), "macro_f1", ("balanced_accuracy", "accuracy")),
+    ],
+)
+def test_the_balance_of_the_classes_decides(counts: tuple[int, ...], name: str, beside: tuple[str, ...]) -> None:
+    chosen = choose_metric(_problem("binary" if len(counts) == 2 else "multiclass", counts), Plan())
+    assert chosen.metric.name == name
+    assert tuple(metric.name for metric in chosen.beside) == beside
+
+
+@pytest.mark.parametrize(("task", "n_targets"), [("regression", 1), ("vector_regression", 3)])
+def test_values_are_judged_by_rmse(task: Task, n_targets: int) -> None:
+    chosen = choose_metric(_problem(task, n_targets=n_targets), Plan())
+    assert [chosen.metric.name, *(metric.name for metric in chosen.beside)] == ["rmse", "r2", "mae"]
+
+
+def test_the_reason_gives_the_figures() -> None:
+    rare = choose_metric(_problem("binary", (7728, 272)), Plan())
+    assert rare.reason == "the positive class 'c1' is rare (3.4 % of 8,000 rows)"
+    very_rare = choose_metric(_problem("binary", (99_960, 40)), Plan())
+    assert very_rare.reason == "the positive class 'c1' is rare (0.04 % of 100,000 rows)"
+    many = choose_metric(_problem("multiclass", (5, 45, 50)), Plan())
+    assert many.reason == "the 3 classes are not balanced (they have 5.0 % to 50.0 % of 100 rows)"
+
+
+def test_a_metric_that_was_asked_for_is_taken_and_the_default_stands_beside_it() -> None:
+    chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric="roc_auc"))
+    assert chosen.metric is METRICS["roc_auc"]
+    assert chosen.beside == (METRICS["average_precision"],)
+    assert chosen.reason == "roc_auc was asked for"
+
+
+def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
+    with pytest.raises(
+        PlanError, match=r"no metric 'macro_fl'.*For multiclass there are .*Did you mean 'macro_f1'"
+    ):
+        choose_metric(_problem("multiclass", (9, 9, 9)), Plan(metric="macro_fl"))
+
+
+def test_a_metric_of_another_task_is_refused_with_those_that_fit() -> None:
+    with pytest.raises(PlanError, match="'rmse' is for regression and vector regression, but the task is binary"):
+        choose_metric(_problem("binary", (9, 9)), Plan(metric="rmse"))
+    with pytest.raises(PlanError, match="For regression there are rmse, mae, r2"):
+        choose_metric(_problem("regression"), Plan(metric="accuracy"))
+
+
+@few
+@given(rows=probabilities, dtype=st.sampled_from([np.float32, np.float64]))
+def test_no_threshold_has_a_higher_f1_than_the_best_one(rows: list[tuple[int, float]], dtype: type) -> None:
+    y = np.array([row[0] for row in rows])
+    p = np.array([row[1] for row in rows]).astype(dtype)
+    threshold = best_threshold(y, p)
+    assert 0 < threshold < 1
+    assert dtype(threshold) == threshold
+    others = [value for value in [*p.astype(np.float64), 0.5, 1e-300] if 0 < value < 1]
+    assert _f1(y, p, threshold) >= max(_f1(y, p, other) for other in others)
+
+
+def test_the_best_threshold_stands_midway_and_near_one_half() -> None:
+    y, p = np.array([0, 0, 1, 1]), np.array([0.125, 0.25, 0.5, 0.875])
+    assert best_threshold(y, p) == 0.375
+    assert best_threshold(np.zeros(4, dtype=np.int64), p) == 0.375
+    assert best_threshold(np.ones(2, dtype=np.int64), np.ones(2)) == 0.5
+    assert best_threshold(np.array([0, 1]), np.zeros(2)) == 0.5
+
+
+def test_the_best_threshold_parts_neighbouring_floats() -> None:
+    lower = np.float32(0.3)
+    p = np.array([lower, np.nextafter(lower, np.float32(1)), np.nextafter(lower, np.float32(0))])
+    y = np.array([0, 1, 0])
+    assert _f1(y, p, best_threshold(y, p)) == 1.0
+
+
+@few
+@given(rows=probabilities, threshold=st.sampled_from([1 / 6, 0.5, 0.99]))
+def test_measures_at_a_threshold_equal_scikit_learn(rows: list[tuple[int, float]], threshold: float) -> None:
+    y, p = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    expected = precision_recall_fscore_support(y, p >= threshold, average="binary", zero_division=0.0)[:3]
+    found = at_threshold(y, p, threshold)
+    assert list(found) == ["precision", "recall", "f1"]
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-12)

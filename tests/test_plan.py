@@ -1,0 +1,170 @@
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.errors import PlanError
+from autoproc.plan import Plan, make_plan, parse_duration
+from autoproc.spec import OPTIMIZERS
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+NAMES = st.lists(TEXT, max_size=3)
+SHARE = st.floats(0.01, 0.99)
+POSITIVE = st.floats(1e-9, 1e9)
+
+
+def optional(strategy):
+    return st.none() | strategy
+
+
+PLANS = st.fixed_dictionaries(
+    {},
+    optional={
+        "data": optional(TEXT),
+        "target": NAMES,
+        "task": optional(st.sampled_from(["binary", "multiclass", "regression", "vector_regression"])),
+        "positive": optional(TEXT),
+        "ignore": NAMES,
+        "missing": NAMES,
+        "holdout_share": SHARE,
+        "protocol": st.fixed_dictionaries(
+            {}, optional={"folds": optional(st.integers(2, 50)), "validation_share": SHARE}
+        ),
+        "trials": st.integers(1, 10**6),
+        "time_limit": optional(POSITIVE),
+        "seed": st.integers(0, 2**32 - 1),
+        "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1", "mps"]),
+        "force": st.booleans(),
+        "train": st.fixed_dictionaries(
+            {},
+            optional={
+                "optimizer": st.sampled_from(OPTIMIZERS),
+                "learning_rate": optional(POSITIVE),
+                "dropout": st.floats(0, 0.99),
+                "l1": st.floats(0, 1),
+            },
+        ),
+        "growth": st.fixed_dictionaries(
+            {}, optional={"rungs": st.lists(st.tuples(st.integers(1, 9), st.integers(1, 999)), min_size=1, max_size=4)}
+        ),
+    },
+)
+
+
+@given(values=PLANS)
+def test_a_plan_written_and_read_is_the_same_plan(values, tmp_path_factory):
+    plan = make_plan(overrides=values)
+    path = tmp_path_factory.mktemp("plan") / "plan.yaml"
+    path.write_text(plan.to_yaml(), encoding="utf-8")
+    assert make_plan(path) == plan
+
+
+def test_the_written_plan_names_every_field():
+    assert set(yaml.safe_load(Plan().to_yaml())) == set(Plan.model_fields)
+
+
+def test_a_plan_is_frozen_and_can_be_a_key():
+    plan = make_plan(overrides={"target": "y"})
+    with pytest.raises(ValueError, match="frozen"):
+        plan.seed = 1
+    assert {plan: 1}[make_plan(overrides={"target": "y"})] == 1
+
+
+def test_overrides_reach_into_sections_and_leave_the_rest(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("target: y\nprotocol: {folds: 7, repeats: 2}\n", encoding="utf-8")
+    plan = make_plan(path, {"protocol": {"folds": 3}, "seed": 5})
+    assert (plan.target, plan.protocol.folds, plan.protocol.repeats, plan.seed) == (("y",), 3, 2, 5)
+
+
+def test_an_override_replaces_lists(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("ignore: [a, b]\n", encoding="utf-8")
+    assert make_plan(path, {"ignore": ["c"]}).ignore == ("c",)
+
+
+def test_an_empty_file_is_the_default_plan(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("# nothing\n", encoding="utf-8")
+    assert make_plan(path) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("90", 90), ("90s", 90), (" 3M ", 180), ("1h30m", 5400), ("0.5d", 43200), ("1.5m", 90), (7, 7)]
+)
+def test_durations(value, seconds):
+    assert parse_duration(value) == seconds
+    assert make_plan(overrides={"time_limit": value}).time_limit == seconds
+
+
+@pytest.mark.parametrize("value", ["", "soon", "3 minutes", "m3", "-3m", "1e3", "3m!", "h"])
+def test_what_is_no_duration_is_refused(value):
+    with pytest.raises(PlanError, match="'time_limit' must be a duration such as 90s, 3m or 1h30m, but is"):
+        make_plan(overrides={"time_limit": value})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"targt": "y"}, r"The plan has no key 'targt'; there are data, target, .*\. Did you mean 'target'\?"),
+        ({"train": {"dropuot": 0.1}}, r"no key 'train.dropuot'; there are max_epochs, .* Did you mean 'dropout'\?"),
+        ({"protocol": {"x": 1}}, r"no key 'protocol.x'; there are kind, folds, [a-z_, ]*\.$"),
+        ({"task": "multi_class"}, r"'task' must be 'binary'.* but is 'multi_class'\. Did you mean 'multiclass'\?"),
+        ({"train": {"optimizer": "adma"}}, r"'train.optimizer' must be .* but is 'adma'\. Did you mean 'adam'\?"),
+        ({"holdout_share": 1.0}, r"'holdout_share' must be less than 1, but is 1.0"),
+        ({"holdout_share": float("nan")}, "'holdout_share' must be"),
+        ({"protocol": {"folds": 1}}, r"'protocol.folds' must be greater than or equal to 2, but is 1"),
+        ({"protocol": 3}, "'protocol' must be"),
+        ({"trials": 0}, "'trials' must be greater than or equal to 1, but is 0"),
+        ({"trials": 2.5}, "'trials' must be a valid integer"),
+        ({"trials": "many"}, "'trials' must be a valid integer"),
+        ({"time_limit": 0}, "'time_limit' must be greater than 0, but is 0"),
+        ({"seed": -1}, "'seed' must be greater than or equal to 0"),
+        ({"seed": 2**32}, "'seed' must be less than 4294967296"),
+        ({"device": "gpu"}, r"'device' .*auto.*cpu.*mps.*cuda.*, but is 'gpu'"),
+        ({"growth": {"patience": 2}}, "'growth.patience' must be greater than or equal to 3"),
+        ({"growth": {"rungs": []}}, "'growth.rungs'"),
+        ({"growth": {"rungs": [[1, 0]]}}, r"'growth.rungs.0.1' must be greater than or equal to 1, but is 0"),
+        ({"baseline": {"learning_rates": [0.0]}}, "'baseline.learning_rates.0' must be greater than 0"),
+    ],
+)
+def test_a_bad_value_is_refused_with_place_rule_and_what_was_found(values, message):
+    with pytest.raises(PlanError, match=message):
+        make_plan(overrides=values)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(PlanError, match=r"no key 'sed'.*'trials' must be"):
+        make_plan(overrides={"sed": 1, "trials": 0})
+
+
+def test_no_message_speaks_of_pydantic_or_input():
+    with pytest.raises(PlanError) as caught:
+        make_plan(overrides={"trials": 0, "task": "x", "protocol": 3, "target": 5, "device": "gpu", "train": {"l1": -1}})
+    for word in ("pydantic", "Input", "Value error", "instance of", "pattern"):
+        assert word not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1,\n", "is not valid YAML"),
+        ("- target\n", "must be a mapping of keys to values, but is a list"),
+        ("just words\n", "must be a mapping of keys to values, but is a str"),
+        ("1: y\n", "no key '1'"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(tmp_path, text, message):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PlanError, match=message):
+        make_plan(path)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
+    with pytest.raises(PlanError, match=r"nowhere.yaml cannot be read: No such file or directory\."):
+        make_plan(tmp_path / "nowhere.yaml")
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PlanError, match="is not valid YAML"):
+        make_plan(binary)
