@@ -21,21 +21,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoproc.errors import AutoprocError, HomeError
+from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
+from autoproc.report.format import finite_or_null
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, Rung, Search, Trained, Trial, Verdict
 from autoproc.spec import NetworkSpec
 from autoproc.steps.verdict import FinalModel
-from autoproc.tracking import children
+from autoproc.tracking import children, names
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
 
 MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
+_SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 _LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
 
 
@@ -60,20 +62,189 @@ class Job:
     ) -> None:
         self.home = home
         self.run_id = tracker.run_id
-        self.progress = progress
+        self._progress = progress
         self._prepared = prepared
         self._plan = plan
         self._folder = folder
         self._tracker = tracker
         self._facts = JobFacts.of(prepared)
         self._seconds: dict[str, float] = {}
+        self._n_trials = 0
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measure a step's seconds, failed or not."""
+        """Measure a step's seconds."""
         started = time.monotonic()
-        self.progress.update(name, "...")
-        try:
-            yield
-        finally:
-            self._seconds[name] = round(time.monotonic() - started, 3)
+        self._progress.update(name, "...")
+        yield
+        self._seconds[name] = round(time.monotonic() - started, 2)
+
+    def tell_start(self) -> None:
+        """What was decided before training."""
+        for step, text in lines.start_lines(self._facts):
+            self._progress.say(step, text)
+        for notice in self._facts.notices:
+            self._progress.warn(notice)
+        table, protocol = self._prepared.development, self._prepared.protocol
+        n_rows = protocol.n_development + protocol.n_holdout
+        self._tracker.log_table(
+            table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem
+        )
+        self._tracker.attach(self._folder / PLAN)
+        self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
+        self._describe()
+
+    def tell_baseline(self, baseline: Baseline) -> None:
+        for tried in baseline.tried:
+            self._tracker.record(children.baseline_child(tried))
+        self._note(baseline=baseline)
+        self._progress.say("baseline", lines.baseline_line(baseline))
+
+    def tell_rung(self, rung: Rung) -> None:
+        self._tracker.record(children.rung_child(rung))
+        self._progress.update("growth", rung.verdict.reason)
+
+    def tell_growth(self, growth: Growth) -> None:
+        self._note(growth=growth)
+        self._progress.say("growth", lines.growth_line(growth))
+
+    def tell_trial(self, trial: Trial, trained: Trained) -> None:
+        self._tracker.record(children.trial_child(trial, trained))
+        self._n_trials += 1
+        self._progress.update("search", lines.trial_line(trial, self._n_trials, self._plan.trials))
+
+    def tell_search(self, search: Search) -> None:
+        self._note(search=search)
+        self._progress.say("search", lines.search_line(search))
+
+    def tell_verdict(self, verdict: Verdict) -> None:
+        self._tracker.record(children.verdict_child(verdict))
+        self._note(verdict=verdict)
+        self._progress.say("holdout", lines.verdict_line(verdict))
+
+    def export(self, model: FinalModel, network: NetworkSpec, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Write the bundle, and keep a copy with the record."""
+        path = self._folder / MODEL
+        sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
+        with home_errors(self.home.path):
+            export_bundle(path, self._card(model), model.schema, network, weights, sample, model.predict)
+        self._tracker.attach(path, MODEL)
+        self._note(model_path=str(path))
+        self._progress.say("model", lines.model_line(path))
+
+    def complete(self) -> JobResult:
+        """Write the result, which marks the job as complete."""
+        content = finite_or_null(self._content())
+        with home_errors(self.home.path):
+            write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        self._tracker.attach(self._folder / RESULT)
+        self._describe()
+        self._progress.say("look", lines.look_line(self.home.path))
+        return JobResult(self.run_id, self.home.path, self._folder / MODEL, content)
+
+    def fail(self, error: BaseException) -> None:
+        """Keep what ended the job in its log; what is ours to mend with its traceback."""
+        ours = not isinstance(error, AutoprocError | KeyboardInterrupt)
+        text = "".join(traceback.format_exception(error)) if ours else str(error) or "interrupted"
+        with (self._folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
+        self._note(stopped_by=" ".join(str(error).split()) or type(error).__name__)
+
+    def _note(self, **facts: Any) -> None:
+        self._facts = replace(self._facts, **facts)
+        self._describe()
+
+    def _describe(self) -> None:
+        """Bring the record's description, metrics and tags up to date with the facts."""
+        facts = self._facts
+        metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict)
+        self._tracker.describe(story(facts), parameters={}, metrics=metrics, tags={})
+
+    def _content(self) -> dict[str, Any]:
+        """The result's plain values; all facts are known by now."""
+        facts, prepared = self._facts, self._prepared
+        assert facts.baseline and facts.growth and facts.search and facts.verdict
+        n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
+        metric = prepared.chosen.metric
+        return {
+            "run_id": self.run_id,
+            "experiment": self._plan.experiment,
+            "home": str(self.home.path),
+            "data": {"name": prepared.development.name, "fingerprint": prepared.fingerprint},
+            "problem": values.problem_values(prepared.problem, n_rows),
+            "metric": values.metric_values(metric.name, metric.direction, prepared.chosen.reason),
+            "protocol": values.protocol_values(prepared.protocol),
+            "baseline": values.baseline_values(facts.baseline),
+            "growth": values.growth_values(facts.growth),
+            "search": values.search_values(facts.search),
+            "verdict": values.verdict_values(facts.verdict),
+            "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
+            "seconds": self._seconds,
+        }
+
+    def _card(self, model: FinalModel) -> dict[str, Any]:
+        """What the bundle says about the model."""
+        problem, chosen, facts = model.problem, self._prepared.chosen, self._facts
+        assert facts.search and facts.verdict
+        return {
+            "task": problem.task,
+            "targets": list(problem.targets),
+            "classes": list(problem.classes),
+            "threshold": model.threshold,
+            "final": self._plan.final,
+            "run_id": self.run_id,
+            "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
+            "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+            "protocol": values.protocol_values(self._prepared.protocol),
+            "best": values.search_values(facts.search)["best"],
+            "verdict": finite_or_null(values.verdict_values(facts.verdict)),
+            "versions": _versions(),
+        }
+
+
+@contextmanager
+def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) -> Iterator[Job]:
+    """A job from its first line to its end: whatever ends it is in its log and in the record."""
+    resolved = _resolve(plan, prepared, home)
+    problem, table = prepared.problem, prepared.development
+    name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+    tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: autoproc.__version__}
+    tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
+    folder = home.start_job(tracker.run_id)
+    with home_errors(home.path):
+        write_atomically(folder / PLAN, resolved.to_yaml())
+    job = Job(prepared, resolved, home, folder, tracker, LogProgress(progress, folder / LOG))
+    try:
+        job.tell_start()
+        yield job
+    except BaseException as error:
+        job.fail(error)
+        tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    tracker.finish("FINISHED")
+
+
+def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
+    """The plan with what was decided in place of nulls, and paths that hold from any folder."""
+    problem, protocol = prepared.problem, prepared.protocol
+    split = plan.protocol.model_copy(update={"kind": protocol.kind, "folds": protocol.folds, "repeats": protocol.repeats})
+    if protocol.kind == "validation_split":
+        split = plan.protocol.model_copy(update={"kind": protocol.kind})
+    space = str(Path(plan.space).resolve()) if Path(plan.space).suffix in (".yaml", ".yml") else plan.space
+    return plan.model_copy(
+        update={
+            "data": plan.data and str(Path(plan.data).expanduser().resolve()),
+            "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
+            "task": problem.task,
+            "metric": prepared.chosen.metric.name,
+            "positive": problem.classes[1] if problem.task == "binary" else None,
+            "protocol": split,
+            "space": space,
+            "home": str(home.path),
+            "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
+        }
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}

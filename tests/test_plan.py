@@ -83,6 +83,13 @@ def test_an_override_replaces_lists(tmp_path):
     assert make_plan(path, {"ignore": ["c"]}).ignore == ("c",)
 
 
+def test_names_and_values_of_numbers_need_no_quotes(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("target: 5\npositive: 1\nmissing: [-999, '?']\nignore: -1\n", encoding="utf-8")
+    plan = make_plan(path)
+    assert (plan.target, plan.positive, plan.missing, plan.ignore) == (("5",), "1", ("-999", "?"), ("-1",))
+
+
 def test_an_empty_file_is_the_default_plan(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("# nothing\n", encoding="utf-8")
@@ -121,10 +128,16 @@ def test_what_is_no_duration_is_refused(value):
         ({"time_limit": 0}, "'time_limit' must be greater than 0, but is 0"),
         ({"seed": -1}, "'seed' must be greater than or equal to 0"),
         ({"seed": 2**32}, "'seed' must be less than 4294967296"),
-        ({"device": "gpu"}, r"'device' .*auto.*cpu.*mps.*cuda.*, but is 'gpu'"),
+        ({"device": "gpu"}, "'device' must be auto, cpu, mps, cuda or cuda:N with a number N, but is 'gpu'"),
+        ({"device": "cuda:"}, "'device' must be"),
+        ({"positive": True}, "'positive' must be text .* but is True"),
+        ({"target": None}, "'target' must be a list, but is None"),
+        ({"train": None}, "'train' must be a mapping of keys to values, but is None"),
         ({"growth": {"patience": 2}}, "'growth.patience' must be greater than or equal to 3"),
-        ({"growth": {"rungs": []}}, "'growth.rungs'"),
-        ({"growth": {"rungs": [[1, 0]]}}, r"'growth.rungs.0.1' must be greater than or equal to 1, but is 0"),
+        ({"growth": {"rungs": []}}, r"'growth.rungs' must have at least 1 item, but is \[\]"),
+        ({"growth": {"rungs": [[1, 0]]}}, r"^The plan's 'growth.rungs.0.1' must be greater .* to 1, but is 0\.$"),
+        ({"growth": {"rungs": [[1]]}}, r"^The plan's 'growth.rungs.0.1' must have a value more, but is \[1\]\.$"),
+        ({"growth": {"rungs": [[1, 2, 3]]}}, r"^The plan's 'growth.rungs.0' must have at most 2 items, but is .*\]\.$"),
         ({"baseline": {"learning_rates": [0.0]}}, "'baseline.learning_rates.0' must be greater than 0"),
     ],
 )
@@ -134,7 +147,7 @@ def test_a_bad_value_is_refused_with_place_rule_and_what_was_found(values, messa
 
 
 def test_all_mistakes_are_told_at_once():
-    with pytest.raises(PlanError, match=r"no key 'sed'.*'trials' must be"):
+    with pytest.raises(PlanError, match=r"'trials' must be .* no key 'sed'"):
         make_plan(overrides={"sed": 1, "trials": 0})
 
 

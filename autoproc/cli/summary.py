@@ -6,58 +6,38 @@ from autoproc.progress import layout
 from autoproc.report.format import format_count, format_mean, format_score, format_seconds
 
 if TYPE_CHECKING:
-    from autoproc.process import Inspection
+    from autoproc.prepared import Prepared
     from autoproc.results import Column
 
 NAN = float("nan")
 
 
-def inspection_values(inspection: "Inspection") -> dict[str, Any]:
+def inspection_values(prepared: "Prepared") -> dict[str, Any]:
     """The JSON of an inspection; its `problem`, `metric` and `protocol` read like those of a job."""
-    problem, protocol = inspection.problem, inspection.protocol
+    from autoproc.report import values
+
+    chosen, protocol = prepared.chosen, prepared.protocol
     return {
-        "table": inspection.table_name,
-        "problem": {
-            "task": problem.task,
-            "target": list(problem.targets),
-            "reason": problem.reason,
-            "n_rows": protocol.n_development + protocol.n_holdout,
-            "n_features": sum(column.used for column in problem.columns),
-            "classes": dict(zip(problem.classes, problem.class_counts, strict=True)),
-            "columns": [
-                {"name": column.name, "kind": column.kind, "used": column.used, "note": column.note}
-                for column in problem.columns
-            ],
-        },
-        "metric": {
-            "name": inspection.metric_name,
-            "direction": inspection.metric_direction,
-            "reason": inspection.metric_reason,
-        },
-        "protocol": {
-            "kind": protocol.kind,
-            "folds": protocol.folds,
-            "repeats": protocol.repeats,
-            "reason": protocol.reason,
-            "n_development": protocol.n_development,
-            "n_holdout": protocol.n_holdout,
-        },
-        "notices": list(inspection.notices),
+        "table": prepared.development.name,
+        "problem": values.problem_values(prepared.problem, protocol.n_development + protocol.n_holdout),
+        "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+        "protocol": values.protocol_values(protocol),
+        "notices": list(prepared.development.notices),
     }
 
 
-def inspection_lines(inspection: "Inspection") -> str:
+def inspection_lines(prepared: "Prepared") -> str:
     """An inspection as text."""
-    problem, protocol = inspection.problem, inspection.protocol
+    problem, protocol, chosen = prepared.problem, prepared.protocol, prepared.chosen
     n_rows = format_count(protocol.n_development + protocol.n_holdout)
     lines = [
-        layout("table", f"{inspection.table_name}: {n_rows} rows"),
+        layout("table", f"{prepared.development.name}: {n_rows} rows"),
         layout("problem", f"{problem.task}: {problem.reason}"),
-        layout("metric", f"{inspection.metric_name} ({inspection.metric_direction}): {inspection.metric_reason}"),
+        layout("metric", f"{chosen.metric.name} ({chosen.metric.direction}): {chosen.reason}"),
         layout("protocol", f"{_protocol_name(protocol.kind, protocol.folds, protocol.repeats)}: {protocol.reason}"),
         layout("columns", _column_table(problem.columns)),
     ]
-    lines += [layout("notice", notice) for notice in inspection.notices]
+    lines += [layout("notice", notice) for notice in prepared.development.notices]
     return "\n".join(lines)
 
 

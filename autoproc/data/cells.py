@@ -67,8 +67,8 @@ def spelling(value: object) -> str:
         whole = _WHOLE.fullmatch(text)
         return whole[1] if whole else text
     if isinstance(value, (float, np.floating)):
-        return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
-    return value.isoformat() if isinstance(value, pd.Timestamp) else str(value).strip()
+        return str(int(value)) if float(value).is_integer() and abs(float(value)) < 1e16 else str(value)
+    return value.isoformat().removesuffix("T00:00:00") if isinstance(value, pd.Timestamp) else str(value).strip()
 
 
 def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
@@ -91,7 +91,7 @@ def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
     return cells.without(MISSING | {spelling(word) for word in missing})
 
 
-def read_numbers(values: Sequence[str]) -> NDArray[np.float64]:
+def read_numbers(values: "Sequence[str] | pd.Series[str]") -> NDArray[np.float64]:
     """The number that each spelling stands for; NaN for one that is no number, infinite where it says so."""
     return pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(np.float64)
 
@@ -100,8 +100,11 @@ def column_numbers(series: pd.Series, missing: Sequence[str] = ()) -> NDArray[np
     """The number in each cell (n,); NaN where there is none."""
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         numbers = series.to_numpy(np.float64, na_value=np.nan, copy=True)
-        marked = read_numbers(missing)
-        numbers[np.isin(numbers, marked[~np.isnan(marked)])] = np.nan
-        return numbers
-    cells = read_cells(series, missing)
-    return cells.spread(read_numbers(cells.values))
+    elif isinstance(series.dtype, pd.StringDtype):
+        numbers = read_numbers(series.str.strip()).copy()
+    else:
+        cells = read_cells(series, missing)
+        return cells.spread(read_numbers(cells.values))
+    marked = read_numbers(missing)
+    numbers[np.isin(numbers, marked[~np.isnan(marked)])] = np.nan
+    return numbers

@@ -62,7 +62,9 @@ def find_date_format(cells: Cells) -> DateFormat | None:
 def column_moments(series: pd.Series, date_format: str, missing: Sequence[str] = ()) -> Moments:
     """The moment in each cell (n,), in UTC; NaT where there is none."""
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        return pd.to_datetime(series, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
+        moments = pd.to_datetime(series, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]", copy=True)
+        moments[np.isin(moments, read_moments(missing, date_format))] = np.datetime64("NaT", "us")
+        return moments
     cells = read_cells(series, missing)
     return np.append(read_moments(cells.values, date_format), np.datetime64("NaT", "us"))[cells.codes]
 

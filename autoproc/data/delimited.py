@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.errors import DataError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 200
@@ -75,7 +79,7 @@ def _not_text(path: Path) -> DataError:
     return DataError(f"{path} is not a text file (its bytes are no text), but a table must be CSV, TSV or Parquet.")
 
 
-def _reader(text: str, separator: str) -> Iterator[list[str]]:
+def _reader(text: str, separator: str) -> "Reader":
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
 
 
@@ -86,13 +90,16 @@ def _find_separator(text: str, path: Path) -> str:
 
 
 def _fit(text: str, separator: str) -> tuple[float, int]:
+    widths: list[int] = []
+    n_broken = 0
     try:
-        widths = [len(row) for row in islice(_reader(text, separator), _SAMPLE_ROWS) if row]
+        for row in islice(_reader(text, separator), _SAMPLE_ROWS):
+            widths += [len(row)] if row else []
     except csv.Error:
-        return 0.0, 0
+        n_broken = 1  # the rows before it still tell, and the line is named when it is read
     if not widths or widths[0] == 1:
         return 0.0, 1
-    return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+    return sum(width == widths[0] for width in widths) / (len(widths) + n_broken), widths[0]
 
 
 def _numbered_rows(text: str, separator: str, path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -1,18 +1,145 @@
-from autoproc.data.table import Table
+"""The sealed holdout: rows that nothing can learn from until they are opened, once, with a receipt."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoproc.data.problem import encode_target, labelled
+from autoproc.data.table import Table, read_table
+from autoproc.errors import DataError
 from autoproc.plan import Plan
 from autoproc.results import Problem, Receipt
 
+MIN_DEVELOPMENT_ROWS = 10
+MIN_HOLDOUT_ROWS = 2
+
+_KEY_LETTERS = 16
+
 
 class SealedHoldout:
-    n_rows: int
-    key: str
+    """Holdout rows under seal: their number and key are known, the rows are handed out by `open` alone.
+
+    The key names the holdout in its receipts: the same rows and targets have the same key in every job.
+    """
+
+    __slots__ = ("_opened", "_table", "key", "n_rows")
+
+    def __init__(self, table: Table, key: str) -> None:
+        self.n_rows = table.n_rows
+        self.key = key
+        self._table = table
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return f"SealedHoldout(n_rows={self.n_rows}, key={self.key!r})"
 
     def check_targets(self, problem: Problem) -> None:
-        raise NotImplementedError
+        """Raises DataError where the holdout could not be scored; nothing else is said about its rows."""
+        targets = ", ".join(map(repr, problem.targets))
+        try:
+            y = encode_target(self._table, problem)
+        except DataError:
+            found = "a class that no development row has" if problem.is_classification else "no finite number"
+            raise DataError(
+                f"The holdout cannot be scored: its target {targets} must be of the same kind as in the development "
+                f"rows, but at least one row holds {found}. Mend the cells, merge rare classes, or add rows."
+            ) from None
+        if problem.task == "binary" and len(np.unique(y)) < 2:
+            raise DataError(
+                f"The holdout cannot be scored: it must have rows of both classes of the target {targets}, but lacks "
+                "one. Add rows of the rarer class, or seal more rows with --holdout-share."
+            )
 
     def open(self, receipt: Receipt) -> Table:
-        raise NotImplementedError
+        """The rows. Raises ValueError for a receipt of another holdout, RuntimeError when opened before."""
+        if receipt.key != self.key:
+            raise ValueError(f"the receipt is for holdout {receipt.key}, not for {self.key}")
+        if self._opened:
+            raise RuntimeError(f"holdout {self.key} is open already: its rows are handed out once")
+        self._opened = True
+        return self._table
 
 
 def seal(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
-    raise NotImplementedError
+    """The development rows, and the holdout under seal: rows of `table`, or those of the plan's holdout file.
+
+    `table` has a value in every target. Which of its rows are sealed follows from their number, from which of them
+    have the same value in the target, and from the seed; no other cell has a say.
+
+    Raises DataError where rows are too few, or a holdout file lacks columns or is the table itself.
+    """
+    return _seal_file(table, plan.holdout, plan) if plan.holdout is not None else _seal_share(table, plan)
+
+
+def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
+    n_rows = table.n_rows
+    n_holdout = round(plan.holdout_share * n_rows)
+    if n_holdout < MIN_HOLDOUT_ROWS or n_rows - n_holdout < MIN_DEVELOPMENT_ROWS:
+        raise DataError(
+            f"{table.name} has too few rows: at least {MIN_DEVELOPMENT_ROWS} must be left for development and "
+            f"{MIN_HOLDOUT_ROWS} sealed as the holdout, but a share of {plan.holdout_share:g} of {n_rows:,} rows seals "
+            f"{n_holdout:,}. Add rows, change --holdout-share, or seal a table of your own with --holdout FILE."
+        )
+    is_sealed = _draw(_strata(table, plan), n_holdout, plan.seed)
+    sealed = np.flatnonzero(is_sealed)
+    key = _key("rows", table.fingerprint, sealed.astype("<i8").tobytes().hex(), *sorted(plan.target))
+    return _alone(table.take(np.flatnonzero(~is_sealed))), SealedHoldout(table.take(sealed), key)
+
+
+def _strata(table: Table, plan: Plan) -> NDArray[np.int64]:
+    """Rows with the same value in the one target share a number (n,); with several targets all rows do."""
+    return table.cells(plan.target[0]).codes if len(plan.target) == 1 else np.zeros(table.n_rows, dtype=np.int64)
+
+
+def _draw(strata: NDArray[np.int64], n_drawn: int, seed: int) -> NDArray[np.bool_]:
+    """Whether each row (n,) is among the `n_drawn`; each stratum gives its share of them, up or down to a whole row.
+
+    Systematic sampling: rows stand in line, the strata in random order and so the rows in each, and every
+    (n / n_drawn)-th is drawn from a random start. Where each row is a stratum of its own, this is a plain draw.
+    """
+    rng = np.random.default_rng(seed)
+    n_rows = len(strata)
+    rank = rng.permutation(strata.max() + 2)  # one more, for a stratum numbered -1
+    line = rng.permutation(n_rows)
+    line = line[np.argsort(rank[strata[line]], kind="stable")]
+    reached = (np.arange(n_rows + 1) * n_drawn + rng.integers(n_rows)) // n_rows
+    drawn = np.zeros(n_rows, dtype=bool)
+    drawn[line[np.diff(reached) > 0]] = True
+    return drawn
+
+
+def _alone(development: Table) -> Table:
+    """The same cells, without the names of categories that stand in sealed rows alone."""
+    typed = development.frame.select_dtypes("category")
+    used: dict[str, pd.Series] = {str(name): typed[name].cat.remove_unused_categories() for name in typed}
+    return replace(development, frame=development.frame.assign(**used)) if used else development
+
+
+def _seal_file(table: Table, path: str, plan: Plan) -> tuple[Table, SealedHoldout]:
+    whole = read_table(path, plan.missing)
+    missing = [name for name in table.columns if name not in whole.columns and name not in plan.ignore]
+    if missing:
+        raise DataError(
+            f"The holdout {path} must have every column of {table.name}, but lacks {', '.join(map(repr, missing))}. "
+            "Add the columns, or leave those that are no target out with --ignore."
+        )
+    holdout = labelled(replace(whole, notices=()), plan.model_copy(update={"ignore": ()}))
+    if holdout.n_rows < MIN_HOLDOUT_ROWS:
+        raise DataError(
+            f"The holdout {path} must have at least {MIN_HOLDOUT_ROWS} rows with a target, but has {holdout.n_rows}."
+        )
+    if holdout.fingerprint == table.fingerprint:
+        raise DataError(
+            f"The holdout {path} holds the same rows as {table.name}, but it must hold rows that nothing is learned "
+            "from. Name another file, or leave --holdout out: then a share of the rows is sealed."
+        )
+    for notice in (*whole.notices, *holdout.notices):
+        table = table.with_notice(f"Holdout {whole.name}: {notice}")
+    return table, SealedHoldout(holdout, _key("file", whole.fingerprint, *sorted(plan.target)))
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:_KEY_LETTERS]

@@ -1,7 +1,181 @@
+"""The protocol: how development rows are split for validation, and why."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit
+
 from autoproc.data.metrics import Target
-from autoproc.plan import Plan
-from autoproc.results import Problem, Protocol
+from autoproc.errors import DataError, PlanError
+from autoproc.plan import Plan, ProtocolKind, ProtocolPlan
+from autoproc.results import Fold, Problem, Protocol
+
+FOLDS = 5
+REPEATS = 2
+MIN_VALIDATION_ROWS = 2
+"""A fold with fewer validation rows has no R²; as many training rows have to be left."""
+
+
+class _Choice(NamedTuple):
+    kind: ProtocolKind
+    folds: int
+    repeats: int
 
 
 def choose_protocol(y: Target, problem: Problem, plan: Plan, n_holdout: int) -> Protocol:
-    raise NotImplementedError
+    """The splits that the plan asks for, or else those that suit the number of rows.
+
+    `y` holds the development rows' targets (n,) or (n, t). Classes are stratified. The splits follow from y and
+    the plan's seed; the first repeat is the same however many there are.
+
+    Raises PlanError where the request contradicts itself, and DataError where rows, or rows of a class, are too few.
+    """
+    _check_consistent(plan.protocol)
+    choice = _choose(len(y), plan.protocol)
+    by_class = np.bincount(y, minlength=len(problem.classes)) if problem.is_classification else None
+    if choice.kind == "validation_split":
+        splits: tuple[Fold, ...] = (_validation_split(y, by_class, problem, plan),)
+    else:
+        _check_enough_for_folds(len(y), by_class, problem, choice.folds)
+        splits = tuple(fold for repeat in range(choice.repeats) for fold in _k_folds(y, by_class, choice, plan, repeat))
+    return Protocol(
+        kind=choice.kind,
+        folds=choice.folds,
+        repeats=choice.repeats,
+        reason=_reason(choice, plan.protocol, len(y), len(splits[0].validation), problem.is_classification),
+        n_development=len(y),
+        n_holdout=n_holdout,
+        splits=splits,
+    )
+
+
+def _check_consistent(asked: ProtocolPlan) -> None:
+    """Raises PlanError for a request that contradicts itself."""
+    repeats = asked.repeats or 1
+    if asked.kind == "validation_split" and (asked.folds is not None or repeats > 1):
+        extra = "--folds" if asked.folds is not None else "--repeats"
+        raise PlanError(
+            f"The protocol validation_split makes one split, so {extra} has no meaning. Leave {extra} out, or ask for "
+            "--protocol k_fold."
+        )
+    if asked.kind == "k_fold" and repeats > 1:
+        raise PlanError(
+            f"The protocol k_fold makes its folds once, but --repeats {repeats} asks for more. Leave --repeats out, or "
+            "ask for --protocol repeated_k_fold."
+        )
+    if asked.kind == "repeated_k_fold" and asked.repeats == 1:
+        raise PlanError(
+            "The protocol repeated_k_fold needs 2 repeats or more, but --repeats is 1. Leave --repeats out, or ask for "
+            "--protocol k_fold."
+        )
+    if asked.few_rows > asked.many_rows:
+        raise PlanError(
+            f"The plan's protocol.few_rows ({asked.few_rows:,}) must not be above protocol.many_rows "
+            f"({asked.many_rows:,}). Change one of them."
+        )
+
+
+def _choose(n_rows: int, asked: ProtocolPlan) -> _Choice:
+    kind = asked.kind or _fitting_kind(n_rows, asked)
+    if kind == "validation_split":
+        return _Choice(kind, 1, 1)
+    repeats = (asked.repeats or REPEATS) if kind == "repeated_k_fold" else 1
+    return _Choice(kind, asked.folds or FOLDS, repeats)
+
+
+def _fitting_kind(n_rows: int, asked: ProtocolPlan) -> ProtocolKind:
+    if asked.repeats is not None:
+        return "repeated_k_fold" if asked.repeats > 1 else "k_fold"
+    if n_rows < asked.few_rows:
+        return "repeated_k_fold"
+    return "validation_split" if n_rows >= asked.many_rows and asked.folds is None else "k_fold"
+
+
+def _check_enough_for_folds(n_rows: int, by_class: NDArray[np.int64] | None, problem: Problem, folds: int) -> None:
+    """Raises DataError where a fold would get too few rows, or none of a class."""
+    if n_rows < MIN_VALIDATION_ROWS * folds:
+        raise DataError(
+            f"{folds} folds need at least {MIN_VALIDATION_ROWS * folds} development rows, {MIN_VALIDATION_ROWS} for "
+            f"each fold's validation, but there are {n_rows}. {_fewer(n_rows // MIN_VALIDATION_ROWS)} rows."
+        )
+    if by_class is not None and by_class.min() < folds:
+        rarest = int(np.argmin(by_class))
+        raise DataError(
+            f"{folds} folds need at least {folds} development rows of each class, one for each fold, but the class "
+            f"{problem.classes[rarest]!r} has {by_class[rarest]}. {_fewer(int(by_class[rarest]))} rows of the "
+            "class, merge it with another, or leave its rows out."
+        )
+
+
+def _fewer(most_folds: int) -> str:
+    return f"Ask for --folds {most_folds}, or add" if most_folds >= 2 else "Add"
+
+
+def _k_folds(
+    y: Target, by_class: NDArray[np.int64] | None, choice: _Choice, plan: Plan, repeat: int
+) -> tuple[Fold, ...]:
+    """The folds of one repeat, whose sizes differ by at most a row."""
+    splitter = KFold if by_class is None else StratifiedKFold
+    folds = splitter(choice.folds, shuffle=True, random_state=_seed(plan, repeat))
+    return tuple(_fold(len(y), validation) for _, validation in folds.split(np.zeros(len(y)), y))
+
+
+def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, plan: Plan) -> Fold:
+    n_rows, share = len(y), plan.protocol.validation_share
+    n_validation = round(share * n_rows)
+    smaller = min(n_validation, n_rows - n_validation)
+    if smaller < MIN_VALIDATION_ROWS:
+        raise DataError(
+            f"A validation split needs at least {MIN_VALIDATION_ROWS} rows for training and as many for validation, "
+            f"but a share of {share:g} of {n_rows} development rows leaves {smaller} for one of them. Add rows, change "
+            "protocol.validation_share, or ask for --protocol k_fold."
+        )
+    if by_class is None:
+        order = np.random.default_rng(_seed(plan, 0)).permutation(n_rows)
+        return _fold(n_rows, order[:n_validation])
+    _check_enough_for_split(by_class, smaller / n_rows, problem)
+    splitter = StratifiedShuffleSplit(1, test_size=n_validation, random_state=_seed(plan, 0))
+    _, validation = next(splitter.split(np.zeros(n_rows), y))
+    return _fold(n_rows, validation)
+
+
+def _check_enough_for_split(by_class: NDArray[np.int64], share: float, problem: Problem) -> None:
+    """Raises DataError where a class is too rare to stand in both parts, of which the smaller one has `share`."""
+    rarest = int(np.argmin(by_class))
+    if by_class[rarest] * share < 1:
+        raise DataError(
+            f"A validation split needs rows of each class in both parts, but the class {problem.classes[rarest]!r} has "
+            f"only {by_class[rarest]} development rows, and the smaller part takes a share of {share:.2g}. Ask for "
+            "--protocol k_fold, change protocol.validation_share, merge the class with another, or add rows of it."
+        )
+
+
+def _fold(n_rows: int, validation: NDArray[np.int64]) -> Fold:
+    is_validation = np.zeros(n_rows, dtype=bool)
+    is_validation[validation] = True
+    return Fold(np.flatnonzero(~is_validation), np.flatnonzero(is_validation))
+
+
+def _seed(plan: Plan, repeat: int) -> int:
+    """A seed of its own for each repeat."""
+    return int(np.random.SeedSequence((plan.seed, repeat)).generate_state(1)[0])
+
+
+def _reason(choice: _Choice, asked: ProtocolPlan, n_rows: int, n_validation: int, stratified: bool) -> str:
+    rows = f"{n_rows:,} development rows"
+    kind = "stratified " if stratified else ""
+    if choice.kind == "validation_split":
+        split = f"one {kind}split with {n_validation:,} rows for validation"
+        return f"{split}, as asked ({rows})" if asked.kind else f"{rows} are many (from {asked.many_rows:,}): {split}"
+    folds = f"{choice.folds} {kind}folds"
+    if choice.kind == "k_fold":
+        return f"{folds}, as asked ({rows})" if _was_asked(asked) else f"{folds}: each of {rows} validates once"
+    folds = f"{choice.repeats} times {folds}"
+    if _was_asked(asked):
+        return f"{folds}, as asked ({rows})"
+    return f"{rows} are few (below {asked.few_rows:,}): {folds}, so that chance counts for less"
+
+
+def _was_asked(asked: ProtocolPlan) -> bool:
+    return asked.kind is not None or asked.repeats is not None

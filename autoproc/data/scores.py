@@ -10,6 +10,8 @@ They equal scikit-learn's functions of the same name (ties included) but for two
 defined is NaN, without a warning; and the ROC AUC of many classes leaves out classes that it cannot rank.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -132,14 +134,11 @@ def _sorted_by_class(is_positive: NDArray[np.bool_], scores: Predictions) -> tup
     return np.sort(scores[:, is_positive], axis=1), np.sort(scores[:, ~is_positive], axis=1)
 
 
-def _counts_below(rising: Predictions, bounds: Predictions, side: str) -> NDArray[np.int64]:
+def _counts_below(rising: Predictions, bounds: Predictions, side: Literal["left", "right"]) -> NDArray[np.int64]:
     """How many of each network's `rising` scores lie below each of its bounds (S, b): strictly ("left"), or
     below or at it ("right")."""
-    searched = [
-        np.searchsorted(mine, bound, side="left" if side == "left" else "right")
-        for mine, bound in zip(rising, bounds, strict=True)
-    ]
-    return np.stack(searched).astype(np.int64)
+    counts = [np.searchsorted(mine, bound, side=side) for mine, bound in zip(rising, bounds, strict=True)]
+    return np.stack(counts).astype(np.int64)
 
 
 def _n_classes(predictions: Predictions) -> int:

@@ -115,7 +115,7 @@ class Schema:
             place = f" at {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
             rule = first["msg"].removeprefix("Value error, ")
             raise BundleError(
-                f"The model's schema, which says how columns are read, is damaged{place}: {rule}. Export the model again."
+                f"The schema of the model, how its columns are read, is damaged{place}: {rule}. Export the model again."
             ) from None
 
     def _starts(self) -> tuple[int, ...]:
@@ -134,9 +134,7 @@ def _passthrough(encoder: Encoder, start: int) -> range:
 def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
     """The position of each needed column. Raises DataError where one is missing, or is there twice."""
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(
-            "The data frame has columns of several levels, but a name must be one text. Flatten its columns."
-        )
+        raise DataError("The data frame has columns of several levels, but a name must be one text. Flatten them.")
     names = [str(name).strip() or f"column {i}" for i, name in enumerate(frame.columns, start=1)]
     count = Counter(names)
     if lacking := [name for name in needed if not count[name]]:

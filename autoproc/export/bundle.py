@@ -9,13 +9,15 @@ The format has a version; a loader refuses what it does not know.
 """
 
 import json
+import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -31,6 +33,7 @@ FORMAT = 1
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
 _LARGEST = 100_000
+_TOLERANCE = 1e-5
 TASKS: tuple[Task, ...] = get_args(Task)
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -47,6 +50,30 @@ def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, network:
         (folder / name).write_text(text + "\n", encoding="utf-8", newline="\n")
     arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     (folder / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
+
+
+def export_bundle(
+    folder: Path,
+    card: Mapping[str, Any],
+    schema: Schema,
+    network: NetworkSpec,
+    weights: Weights,
+    sample: pd.DataFrame,
+    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> None:
+    """Write a bundle, load it again, and compare its predictions of the rows `sample` with those of the
+    trained networks (`predict`); only a bundle that agrees gets its place.
+
+    Raises OSError, and RuntimeError when the two differ.
+    """
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    write_bundle(unfinished, card, schema, network, weights)
+    loaded = load(unfinished)
+    trained, exported = predict(schema.matrix(sample)), loaded.network(loaded.schema.matrix(sample))
+    if not np.allclose(trained, exported, rtol=_TOLERANCE, atol=_TOLERANCE):
+        raise RuntimeError(f"the exported model differs from the trained one by {np.abs(trained - exported).max()}")
+    unfinished.rename(folder)
 
 
 def load(path: str | Path) -> Model:

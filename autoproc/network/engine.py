@@ -87,20 +87,19 @@ class StackEngine:
 
     def train_epoch(self) -> tuple[Standing, ...]:
         """Train every running candidate by one epoch, and validate it."""
-        for stack in self._stacks.values():
-            if stack.members:
-                stack.train_epoch()
-                self._release(stack, [row for row, member in enumerate(stack.members) if member.finished])
+        for signature, stack in list(self._stacks.items()):
+            stack.train_epoch()
+            self._release(signature, [row for row, member in enumerate(stack.members) if member.finished])
         return tuple(self._standing(key) for key in self._running)
 
     def collect(self, key: int) -> Trained:
         """Take a running or finished candidate out, with its members' best weights."""
         running = self._running[key]
-        stack = self._stacks[_signature(running.candidate)]
-        self._release(stack, [row for row, member in enumerate(stack.members) if member.key == key])
+        signature = _signature(running.candidate)
+        if signature in self._stacks:
+            rows = [row for row, member in enumerate(self._stacks[signature].members) if member.key == key]
+            self._release(signature, rows)
         del self._running[key]
-        if not stack.members:
-            del self._stacks[_signature(running.candidate)]
         members = running.members
         failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), None)
         at_best = [m.train_score[m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
@@ -124,11 +123,16 @@ class StackEngine:
             for k, fold in enumerate(self._data.folds)
         )
 
-    def _release(self, stack: Stack, rows: list[int]) -> None:
-        """Take members out of their stack and keep their best weights."""
+    def _release(self, signature: _Signature, rows: Sequence[int]) -> None:
+        """Take members out of their stack and keep their best weights; an empty stack goes."""
+        if not rows:
+            return
+        stack = self._stacks[signature]
         members = [stack.members[row] for row in rows]
-        for member, weights in zip(members, stack.remove(rows) if rows else [], strict=True):
+        for member, weights in zip(members, stack.remove(rows), strict=True):
             self._running[member.key].weights[member.fold] = weights
+        if not stack.members:
+            del self._stacks[signature]
 
     def _standing(self, key: int) -> Standing:
         members = self._running[key].members

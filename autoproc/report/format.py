@@ -1,6 +1,7 @@
-"""Numbers and durations as people read them: the one place where they are rounded."""
+"""Numbers and durations as people read them (the one place where they are rounded), and as JSON takes them."""
 
 import math
+from typing import Any
 
 
 def format_score(score: float) -> str:
@@ -49,6 +50,21 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def finite_or_null(value: Any) -> Any:
+    """`value` with each NaN or infinity in it, however deep, replaced by None.
+
+    >>> finite_or_null({"score": float("nan"), "folds": [0.5, float("inf")]})
+    {'score': None, 'folds': [0.5, None]}
+    """
+    if isinstance(value, dict):
+        return {key: finite_or_null(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_null(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def decimals(size: float) -> int:

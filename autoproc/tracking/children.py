@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autoproc.results import FloatArray, Receipt, Rung, Trained, Trial, Verdict
+from autoproc.results import Baseline, FloatArray, Receipt, Rung, Search, Trained, Trial, Verdict
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 
@@ -29,21 +29,30 @@ def trial_child(trial: Trial, trained: Trained) -> Child:
     return _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
 
 
-def verdict_child(verdict: Verdict, seconds: float) -> Child:
+def verdict_child(verdict: Verdict) -> Child:
     """The holdout's scores, with the receipt of its opening."""
-    metrics = {
-        names.HOLDOUT: verdict.holdout.score,
-        names.DUMMY: verdict.dummy,
-        names.SCORE: verdict.cross_validated.mean,
-    }
-    metrics[names.STANDARD_ERROR] = verdict.cross_validated.standard_error
-    metrics[names.HOLDOUT_LOWER], metrics[names.HOLDOUT_UPPER] = verdict.holdout.interval
-    for measure, estimate in verdict.beside.items():
-        metrics[names.holdout_measure(measure)] = estimate.score
     now = time.time()
     state = "re-use" if verdict.receipt.opening > 1 else "complete"
-    tags = _receipt_tags(verdict.receipt)
-    return Child("verdict", "verdict", state, now - seconds, now, metrics=metrics, tags=tags)
+    metrics = _holdout_metrics(verdict) | {names.DUMMY: verdict.dummy}
+    return Child("verdict", "verdict", state, now, now, metrics=metrics, tags=_receipt_tags(verdict.receipt))
+
+
+def job_metrics(baseline: Baseline | None, search: Search | None, verdict: Verdict | None) -> dict[str, float]:
+    """The job's own values, as far as they are known."""
+    metrics = {}
+    if baseline:
+        metrics[names.DUMMY] = baseline.dummy.mean
+    if search:
+        metrics |= {names.SCORE: search.best.score.mean, names.STANDARD_ERROR: search.best.score.standard_error}
+    if verdict:
+        metrics |= _holdout_metrics(verdict)
+    return metrics
+
+
+def _holdout_metrics(verdict: Verdict) -> dict[str, float]:
+    low, high = verdict.holdout.interval
+    beside = {names.holdout_measure(measure): estimate.score for measure, estimate in verdict.beside.items()}
+    return {names.HOLDOUT: verdict.holdout.score, names.HOLDOUT_LOWER: low, names.HOLDOUT_UPPER: high, **beside}
 
 
 def _receipt_tags(receipt: Receipt) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ times spread evenly over the training; a final value stands at step 0.
 import getpass
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,10 +58,8 @@ def child_batches(child: Child) -> list[Batch]:
 
 def child_tags(child: Child, parent: str) -> dict[str, str]:
     """The tags with which a child's run is created."""
-    color = {state: color for state, color in names.STATE_COLORS.items() if state == child.state}
     own = {names.PARENT: parent, names.STAGE: child.stage, names.STATE: child.state}
-    colored = {names.COLOR: text for text in color.values()}
-    return as_dict(tags({**child.tags, **origin(), **own, **colored}))
+    return as_dict(tags({**child.tags, **origin(), **own, **_color(child.state)}))
 
 
 def curve_metrics(curves: Mapping[str, Sequence[float]], started: int, ended: int) -> Iterator[Metric]:
@@ -111,11 +110,20 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def now_in_milliseconds() -> int:
+    return milliseconds(time.time())
+
+
 def _column_specs(problem: Problem) -> Iterator[dict[str, str | bool]]:
     for column in problem.columns:
         yield {"name": column.name, "type": _COLUMN_TYPES.get(column.kind, "string"), "required": column.used}
     for target in problem.targets:
         yield {"name": target, "type": "string" if problem.is_classification else "double", "required": True}
+
+
+def _color(state: str) -> dict[str, str]:
+    """The mark of a run in MLflow's charts and lists; none for states that are not a trial's."""
+    return next(({names.COLOR: color} for known, color in names.STATE_COLORS.items() if known == state), {})
 
 
 def _user() -> str:

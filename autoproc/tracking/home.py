@@ -4,7 +4,7 @@ jobs/<run id>/   one folder a job, with its plan, result and model
 receipts/        the openings of holdouts
 mlflow.db        MLflow's database
 artifacts/       MLflow's files
-running/         one locked file for each job that runs now
+running/         for each job that runs now, a locked file and a sign of life
 """
 
 import errno
@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ MIN_FREE_BYTES = 50_000_000
 MIN_PREFIX = 4
 LOCK_SECONDS = 5.0
 STARTED = "started_at"
+ALIVE = ".alive"
+KILLED = "KILLED"
 
 
 @dataclass(frozen=True)
@@ -92,27 +95,70 @@ class Home:
             raise PlanError(_not_one_job(run, matches, known))
         return self.job(matches[0])
 
-    def lock(self, run_id: str) -> FileLock:
-        """The lock that a job holds as long as its process lives.
+    def hold(self, run_id: str) -> FileLock:
+        """The lock that a job holds as long as its process lives, taken. Raises HomeError where that cannot be done.
 
         Unlike a process id, a lock is released by the system at every kind of death, and never used twice.
         """
-        return FileLock(self.running / f"{run_id}.lock", timeout=LOCK_SECONDS)
+        lock = self._lock(run_id)
+        with home_errors(self.path):
+            lock.acquire()
+            self._sign_of_life(run_id).write_text(KILLED, encoding="utf-8")
+        return lock
+
+    def show_alive(self, run_id: str) -> None:
+        """Note that the job is alive now: should it be killed, this is when it ended."""
+        # Whoever tidies up the folder must not stop the job.
+        with suppress(OSError):
+            os.utime(self._sign_of_life(run_id))
+
+    def note_outcome(self, run_id: str, status: str) -> None:
+        """Note how a job ended that cannot tell it to MLflow, for the next job to tell."""
+        with suppress(OSError):
+            self._sign_of_life(run_id).write_text(status, encoding="utf-8")
 
     def stopped_jobs(self) -> list[str]:
-        """Jobs whose process has died without `forget`."""
-        return [path.stem for path in sorted(self.running.glob("*.lock")) if self._is_stopped(path.stem)]
+        """Jobs whose process has ended without `forget`."""
+        return [path.stem for path in sorted(self.running.glob(f"*{ALIVE}")) if self._is_stopped(path.stem)]
+
+    def outcome(self, run_id: str) -> str:
+        """How a stopped job ended: KILLED unless it could still note something else."""
+        try:
+            return self._sign_of_life(run_id).read_text(encoding="utf-8") or KILLED
+        except FileNotFoundError:  # another job has just closed the record of this one
+            return KILLED
+
+    def last_alive(self, run_id: str) -> float:
+        """When a stopped job was last alive, in seconds since 1970."""
+        try:
+            return self._sign_of_life(run_id).stat().st_mtime
+        except FileNotFoundError:  # another job has just closed the record of this one
+            return time.time()
 
     def forget(self, run_id: str) -> None:
-        """Remove the trace that a job is running."""
-        (self.running / f"{run_id}.lock").unlink(missing_ok=True)
+        """Remove the traces that a job is running; call it when its lock is released."""
+        # Windows does not remove a file that another job looks at just now. A lock without a sign of life is
+        # no job, so that it does no harm to leave one.
+        for path in (self._sign_of_life(run_id), self._lock_path(run_id)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _is_stopped(self, run_id: str) -> bool:
         try:
-            with self.lock(run_id).acquire(timeout=0):
+            with self._lock(run_id).acquire(timeout=0):
                 return True
         except Timeout:
             return False
+
+    def _lock(self, run_id: str) -> FileLock:
+        return FileLock(self._lock_path(run_id), timeout=LOCK_SECONDS)
+
+    def _lock_path(self, run_id: str) -> Path:
+        return self.running / f"{run_id}.lock"
+
+    def _sign_of_life(self, run_id: str) -> Path:
+        # Not the locked file itself: taking a lock may touch or remove that, depending on system and version.
+        return self.running / f"{run_id}{ALIVE}"
 
 
 def open_home(path: str | Path) -> Home:

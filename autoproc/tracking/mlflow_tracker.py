@@ -1,40 +1,33 @@
 """The record of a job in MLflow: one parent run, and one finished child for each rung, trial and verdict.
 
 Everything goes through an explicit client; MLflow's active run and its global tracking address are not used.
-What MLflow does not take waits in a queue and is written when it answers again: a job never stops for its record.
+What MLflow does not take waits in a backlog and is written when it answers again: a job never stops for its record.
 """
 
 import logging
-import os
 import sqlite3
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import final
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from autoproc.errors import AutoprocError, HomeError, PlanError
-from autoproc.results import ColumnKind, Direction, Problem
-from autoproc.tracking import names
-from autoproc.tracking.home import Home
+from autoproc.results import Direction, Problem
+from autoproc.tracking import entities, names
+from autoproc.tracking.backlog import UNREACHABLE, Backlog, cause
+from autoproc.tracking.home import KILLED, Home
 from autoproc.tracking.tracker import Child, JobStatus, Value
 from autoproc.tracking.views import save_view, view_path
 
-MAX_FAILURES = 3
 CREATE_SECONDS = 120
-UNREACHABLE = (MlflowException, OSError, SQLAlchemyError)
-UNUSABLE = (*UNREACHABLE, sqlite3.Error, ImportError, ValueError)
-REFUSED = "INVALID_PARAMETER_VALUE"
+LAST_TRIES = 2
 MISSING = "RESOURCE_DOES_NOT_EXIST"
-
-_MLFLOW_TYPES: dict[ColumnKind, str] = {"numeric": "double", "boolean": "boolean", "datetime": "datetime"}
+UNUSABLE = (*UNREACHABLE, sqlite3.Error, ImportError, ValueError)
 
 
 @final
@@ -49,10 +42,8 @@ class MlflowTracker:
         self._run_id = run_id
         self._home = home
         self._warn = warn
-        self._lock = home.lock(run_id)
-        self._queue: deque[Callable[[], None]] = deque()
-        self._failures = 0
-        self._lock.acquire()
+        self._backlog = Backlog(warn)
+        self._lock = home.hold(run_id)
 
     @property
     def run_id(self) -> str:
@@ -79,11 +70,11 @@ class MlflowTracker:
 
         MLflow takes a parameter once: another value for it later is refused, with a warning.
         """
-        told = _tags({names.DESCRIPTION: markdown, **tags})
-        points = list(_final_metrics(metrics, _now_in_milliseconds()))
-        self._write(lambda: self._client.log_batch(self._run_id, metrics=points, tags=told))
-        if parameters:
-            self._write(lambda: self._client.log_batch(self._run_id, params=_parameters(parameters)))
+        told = entities.tags({**tags, names.DESCRIPTION: markdown})
+        points = entities.final_metrics(metrics, entities.now_in_milliseconds())
+        # Parameters by themselves: one that is refused does not take the rest with it.
+        for batch in (*entities.batches(points, (), told), *entities.batches((), entities.parameters(parameters))):
+            self._write(_BatchWrite(self._client, self._run_id, batch))
 
     def attach(self, path: Path, folder: str = "") -> None:
         """Keep a file, or a folder with all it holds, with the job (under `folder`)."""
@@ -91,72 +82,52 @@ class MlflowTracker:
 
     def log_table(self, name: str, source: str, fingerprint: str, n_rows: int, problem: Problem) -> None:
         """Note the data set as the job's input, without holding its rows."""
-        table = DatasetInput(
-            _dataset(name, source, fingerprint, n_rows, problem), [InputTag("mlflow.data.context", "training")]
-        )
+        table = entities.table_input(name, source, fingerprint, n_rows, problem)
         self._write(lambda: self._client.log_inputs(self._run_id, [table]))
 
     def save_view(self, title: str, direction: Direction) -> None:
         """Keep a view of this job's children, the best first, for the MLflow UI."""
         self._write(lambda: save_view(self._client, self._experiment_id, self._run_id, title, direction))
 
+    def close_stopped_jobs(self) -> None:
+        """Close the records of this home's jobs whose process has ended without doing so: most were killed."""
+        for run_id in self._home.stopped_jobs():
+            self._write(_Closing(self._client, self._home, run_id))
+
     def finish(self, status: JobStatus) -> None:
         """Close the job's record, with a last try for what could not be written; nothing may follow."""
-        self._queue.append(lambda: self._client.set_terminated(self._run_id, status))
-        for _ in range(MAX_FAILURES):
-            self._flush()
+        self._write(lambda: self._client.set_terminated(self._run_id, status))
+        for _ in range(LAST_TRIES):
+            self._backlog.flush()
+        if self._backlog:
+            self._home.note_outcome(self._run_id, status)
+            self._warn(
+                f"MLflow's record of this job is incomplete: {len(self._backlog)} entries could not be written. "
+                f"The job itself is complete in {self._home.job(self._run_id)}."
+            )
         self._lock.release()
-        if not self._queue:
+        if not self._backlog:
             self._home.forget(self._run_id)
-            return
-        self._warn(
-            f"MLflow's record of this job is incomplete: {len(self._queue)} entries could not be written. "
-            f"The job itself is complete in {self._home.job(self._run_id)}."
-        )
 
     def _write(self, entry: Callable[[], None]) -> None:
-        self._queue.append(entry)
-        if self._failures < MAX_FAILURES:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Write what waits, in order, until MLflow fails. An entry that it refuses for good is dropped."""
-        while self._queue:
-            try:
-                self._queue[0]()
-            except UNREACHABLE as error:
-                if not (isinstance(error, MlflowException) and error.error_code == REFUSED):
-                    self._failed(error)
-                    return
-                self._warn(f"MLflow refused an entry of the record, which is left out: {_cause(error)}")
-            self._queue.popleft()
-            self._failures = 0
-        self._show_alive()
-
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures == 1:
-            self._warn(
-                f"MLflow could not be written to: {_cause(error)}. The job goes on, and the record is completed "
-                "when MLflow answers again."
-            )
-        elif self._failures == MAX_FAILURES:
-            self._warn(
-                f"MLflow failed {MAX_FAILURES} times in a row: tracking is switched off until the end of the job, "
-                "when the record is tried once more."
-            )
-
-    def _show_alive(self) -> None:
-        """The lock file's time tells a later job when this one was last alive, should it be killed."""
-        if self._lock.is_locked:
-            os.utime(self._lock.lock_file)
-
-    def close_stopped_jobs(self) -> None:
-        """Mark the jobs of this home as killed that died without closing their record."""
-        for run_id in self._home.stopped_jobs():
-            self._write(lambda run_id=run_id: _close_stopped(self._client, self._home, run_id))  # type: ignore[misc]
+        self._backlog.write(entry)
+        self._home.show_alive(self._run_id)
 
 
+@final
+class _BatchWrite:
+    """One batch on its way to a run."""
+
+    def __init__(self, client: MlflowClient, run_id: str, batch: entities.Batch) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._batch = batch
+
+    def __call__(self) -> None:
+        self._client.log_batch(self._run_id, self._batch.metrics, self._batch.params, self._batch.tags)
+
+
+@final
 class _ChildWrite:
     """One child on its way to MLflow: called again after an error, it goes on with the run it has created."""
 
@@ -168,23 +139,48 @@ class _ChildWrite:
         self._run_id: str | None = None
 
     def __call__(self) -> None:
-        child = self._child
-        started, ended = _milliseconds(child.started_at), _milliseconds(child.ended_at)
         if self._run_id is None:
-            self._run_id = self._create(started)
-        metrics = [*_curve_metrics(child.curves, started, ended), *_final_metrics(child.metrics, ended)]
-        self._client.log_batch(self._run_id, metrics=metrics, params=_parameters(child.parameters))
+            self._run_id = self._create()
+        for batch in entities.child_batches(self._child):
+            _BatchWrite(self._client, self._run_id, batch)()
         # FINISHED in every state: MLflow shows KILLED as an error, and a pruned trial is none.
-        self._client.set_terminated(self._run_id, "FINISHED", ended)
+        self._client.set_terminated(self._run_id, "FINISHED", entities.milliseconds(self._child.ended_at))
 
-    def _create(self, started: int) -> str:
+    def _create(self) -> str:
         child = self._child
-        color = next((color for state, color in names.STATE_COLORS.items() if state == child.state), None)
-        tags = {**child.tags, **_origin(), names.PARENT: self._parent}
-        tags |= {names.STAGE: child.stage, names.STATE: child.state, **({names.COLOR: color} if color else {})}
-        legal = {tag.key: tag.value for tag in _tags(tags)}
-        run = self._client.create_run(self._experiment_id, started, legal, names.as_title(child.name))
+        started, tags = entities.milliseconds(child.started_at), entities.child_tags(child, self._parent)
+        run = self._client.create_run(self._experiment_id, started, tags, names.as_title(child.name))
         return str(run.info.run_id)
+
+
+@final
+class _Closing:
+    """The record of another job, whose process has ended, on its way to being closed."""
+
+    def __init__(self, client: MlflowClient, home: Home, run_id: str) -> None:
+        self._client = client
+        self._home = home
+        self._run_id = run_id
+
+    def __call__(self) -> None:
+        status = self._status()
+        if status == "RUNNING":
+            outcome = self._home.outcome(self._run_id)
+            why = "the process ended before the job did" if outcome == KILLED else "MLflow was away when the job ended"
+            self._client.set_tag(self._run_id, names.REASON, why)
+            last_alive = entities.milliseconds(self._home.last_alive(self._run_id))
+            self._client.set_terminated(self._run_id, outcome, last_alive)
+        if status is not None:
+            self._home.forget(self._run_id)
+
+    def _status(self) -> str | None:
+        """None for a job that MLflow does not know: it is another server's, and left alone."""
+        try:
+            return str(self._client.get_run(self._run_id).info.status)
+        except MlflowException as error:
+            if error.error_code == MISSING:
+                return None
+            raise
 
 
 def open_tracker(
@@ -208,8 +204,8 @@ def open_tracker(
         with FileLock(home.path / "mlflow.lock", timeout=CREATE_SECONDS):
             client = _connect(tracking_uri or home.tracking_uri)
             experiment_id = _find_experiment(client, names.as_title(experiment), None if tracking_uri else home)
-        job_tags = {**tags, **_origin(), names.STAGE: names.JOB_STAGE}
-        legal = {tag.key: tag.value for tag in _tags(job_tags)}
+        job_tags = {**tags, **entities.origin(), names.STAGE: names.JOB_STAGE}
+        legal = entities.as_dict(entities.tags(job_tags))
         run = client.create_run(experiment_id, tags=legal, run_name=names.as_title(job_name))
     except UNUSABLE as error:
         raise _unusable(home, tracking_uri, error) from None
@@ -239,30 +235,11 @@ def _find_experiment(client: MlflowClient, name: str, home: Home | None) -> str:
 def _unusable(home: Home, tracking_uri: str | None, error: Exception) -> AutoprocError:
     if tracking_uri:
         return PlanError(
-            f"The record cannot be kept at {tracking_uri!r}: {_cause(error)}. It must be the address of an MLflow "
+            f"The record cannot be kept at {tracking_uri!r}: {cause(error)}. It must be the address of an MLflow "
             "server that answers, or of its database. Start the server, or leave out --tracking-uri to keep the "
             "record in the home folder."
         )
     return HomeError(
-        f"MLflow's database {home.database} cannot be used: {_cause(error)}. Mend it or move it away, or choose "
+        f"MLflow's database {home.database} cannot be used: {cause(error)}. Mend it or move it away, or choose "
         "another place with --home."
     )
-
-
-def _close_stopped(client: MlflowClient, home: Home, run_id: str) -> None:
-    """Jobs that the server does not know are another server's, and left alone."""
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code == MISSING:
-            return
-        raise
-    if run.info.status == "RUNNING":
-        last_alive = _milliseconds(home.last_alive(run_id))
-        client.set_tag(run_id, names.REASON, "the process ended before the job did")
-        client.set_terminated(run_id, "KILLED", last_alive)
-    home.forget(run_id)
-
-
-def _curve_metrics(curves: Mapping[str, object], started: int, ended: int) -> Iterator[Metric]:
-    raise NotImplementedError

@@ -7,12 +7,13 @@ where MLflow does not know it, the link still opens the experiment's runs.
 import json
 import time
 from collections.abc import Sequence
-from typing import Any
-
-from mlflow import MlflowClient
+from typing import TYPE_CHECKING, Any
 
 from autoproc.results import Direction
 from autoproc.tracking import names
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 VIEW_TAG = "mlflow.sharedViewState."
 MAX_VIEW = 20_000
@@ -40,7 +41,7 @@ def view_path(experiment_id: str, run_id: str) -> str:
     return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={view_key(run_id)}"
 
 
-def save_view(client: MlflowClient, experiment_id: str, run_id: str, title: str, direction: Direction) -> None:
+def save_view(client: "MlflowClient", experiment_id: str, run_id: str, title: str, direction: Direction) -> None:
     """Keep the view of job `run_id` with its experiment. Raises what the client raises."""
     now = int(time.time() * 1000)
     state = _state(run_id, direction, METRICS, SEARCHED)

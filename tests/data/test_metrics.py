@@ -97,9 +97,7 @@ def test_a_metric_that_was_asked_for_is_taken_and_the_default_stands_beside_it()
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
-    with pytest.raises(
-        PlanError, match=r"no metric 'macro_fl'.*For multiclass there are .*Did you mean 'macro_f1'"
-    ):
+    with pytest.raises(PlanError, match=r"no metric 'macro_fl'.*For multiclass there are .*Did you mean 'macro_f1'"):
         choose_metric(_problem("multiclass", (9, 9, 9)), Plan(metric="macro_fl"))
 
 

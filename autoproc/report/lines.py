@@ -1,0 +1,184 @@
+"""What the terminal says after each step's name; the story of a job uses the same words.
+
+A score never stands without its standard error (± over folds) or its 95 % interval, where there is one.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from autoproc.report.facts import JobFacts
+from autoproc.report.format import format_count, format_mean, format_score
+from autoproc.report.text import MAX_SENTENCE, listed, one_line
+from autoproc.results import Baseline, Column, Estimate, Growth, Rung, Score, Search, Trained, Trial, Verdict
+
+AT_THRESHOLD = ("precision", "recall", "f1")
+_LEFT_OUT_SHOWN = 6
+_OFF = ("dropout", "l1", "weight_decay")
+
+
+def start_lines(facts: JobFacts) -> list[tuple[str, str]]:
+    """Step and text of what is decided before anything trains."""
+    problem, protocol = facts.problem, facts.protocol
+    return [
+        ("table", table_line(facts)),
+        ("problem", f"{problem.task.replace('_', ' ')}: {_sentence(problem.reason)}"),
+        ("metric", f"{metric_title(facts.metric)}: {_sentence(facts.metric_reason)}"),
+        ("protocol", f"{format_count(protocol.n_holdout)} rows sealed; {protocol.reason}"),
+    ]
+
+
+def table_line(facts: JobFacts) -> str:
+    """Rows, the kinds of the columns that the network sees, and what it does not see."""
+    columns = facts.problem.columns
+    kinds = Counter(column.kind for column in columns if column.used)
+    used = ", ".join(f"{format_count(count)} {kind}" for kind, count in kinds.items())
+    left_out = [_left_out(column) for column in columns if not column.used]
+    text = f"{one_line(facts.table_name)}: {format_count(facts.n_rows)} rows; columns: {used}"
+    return f"{text}\nleft out: {listed(left_out, _LEFT_OUT_SHOWN)}" if left_out else text
+
+
+def baseline_line(baseline: Baseline) -> str:
+    """The dummy's score, the small network's, and whether that beats the dummy."""
+    network = baseline.network
+    what = f"dummy {score_text(baseline.dummy)}, network {network.candidate.network}: {trained_text(network)}"
+    return f"{what}\n{baseline.reason}"
+
+
+def growth_line(growth: Growth) -> str:
+    """One line a rung, then why growth ended."""
+    rungs = [_rung_columns(rung, growth.chosen) for rung in growth.rungs]
+    widths = [max(len(row[i]) for row in rungs) for i in range(2)]
+    lines = [f"{size:<{widths[0]}}   {score:<{widths[1]}}   {note}".rstrip() for size, score, note in rungs]
+    return "\n".join([*lines, growth.reason])
+
+
+def trial_line(trial: Trial, n_finished: int, n_asked: int) -> str:
+    """How far the search is, and what its last trial scored."""
+    text = "diverged" if trial.state == "failed" else f"{score_text(trial.score)} ({trial.state})"
+    return f"{n_finished} of at most {n_asked} trials; trial {trial.number}: {text}"
+
+
+def search_line(search: Search) -> str:
+    """How many trials there were, the best one's score, and its configuration."""
+    return f"{search_counts(search)}: {score_text(search.best.score)}\n{configuration_text(search.best.parameters)}"
+
+
+def search_counts(search: Search) -> str:
+    n_trials = len(search.trials)
+    counts = [f"{format_count(n_trials)} {'trial' if n_trials == 1 else 'trials'}"]
+    counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
+    stopped = " (stopped by the time limit)" if search.stopped_by == "time limit" else ""
+    return ", ".join(counts) + stopped
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """The holdout's score with its interval, what it is to be compared with, and the measures beside it."""
+    lines = [
+        f"{opening_text(verdict)}: {metric_title(verdict.metric)} {estimate_text(verdict.holdout)} "
+        f"on {format_count(verdict.n_rows)} rows",
+        f"cross-validated {score_text(verdict.cross_validated)}, dummy {format_score(verdict.dummy)} on the same rows",
+    ]
+    lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]
+    return "\n".join(lines)
+
+
+def model_line(path: Path) -> str:
+    """Where the model is, and its size on disk."""
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return f"{path}, {size / 1e3:,.0f} kB" if size < 1e6 else f"{path}, {size / 1e6:,.1f} MB"
+
+
+def look_line(home: Path) -> str:
+    """The commands that come next."""
+    where = "" if home == Path("mlruns").absolute() else f" --home {shlex.quote(str(home))}"
+    return f"autoproc ui{where}\nautoproc predict last new.csv{where}"
+
+
+def metric_title(name: str) -> str:
+    """A metric's name as people read it.
+
+    >>> metric_title("average_precision")
+    'average precision'
+    """
+    return name.replace("_", " ")
+
+
+def score_text(score: Score) -> str:
+    """The mean over folds with its standard error; a single split has none, and the text says so."""
+    text = format_mean(score.mean, score.standard_error)
+    return text if len(score.folds) > 1 else f"{text} (one split)"
+
+
+def trained_text(trained: Trained) -> str:
+    return "diverged" if trained.failed else score_text(trained.score)
+
+
+def estimate_text(estimate: Estimate) -> str:
+    low, high = map(format_score, estimate.interval)
+    return f"{format_score(estimate.score)} (95 %: {low} to {high})"
+
+
+def opening_text(verdict: Verdict) -> str:
+    """How often the holdout has been opened: a score of a re-use is marked wherever it appears."""
+    receipt = verdict.receipt
+    if receipt.opening == 1:
+        return f"opened once, {receipt.opened_at}"
+    reason = f": {_sentence(receipt.reason)}" if receipt.reason else ""
+    return f"RE-USED, opening {receipt.opening}, {receipt.opened_at} (reason given{reason or ': none'})"
+
+
+def beside_measures(verdict: Verdict) -> list[tuple[str, Estimate]]:
+    """Title and estimate of the further measures; those that depend on the threshold name it."""
+    suffix = f" at threshold {verdict.threshold:.3g}" if verdict.threshold is not None else ""
+    return [
+        (metric_title(name) + (suffix if name in AT_THRESHOLD else ""), estimate)
+        for name, estimate in verdict.beside.items()
+    ]
+
+
+def configuration_text(parameters: Mapping[str, str | int | float]) -> str:
+    """A configuration in one line: `2 x 64, adamw, learning rate 0.0021, StepLR(step_size 12, gamma 0.4), ...`."""
+    return ", ".join(f"{name} {value}" if name else value for name, value in configuration(parameters))
+
+
+def configuration(parameters: Mapping[str, str | int | float]) -> list[tuple[str, str]]:
+    """A configuration's parameters as (name, value) for people; what speaks for itself has no name."""
+    inner = {name: value for name, value in parameters.items() if name.startswith("scheduler.")}
+    hidden = {"depth", "width", "optimizer", "scheduler", *inner}
+    arguments = ", ".join(
+        f"{name.removeprefix('scheduler.')} {value_text(name, value)}" for name, value in inner.items()
+    )
+    scheduler = str(parameters["scheduler"])
+    return [
+        ("", f"{parameters['depth']} x {parameters['width']}"),
+        ("", str(parameters["optimizer"])),
+        ("scheduler", "none") if scheduler == "none" else ("", f"{scheduler}({', '.join(arguments)})"),
+        *((_title(name), value_text(name, value)) for name, value in parameters.items() if name not in hidden),
+    ]
+
+
+def value_text(name: str, value: str | int | float) -> str:
+    """A parameter's value with three digits; a regularisation of 0 is off."""
+    if name in _OFF and value == 0:
+        return "off"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _title(name: str) -> str:
+    return {"l1": "L1", "weight_decay": "L2"}.get(name, name.replace("_", " "))
+
+
+def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:
+    notes = ["chosen"] if rung.number == chosen else []
+    notes += [f"overfits from epoch {rung.verdict.epoch}"] if rung.verdict.overfit else []
+    return str(rung.trained.candidate.network), trained_text(rung.trained), ", ".join(notes)
+
+
+def _left_out(column: Column) -> str:
+    return f"{one_line(column.name)} ({one_line(column.note)})" if column.note else one_line(column.name)
+
+
+def _sentence(text: str) -> str:
+    return one_line(text, MAX_SENTENCE)

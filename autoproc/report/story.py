@@ -1,0 +1,166 @@
+"""A job told in Markdown: what was decided, why, and what came of it. A pure function of what is known so far.
+
+Everything that came from the data is escaped, for MLflow shows the story as a page. The result stands first,
+because MLflow keeps 8,000 characters.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from autoproc.report import lines
+from autoproc.report.facts import JobFacts
+from autoproc.report.format import format_count, format_mean, format_score, format_seconds
+from autoproc.report.text import MAX_SENTENCE, escaped, listed
+from autoproc.results import Baseline, Growth, Protocol, Rung, Search, Verdict
+
+__all__ = ["JobFacts", "story"]
+
+_MAX_NOTICES = 10
+
+
+def story(facts: JobFacts) -> str:
+    """The description of a job, with a section for each step that has come to its end."""
+    return "\n\n".join(_blocks(facts)) + "\n"
+
+
+def _blocks(facts: JobFacts) -> Iterator[str]:
+    yield f"# {escaped(', '.join(facts.problem.targets))} of {escaped(facts.table_name)}"
+    yield from _state(facts)
+    if facts.verdict:
+        yield from _verdict(facts.verdict, facts.metric_direction)
+    if facts.model_path:
+        yield from _model(facts.model_path)
+    yield from _data(facts)
+    yield from _decisions(facts)
+    if facts.baseline:
+        yield from _baseline(facts.baseline)
+    if facts.growth:
+        yield from _growth(facts.growth)
+    if facts.search:
+        yield from _search(facts.search)
+
+
+def _state(facts: JobFacts) -> Iterator[str]:
+    if facts.stopped_by:
+        yield f"**Stopped:** {_sentence(facts.stopped_by)}"
+    elif not facts.model_path:
+        yield "*The job is not complete: what is not told here has not happened yet.*"
+    if facts.seconds is not None:
+        yield f"Took {format_seconds(facts.seconds)}."
+
+
+def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
+    yield "## Holdout"
+    if verdict.receipt.opening > 1:
+        yield (
+            f"**Re-use:** this holdout was opened before; this is opening {verdict.receipt.opening}. Its score may be "
+            f"too good. The reason given: {_sentence(verdict.receipt.reason or 'none')}."
+        )
+    mark = " (re-use)" if verdict.receipt.opening > 1 else ""
+    better = "higher" if direction == "maximize" else "lower"
+    rows = [
+        (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
+        ("cross-validated", lines.score_text(verdict.cross_validated)),
+        ("dummy on the holdout", format_score(verdict.dummy)),
+        *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
+    ]
+    yield _table((f"{lines.metric_title(verdict.metric)} ({better} is better)", "score"), rows)
+    part = "" if mark else ", none of which had a part in any choice"
+    yield (
+        f"{format_count(verdict.n_rows)} rows{part}; opened at {escaped(verdict.receipt.opened_at)}. In brackets stand "
+        "95 % bootstrap intervals; ± is the standard error over folds."
+    )
+
+
+def _model(path: str) -> Iterator[str]:
+    yield "## Use the model"
+    yield f"```python\nimport autoproc\n\npredictions = autoproc.load({path!r}).predict(frame)\n```"
+    yield f"```\nautoproc predict {shlex.quote(path)} new.csv --out predictions.csv\n```"
+
+
+def _data(facts: JobFacts) -> Iterator[str]:
+    columns = facts.problem.columns
+    used = sum(column.used for column in columns)
+    yield "## Data"
+    yield f"{format_count(facts.n_rows)} rows; {format_count(used)} of {format_count(len(columns))} columns are used."
+    left_out = [
+        f"**{escaped(column.name)}** ({escaped(column.note) or column.kind})" for column in columns if not column.used
+    ]
+    if left_out:
+        yield f"Columns left out: {listed(left_out)}."
+    notices = [f"- {_sentence(notice)}" for notice in facts.notices[:_MAX_NOTICES]]
+    more = len(facts.notices) - len(notices)
+    if notices:
+        yield "\n".join([*notices, *([f"- and {more} more notices"] if more else [])])
+
+
+def _decisions(facts: JobFacts) -> Iterator[str]:
+    problem, protocol = facts.problem, facts.protocol
+    yield "## Decisions"
+    rows = [
+        ("problem", problem.task.replace("_", " "), _sentence(problem.reason)),
+        ("metric", f"{lines.metric_title(facts.metric)}, {facts.metric_direction}", _sentence(facts.metric_reason)),
+        ("protocol", _protocol(protocol), _sentence(protocol.reason)),
+        ("holdout", f"{format_count(protocol.n_holdout)} rows", "sealed before anything was looked at"),
+    ]
+    yield _table(("what", "choice", "why"), rows)
+    if problem.classes:
+        counts = zip(problem.classes, problem.class_counts, strict=True)
+        yield f"Classes: {listed([f'{escaped(name)} ({format_count(count)})' for name, count in counts])}."
+
+
+def _protocol(protocol: Protocol) -> str:
+    if protocol.kind == "validation_split":
+        return "one validation split"
+    times = f", {protocol.repeats} times" if protocol.repeats > 1 else ""
+    return f"{protocol.folds} folds{times}"
+
+
+def _baseline(baseline: Baseline) -> Iterator[str]:
+    beats = "beats" if baseline.beats_dummy else "**does not beat**"
+    rows = [
+        ("dummy", lines.score_text(baseline.dummy)),
+        (f"network {baseline.network.candidate.network}", lines.trained_text(baseline.network)),
+    ]
+    yield "## Baseline"
+    yield _table(("model", "validation"), rows)
+    yield f"The small network {beats} the dummy: {_sentence(baseline.reason)}."
+
+
+def _growth(growth: Growth) -> Iterator[str]:
+    yield "## Growth until it overfits"
+    heads = ("rung", "capacity", "training", "validation", "best epoch", "verdict")
+    yield _table(heads, [_rung(rung, growth.chosen) for rung in growth.rungs])
+    yield f"{_sentence(growth.reason)}. The search starts from {growth.best.trained.candidate.network}."
+
+
+def _rung(rung: Rung, chosen: int) -> tuple[str, ...]:
+    trained = rung.trained
+    training = "" if trained.failed else format_mean(trained.train_score.mean, trained.train_score.standard_error)
+    verdict = "overfits" if rung.verdict.overfit else "does not overfit"
+    cells = (
+        str(rung.number + 1),
+        str(trained.candidate.network),
+        training,
+        lines.trained_text(trained),
+        str(rung.verdict.epoch),
+        verdict,
+    )
+    return tuple(f"**{cell}**" if cell else "" for cell in cells) if rung.number == chosen else cells
+
+
+def _search(search: Search) -> Iterator[str]:
+    best = search.best
+    yield "## Search"
+    yield f"{lines.search_counts(search)}. The best is trial {best.number}: **{lines.score_text(best.score)}**."
+    rows = [(escaped(name), escaped(lines.value_text(name, value))) for name, value in best.parameters.items()]
+    yield _table(("parameter", "value"), rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _sentence(text: str) -> str:
+    return escaped(text.rstrip("."), MAX_SENTENCE)

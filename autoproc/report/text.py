@@ -1,0 +1,41 @@
+"""Text that came from the user's data, made fit to be shown: on one line, printable, and without markup."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+MAX_NAME = 60
+MAX_SENTENCE = 600
+MAX_LISTED = 20
+
+_MARKUP = re.compile(r"[&<>\"'`*_\[\]#+|~$\\@]|:(?=//)|(?<=[wW]{3})\.")
+
+
+def one_line(text: str, limit: int = MAX_NAME) -> str:
+    """`text` as one line of at most `limit` printable characters.
+
+    >>> one_line("two\\nlines \\x1b[31mred")
+    'two lines [31mred'
+    """
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    shown = " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
+    return shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…"
+
+
+def escaped(text: str, limit: int = MAX_NAME) -> str:
+    """`text` on one line, for Markdown and HTML: markup becomes character references, which neither reads as its own.
+
+    >>> escaped("a|b <i> `c`")
+    'a&#124;b &#60;i&#62; &#96;c&#96;'
+    """
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", one_line(text, limit))
+
+
+def listed(items: Sequence[str], limit: int = MAX_LISTED) -> str:
+    """The first `limit` items and how many more there are.
+
+    >>> listed(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(items) - limit:,} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more

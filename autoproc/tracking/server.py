@@ -1,0 +1,211 @@
+"""MLflow's user interface for a home folder, on this machine only."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+
+from autoproc.errors import HomeError, PlanError
+from autoproc.tracking.home import Home, home_errors
+from autoproc.tracking.views import view_path
+
+HOST = "127.0.0.1"
+START_SECONDS = 120.0
+POLL_SECONDS = 0.2
+LOG_LINES = 15
+PORTS_TRIED = 50
+JOBS_TRIED = 20
+
+# Without these MLflow starts 15 processes that take 3 GB and half a minute.
+LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+# The environment's proxies are not for this machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def serve(home: Home, port: int) -> int:
+    """Run MLflow's user interface on `port` of this machine until Ctrl-C; returns 0 then.
+
+    Prints the link to the newest job's own view as soon as the server answers. Raises PlanError when there is no
+    job to show or the port is taken, and HomeError when the server does not start or ends by itself.
+    """
+    home = Home(home.path.absolute())
+    check_database(home)
+    check_port(port)
+    try:
+        with _server(home, port) as server:
+            _await_answer(server, home, port)
+            print(f"{newest_link(home, port)}\nCtrl-C ends it.", flush=True)
+            server.wait()
+            raise HomeError(_died(home, port))
+    except KeyboardInterrupt:
+        return 0
+
+
+def check_database(home: Home) -> None:
+    """Raises PlanError when the home has no database to show."""
+    if not home.database.is_file():
+        raise PlanError(
+            f"There is nothing to show: {home.path} has no {home.database.name}. Run `autoproc tune` first, or name "
+            "another --home. Jobs that were tracked on a server are shown by that server."
+        )
+
+
+def check_port(port: int) -> None:
+    """Raises PlanError, with a port that is free, when `port` is taken."""
+    if not is_free(port):
+        raise PlanError(_taken(port))
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on `port` just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # elsewhere the option would let us share another server's port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(after: int) -> int:
+    """The next port that is free, or any one that is."""
+    near = range(after + 1, min(after + PORTS_TRIED, 65_535) + 1)
+    return next((port for port in near if is_free(port)), 0) or _any_free_port()
+
+
+def newest_link(home: Home, port: int) -> str:
+    """The link to the view of the newest job that the server knows; to its first page where it knows none."""
+    base = f"http://{HOST}:{port}"
+    for run_id in list(reversed(home.run_ids()))[:JOBS_TRIED]:
+        answer = _get(f"{base}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
+        if answer is not None:
+            return base + view_path(str(json.loads(answer)["run"]["info"]["experiment_id"]), run_id)
+    return base
+
+
+@contextmanager
+def _server(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server as a process tree of its own, which ends with this block, or with this process however it dies."""
+    with _open_log(home, port) as log, _sign_of_life(home, port):
+        server = subprocess.Popen(
+            _command(home, port),
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=os.name == "posix",  # so that Ctrl-C reaches this process alone, which ends the tree
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        try:
+            yield server
+        finally:
+            end_tree(server.pid)
+            server.wait()
+
+
+@contextmanager
+def _sign_of_life(home: Home, port: int) -> Iterator[None]:
+    """A lock that the server's process watches: it is released by the system when this process dies."""
+    lock = FileLock(_lock_path(home, port), timeout=0)
+    with home_errors(home.path):
+        home.running.mkdir(exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise PlanError(_taken(port)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open_log(home: Home, port: int) -> BinaryIO:
+    with home_errors(home.path):
+        return _log_path(home, port).open("wb")
+
+
+def _environment() -> dict[str, str]:
+    """This process's, but for MLflow's settings: they are meant for other servers, and would move or change ours."""
+    others = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("MLFLOW_")}
+    return others | LIGHT
+
+
+def _command(home: Home, port: int) -> list[str]:
+    artifacts = home.artifacts.as_uri()
+    options = {
+        "--host": HOST,
+        "--port": str(port),
+        "--workers": "1",
+        "--backend-store-uri": home.tracking_uri,
+        "--default-artifact-root": artifacts,
+        "--artifacts-destination": artifacts,
+    }
+    arguments = [text for option in options.items() for text in option]
+    return [sys.executable, "-m", "autoproc.tracking.server_process", str(_lock_path(home, port)), *arguments]
+
+
+def _await_answer(server: subprocess.Popen[bytes], home: Home, port: int) -> None:
+    """Wait until the server answers. Raises HomeError when it dies or takes too long."""
+    give_up = time.monotonic() + START_SECONDS
+    while _get(f"http://{HOST}:{port}/health") is None:
+        if server.poll() is not None or time.monotonic() > give_up:
+            raise HomeError(_died(home, port))
+        time.sleep(POLL_SECONDS)
+
+
+def _get(url: str) -> bytes | None:
+    """What the server answers; None for an error or no answer."""
+    try:
+        with _opener.open(url, timeout=10) as response:
+            return bytes(response.read())
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def end_tree(pid: int) -> None:
+    """End a process and all it has started, if they still run. It only shows pages: nothing is lost."""
+    if os.name == "posix":
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # all of them have ended
+            return
+    else:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
+
+
+def _taken(port: int) -> str:
+    return f"Port {port} is taken, maybe by another `autoproc ui`. Choose one that is free: --port {free_port(port)}."
+
+
+def _died(home: Home, port: int) -> str:
+    log = _log_path(home, port)
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+    last = " / ".join(line.strip() for line in lines if line.strip()) or "nothing"
+    return f"MLflow's server for {home.path} has ended by itself or does not answer. The last lines of {log}: {last}"
+
+
+def _any_free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _log_path(home: Home, port: int) -> Path:
+    return home.path / f"ui-{port}.log"
+
+
+def _lock_path(home: Home, port: int) -> Path:
+    return home.running / f"ui-{port}.lock"

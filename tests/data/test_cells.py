@@ -1,0 +1,121 @@
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.data.cells import Cells, column_numbers, read_cells, read_numbers, spelling
+from autoproc.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        ("1.0", "1"),
+        ("1.000", "1"),
+        (" 1 ", "1"),
+        ("-2.0", "-2"),
+        (0.5, "0.5"),
+        ("0.50", "0.50"),
+        (np.float32(2), "2"),
+        (np.int64(3), "3"),
+        (1e300, "1e+300"),
+        (float("inf"), "inf"),
+        (True, "True"),
+        ("True", "True"),
+        (" a b ", "a b"),
+        ("1.0.0", "1.0.0"),
+        (pd.Timestamp("2020-01-02"), "2020-01-02"),
+        (pd.Timestamp("2020-01-02 03:04"), "2020-01-02T03:04:00"),
+        (date(2020, 1, 2), "2020-01-02"),
+    ],
+)
+def test_a_value_has_one_spelling(value: object, spelled: str) -> None:
+    assert spelling(value) == spelled
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_a_whole_number_is_spelled_alike_in_every_type(number: int) -> None:
+    assert {spelling(v) for v in (number, float(number), str(number), str(float(number)))} == {str(number)}
+
+
+def test_a_column_becomes_codes_into_its_values_in_order_of_appearance() -> None:
+    cells = read_cells(pd.Series(["b", "a", "b ", None, "", "NA", "c"]))
+    assert cells.values == ("b", "a", "c")
+    assert cells.codes.tolist() == [0, 1, 0, -1, -1, -1, 2]
+    assert cells.counts.tolist() == [2, 1, 1]
+    assert (cells.n_present, cells.n_missing) == (4, 3)
+
+
+@pytest.mark.parametrize("word", ["", " ", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "<NA>", "NaT"])
+def test_the_usual_spellings_are_missing(word: str) -> None:
+    assert read_cells(pd.Series([word, "x"])).values == ("x",)
+
+
+@pytest.mark.parametrize("word", ["None", "none", "?", "-", "."])
+def test_placeholders_are_values_until_they_are_taken_out(word: str) -> None:
+    cells = read_cells(pd.Series([word, "x", word]))
+    assert cells.values == (word, "x")
+    assert cells.without({word}).codes.tolist() == [-1, 0, -1]
+
+
+def test_the_user_has_further_spellings_of_missing() -> None:
+    assert read_cells(pd.Series([1.0, -999.0, 2.0]), ["-999"]).codes.tolist() == [0, -1, 1]
+    assert read_cells(pd.Series(["1", "-999.0", "2"]), ["-999"]).codes.tolist() == [0, -1, 1]
+
+
+def test_without_nothing_is_the_same_cells() -> None:
+    cells = read_cells(pd.Series(["a", "b"]))
+    assert cells.without({"c"}) is cells
+
+
+def test_values_spread_over_rows_with_nan_where_missing() -> None:
+    cells = Cells(np.array([1, -1, 0]), ("a", "b"))
+    np.testing.assert_array_equal(cells.spread(np.array([10.0, 20.0])), [20.0, np.nan, 10.0])
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "object", "category"])
+def test_truth_values_are_spelled_alike_in_every_dtype(dtype: str) -> None:
+    cells = read_cells(pd.Series([True, False, True]).astype(dtype))
+    assert cells.values == ("True", "False")
+    assert cells.codes.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"b": 2}]])
+def test_lists_and_dictionaries_are_refused(values: list[object]) -> None:
+    with pytest.raises(DataError, match=r"Column 'x' holds values such as lists.*--ignore x"):
+        read_cells(pd.Series(values, name="x"))
+
+
+def test_numbers_of_spellings() -> None:
+    numbers = read_numbers(["1", "-2.5", "1e3", "inf", "a", "True", "", "1,5"])
+    np.testing.assert_array_equal(numbers, [1, -2.5, 1000, np.inf, *[np.nan] * 4])
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([1.0, 2.5, np.nan, -9.0]),
+        pd.Series([1.0, 2.5, None, -9.0], dtype="Float64"),
+        pd.Series(["1", " 2.5 ", "", "-9"], dtype="str"),
+        pd.Series(["1", "2.50", "?", "-9.0"], dtype="object"),
+        pd.Series([1.0, 2.5, np.nan, -9.0]).astype("category"),
+    ],
+    ids=["float", "nullable", "text", "object", "category"],
+)
+def test_a_column_of_any_type_gives_the_same_numbers(series: pd.Series) -> None:
+    before = series.copy()
+    np.testing.assert_array_equal(column_numbers(series), [1, 2.5, np.nan, -9])
+    np.testing.assert_array_equal(column_numbers(series, ["-9"]), [1, 2.5, np.nan, np.nan])
+    pd.testing.assert_series_equal(series, before)
+
+
+@given(st.lists(st.floats(allow_nan=False) | st.none(), min_size=1, max_size=20))
+def test_numbers_survive_being_written_as_text(values: list[float | None]) -> None:
+    typed = column_numbers(pd.Series(values, dtype="float64"))
+    text = column_numbers(pd.Series(["" if v is None else repr(v) for v in values], dtype="str"))
+    np.testing.assert_allclose(text, typed, rtol=1e-15)

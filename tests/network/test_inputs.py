@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+from sklearn.preprocessing import RobustScaler
+
+from autoproc.data.vectorize import Layout
+from autoproc.network.inputs import EMBEDDING_SIZE, Inputs, InputSizes, fit_scaling, scale, widen
+from tests.network.sample_data import LAYOUT, sample
+
+CPU = torch.device("cpu")
+CELLS = st.floats(width=32, allow_nan=True, allow_infinity=False)
+NUMBERS = nps.arrays(np.float32, st.tuples(st.integers(1, 12), st.integers(0, 3)), elements=CELLS)
+
+
+def test_sizes_follow_from_the_layout():
+    sizes = InputSizes.of(LAYOUT)
+    assert sizes == InputSizes(n_dense=3 + 2 + 2 + 4, n_numeric=3, vocabularies=(5, 6))
+    assert sizes.width == 11 + 2 * EMBEDDING_SIZE
+
+
+def test_widening_puts_each_kind_of_column_in_its_place():
+    layout = Layout(
+        n_columns=5, numeric=(4,), passthrough=(0,), indicators=(0, 4), one_hot=((1, 3),), embedded=((3, 4), (2, 2))
+    )
+    matrix = np.array([[1, 2, 0, 3, 7], [np.nan, 0, 1, 1, np.nan]], dtype=np.float32)
+    inputs = widen(matrix, layout, CPU)
+    expected = [[7, 1, 0, 0, 0, 0, 1], [np.nan, 0, 1, 1, 1, 0, 0]]
+    np.testing.assert_array_equal(inputs.dense, np.array(expected, dtype=np.float32))
+    assert inputs.codes.tolist() == [[3, 4], [1, 5]]
+    assert (inputs.dense.dtype, inputs.codes.dtype) == (torch.float32, torch.int64)
+
+
+def test_widening_agrees_with_the_sizes():
+    inputs = widen(sample().matrix, LAYOUT, CPU)
+    assert inputs.dense.shape == (47, InputSizes.of(LAYOUT).n_dense)
+    assert inputs.codes.shape == (47, 2)
+    assert not torch.isnan(inputs.dense[:, 3:]).any()
+
+
+def test_a_table_may_lack_any_kind_of_column():
+    only_codes = Layout(1, (), (), (), (), ((0, 3),))
+    inputs = widen(np.array([[2.0], [0.0]], dtype=np.float32), only_codes, CPU)
+    assert inputs.dense.shape == (2, 0)
+    assert inputs.codes.tolist() == [[2], [0]]
+    only_numbers = Layout(1, (0,), (), (), (), ())
+    assert widen(np.ones((2, 1), dtype=np.float32), only_numbers, CPU).codes.shape == (2, 0)
+
+
+def test_no_rows_can_be_widened():
+    assert widen(np.zeros((0, LAYOUT.n_columns), dtype=np.float32), LAYOUT, CPU).dense.shape == (0, 11)
+
+
+def test_scaling_is_scikit_learns_robust_scaling():
+    numbers = sample().matrix[:, list(LAYOUT.numeric)]
+    center, spread = fit_scaling(numbers)
+    judge = RobustScaler().fit(numbers)
+    np.testing.assert_allclose(center, judge.center_, rtol=1e-5)
+    np.testing.assert_allclose(spread, judge.scale_, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cells", "center", "spread"),
+    [
+        ([3, 3, 3], 3, 1),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 8, 2], 0, 4),
+        ([np.nan, np.nan], 0, 1),
+        ([np.nan, 5], 5, 1),
+        ([1, 2, 3, 4, 5], 3, 2),
+    ],
+)
+def test_columns_without_a_range_between_quartiles(cells, center, spread):
+    fitted = fit_scaling(np.array(cells, dtype=np.float32)[:, None])
+    assert (fitted[0].item(), fitted[1].item()) == (center, spread)
+
+
+@given(numbers=NUMBERS)
+def test_scaled_numbers_are_finite_and_within_three(numbers):
+    center, spread = fit_scaling(numbers)
+    assert np.isfinite(center).all()
+    assert (spread > 0).all()
+    assert np.isfinite(spread).all()
+    inputs = Inputs(torch.from_numpy(numbers)[None], torch.zeros(1, len(numbers), 0, dtype=torch.int64))
+    scaled = scale(inputs, torch.from_numpy(center)[None], torch.from_numpy(spread)[None]).dense
+    assert torch.isfinite(scaled).all()
+    assert (scaled.abs() <= 3.001).all()
+    assert (scaled[0][torch.from_numpy(np.isnan(numbers))] == 0).all()
+
+
+def test_scaling_follows_its_formula_for_each_member_and_spares_the_rest():
+    dense = torch.tensor([[[2.0, 5.0], [8.0, torch.nan]], [[2.0, 5.0], [8.0, 7.0]]])[..., [0, 1]]
+    inputs = Inputs(dense, torch.zeros(2, 2, 0, dtype=torch.int64))
+    before = dense.clone()
+    scaled = scale(inputs, torch.tensor([[2.0], [5.0]]), torch.tensor([[2.0], [1.0]])).dense
+    z = torch.tensor([[0.0, 3.0], [-3.0, 3.0]])
+    torch.testing.assert_close(scaled[..., 0], z / (1 + (z / 3) ** 2).sqrt())
+    torch.testing.assert_close(scaled[..., 1], before[..., 1], equal_nan=True)
+    torch.testing.assert_close(dense, before, equal_nan=True)
+
+
+def test_order_is_kept():
+    numbers = torch.linspace(-50, 50, 201)[None, :, None]
+    inputs = Inputs(numbers, torch.zeros(1, 201, 0, dtype=torch.int64))
+    scaled = scale(inputs, torch.zeros(1, 1), torch.ones(1, 1)).dense.flatten()
+    assert (scaled.diff() > 0).all()
+
+
+def test_rows_members_and_slices():
+    inputs = widen(sample().matrix, LAYOUT, CPU)
+    picked = inputs.rows(torch.tensor([[3, 1], [0, 2]]))
+    assert picked.dense.shape == (2, 2, 11)
+    assert torch.equal(picked.codes[0, 1], inputs.codes[1])
+    assert torch.equal(picked.members(torch.tensor([1, 1, 0])).codes[0], picked.codes[1])
+    assert torch.equal(picked.slice(1, 2).codes[:, 0], picked.codes[:, 1])

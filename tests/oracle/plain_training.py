@@ -1,0 +1,329 @@
+"""The engine as anybody would write it: one network after the other, with torch's own layers, optimisers
+and schedulers. Slow and plain, it is the judge of `StackEngine`.
+
+Of autoproc's network it takes only what fixes the random numbers: a member's starting parameters and the
+order of its batches. Dropout is left out, because its random numbers belong to a whole stack.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from autoproc.data.metrics import Metric
+from autoproc.data.vectorize import Layout
+from autoproc.network.fold_data import FoldData, generator
+from autoproc.network.inputs import InputSizes
+from autoproc.network.interface import Standing
+from autoproc.network.layers import ParameterTable
+from autoproc.plan import Task
+from autoproc.results import Curves, Fold, Score, Trained
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
+
+Statistics = dict[str, NDArray[np.float32]]
+
+
+def fit_statistics(matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any) -> Statistics:
+    """Centre and scale of the numeric columns and of the targets, of the training rows `rows`."""
+    center, spread = [], []
+    for column in layout.numeric:
+        cells = matrix[rows, column].astype(np.float64)
+        cells = cells[~np.isnan(cells)]
+        quarter, half, three_quarters = np.percentile(cells, [25, 50, 75])
+        center.append(half)
+        spread.append(three_quarters - quarter)
+    if task in ("binary", "multiclass"):
+        target_center, target_spread = [0.0], [1.0]
+    else:
+        target_center, target_spread = targets[rows].mean(axis=0), targets[rows].std(axis=0)
+    values = (center, spread, target_center, target_spread)
+    names = ("input.center", "input.spread", "target.center", "target.spread")
+    return {name: np.array(value, dtype=np.float32) for name, value in zip(names, values, strict=True)}
+
+
+def dense_inputs(matrix: NDArray[np.float32], layout: Layout, statistics: Statistics) -> Tensor:
+    """All inputs but the embedded ones, column by column, (n, n_dense)."""
+    columns = []
+    for i, column in enumerate(layout.numeric):
+        z = (matrix[:, column] - statistics["input.center"][i]) / statistics["input.spread"][i]
+        columns.append(np.where(np.isnan(z), 0, z / np.sqrt(1 + (z / 3) ** 2)))
+    for column in layout.passthrough:
+        columns.append(np.where(np.isnan(matrix[:, column]), 0, matrix[:, column]))
+    for column in layout.indicators:
+        columns.append(np.isnan(matrix[:, column]))
+    for column, n_codes in layout.one_hot:
+        columns += [matrix[:, column] == code for code in range(n_codes)]
+    return torch.tensor(np.stack(columns, axis=1).astype(np.float32))
+
+
+class PlainNetwork(nn.Module):
+    """A multi-layer perceptron of torch's own layers, with the stack's parameters by name."""
+
+    def __init__(self, parameters: dict[str, NDArray[np.float32]], layout: Layout) -> None:
+        super().__init__()
+        depth = sum(name.startswith("hidden.") for name in parameters) // 2
+        self.hidden = nn.ModuleList(_linear(parameters, f"hidden.{i}") for i in range(depth))
+        self.output = _linear(parameters, "output")
+        self.embeddings = nn.ModuleList()
+        self.columns = [column for column, _ in layout.embedded]
+        start = 0
+        for _, size in layout.embedded:
+            rows = torch.tensor(parameters["embedding"][start : start + size])
+            self.embeddings.append(nn.Embedding.from_pretrained(rows, freeze=False))
+            start += size
+
+    def forward(self, dense: Tensor, codes: Tensor) -> Tensor:
+        """`codes` (n, embedded columns), each from 0."""
+        parts = [dense, *(table(codes[:, i]) for i, table in enumerate(self.embeddings))]
+        hidden = torch.cat(parts, dim=1)
+        for layer in self.hidden:
+            hidden = torch.relu(layer(hidden))
+        return self.output(hidden)
+
+    def weights(self) -> list[nn.Parameter]:
+        """What the penalties act on."""
+        return [layer.weight for layer in (*self.hidden, self.output)]
+
+    def others(self) -> list[nn.Parameter]:
+        """Biases and embeddings."""
+        return [layer.bias for layer in (*self.hidden, self.output)] + [table.weight for table in self.embeddings]
+
+    def named_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The parameters under the names, and in the shapes, that the stack gives them."""
+        layers = {**{f"hidden.{i}": layer for i, layer in enumerate(self.hidden)}, "output": self.output}
+        arrays = {f"{name}.weight": layer.weight.detach().numpy().T for name, layer in layers.items()}
+        arrays |= {f"{name}.bias": layer.bias.detach().numpy() for name, layer in layers.items()}
+        if len(self.embeddings):
+            arrays["embedding"] = np.concatenate([table.weight.detach().numpy() for table in self.embeddings])
+        return copy.deepcopy(arrays)
+
+
+def _linear(parameters: dict[str, NDArray[np.float32]], name: str) -> nn.Linear:
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    layer = nn.Linear(*weight.shape)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weight.T))
+        layer.bias.copy_(torch.tensor(bias))
+    return layer
+
+
+def make_optimizer(network: PlainNetwork, spec: TrainSpec) -> torch.optim.Optimizer:
+    """torch's own, with the weight decay on weights only."""
+    groups = [
+        {"params": network.weights(), "weight_decay": spec.weight_decay},
+        {"params": network.others(), "weight_decay": 0.0},
+    ]
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+    return kinds[spec.optimizer](groups, lr=spec.learning_rate)
+
+
+def make_scheduler(optimizer: torch.optim.Optimizer, spec: TrainSpec) -> Any:
+    """torch's own, or None."""
+    scheduler = spec.scheduler
+    if scheduler.kind == "none":
+        return None
+    parameters = dict(vars(scheduler))
+    return getattr(lr_scheduler, scheduler.kind)(optimizer, **parameters)
+
+
+def row_losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Loss of each row, (n,)."""
+    if task == "binary":
+        return nn.BCEWithLogitsLoss(reduction="none")(outputs[:, 0], targets.float())
+    if task == "multiclass":
+        return nn.CrossEntropyLoss(reduction="none")(outputs, targets)
+    return nn.MSELoss(reduction="none")(outputs, targets).mean(dim=1)
+
+
+class PlainMember:
+    """One network in training on one fold."""
+
+    def __init__(self, spec: TrainSpec, network: PlainNetwork, data: "PlainData", fold: int, metric: Metric) -> None:
+        if spec.dropout:
+            raise ValueError("the plain engine trains without dropout")
+        self.spec, self.network, self.data, self.fold, self.metric = spec, network, data, fold, metric
+        self.optimizer = make_optimizer(network, spec)
+        self.scheduler = make_scheduler(self.optimizer, spec)
+        self.curves: dict[str, list[float]] = {name: [] for name in Curves.__dataclass_fields__}
+        self.best_score, self.best_epoch = float("nan"), 0
+        self.best = network.named_arrays()
+        self.failed: str | None = None
+
+    @property
+    def epoch(self) -> int:
+        return len(self.curves["train_loss"])
+
+    @property
+    def finished(self) -> bool:
+        waited = self.epoch - self.best_epoch
+        patient = self.spec.patience == 0 or waited < self.spec.patience
+        return bool(self.failed) or self.epoch == self.spec.max_epochs or not patient
+
+    def train_epoch(self) -> None:
+        self.curves["learning_rate"].append(self.optimizer.param_groups[0]["lr"])
+        for rows in self.data.batches(self.fold, self.epoch + 1, self.spec.batch_size):
+            self.optimizer.zero_grad()
+            _, loss = self.data.outputs(self.network, self.fold, rows)
+            penalty = sum(weight.abs().sum() for weight in self.network.weights())
+            (loss.mean() + self.spec.l1 * penalty).backward()
+            self.optimizer.step()
+        validation = self.data.folds[self.fold].validation
+        for name, rows in (("train", self.data.train_sample[self.fold]), ("validation", validation)):
+            score, loss = self._evaluate(rows)
+            self.curves[f"{name}_score"].append(score)
+            self.curves[f"{name}_loss"].append(loss)
+        self._judge(bool(len(validation)))
+
+    def _evaluate(self, rows: NDArray[np.int64]) -> tuple[float, float]:
+        if not len(rows):
+            return float("nan"), float("nan")
+        with torch.no_grad():
+            outputs, loss = self.data.outputs(self.network, self.fold, rows)
+        predicted = self.data.predictions(outputs, self.fold)
+        return float(self.metric(self.data.targets[rows], predicted[None])[0]), float(loss.mean())
+
+    def _judge(self, scored: bool) -> None:
+        loss = self.curves["validation_loss" if scored else "train_loss"][-1]
+        if not np.isfinite([loss, self.curves["train_loss"][-1]]).all():
+            self.failed = f"diverged in epoch {self.epoch}: the loss is {loss}"
+            return
+        if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(loss)
+        elif self.scheduler is not None:
+            self.scheduler.step()
+        score = self.curves["validation_score"][-1]
+        if not scored or self.best_epoch == 0 or self.metric.gain(score, self.best_score) > 0:
+            self.best_score, self.best_epoch, self.best = score, self.epoch, self.network.named_arrays()
+
+
+class PlainData:
+    """The rows as each fold sees them, one fold after the other."""
+
+    def __init__(
+        self, matrix: Any, targets: Any, layout: Layout, folds: Sequence[Fold], task: Task, seed: int
+    ) -> None:
+        self.layout, self.targets, self.folds, self.task, self.seed = layout, targets, folds, task, seed
+        self._order = FoldData(matrix, targets, layout, folds, task, seed, torch.device("cpu"))
+        self.train_sample = self._order.train_sample.rows
+        self.codes = torch.tensor(matrix[:, [column for column, _ in layout.embedded]].astype(np.int64))
+        self.statistics = [fit_statistics(matrix, targets, layout, task, fold.train) for fold in folds]
+        self.dense = [dense_inputs(matrix, layout, statistics) for statistics in self.statistics]
+
+    def batches(self, fold: int, epoch: int, batch_size: int) -> list[NDArray[np.int64]]:
+        """The rows of each step."""
+        rows, weights = self._order.batches(fold, epoch, batch_size)
+        return [step[weight > 0].numpy() for step, weight in zip(rows, weights, strict=True)]
+
+    def outputs(self, network: PlainNetwork, fold: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """The network's outputs (n, c) of the rows, and the loss of each (n,)."""
+        outputs = network(self.dense[fold][rows], self.codes[rows])
+        targets = self.targets[rows]
+        if self.task in ("regression", "vector_regression"):
+            statistics = self.statistics[fold]
+            targets = ((targets - statistics["target.center"]) / statistics["target.spread"]).astype(np.float32)
+        return outputs, row_losses(self.task, outputs, torch.tensor(targets))
+
+    def predictions(self, outputs: Tensor, fold: int) -> NDArray[np.float32]:
+        """Probabilities, or values in the targets' units."""
+        if self.task == "binary":
+            return torch.sigmoid(outputs[:, 0]).numpy()
+        if self.task == "multiclass":
+            return torch.softmax(outputs, dim=1).numpy()
+        statistics = self.statistics[fold]
+        return outputs.numpy() * statistics["target.spread"] + statistics["target.center"]
+
+
+class PlainEngine:
+    """The `Engine` that trains one network at a time."""
+
+    def __init__(
+        self,
+        matrix: NDArray[np.float32],
+        targets: NDArray[Any],
+        layout: Layout,
+        folds: Sequence[Fold],
+        task: Task,
+        n_outputs: int,
+        metric: Metric,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self._data = PlainData(matrix, targets, layout, folds, task, seed)
+        self._n_outputs, self._metric, self._seed = n_outputs, metric, seed
+        self._running: dict[int, tuple[Candidate, list[PlainMember]]] = {}
+
+    @property
+    def n_folds(self) -> int:
+        return len(self._data.folds)
+
+    @property
+    def n_train_rows(self) -> int:
+        return max(len(fold.train) for fold in self._data.folds)
+
+    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
+        return 1
+
+    def start(self, key: int, candidate: Candidate) -> None:
+        members = [
+            PlainMember(candidate.train, self._network(candidate.network, fold), self._data, fold, self._metric)
+            for fold in range(self.n_folds)
+        ]
+        self._running[key] = (candidate, members)
+
+    def train_epoch(self) -> tuple[Standing, ...]:
+        for _, members in self._running.values():
+            for member in members:
+                if not member.finished:
+                    member.train_epoch()
+        return tuple(self._standing(key, members) for key, (_, members) in self._running.items())
+
+    def collect(self, key: int) -> Trained:
+        candidate, members = self._running.pop(key)
+        failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), None)
+        best_scores = [np.nan if failed else m.best_score for m in members]
+        at_best = [m.curves["train_score"][m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
+        weights = [{**m.best, **self._data.statistics[m.fold]} for m in members]
+        return Trained(
+            candidate=candidate,
+            curves=Curves(**{name: _padded([m.curves[name] for m in members]) for name in members[0].curves}),
+            score=Score.of(np.array(best_scores)),
+            train_score=Score.of(np.array(at_best)),
+            best_epochs=tuple(m.best_epoch for m in members),
+            seconds=0.0,
+            failed=failed,
+            weights={name: np.stack([part[name] for part in weights]) for name in weights[0]},
+        )
+
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+        predicted = []
+        for k, fold in enumerate(self._data.folds):
+            network = PlainNetwork({name: array[k] for name, array in trained.weights.items()}, self._data.layout)
+            with torch.no_grad():
+                outputs, _ = self._data.outputs(network, k, fold.validation)
+            predicted.append(self._data.predictions(outputs, k))
+        return tuple(predicted)
+
+    def _network(self, network: NetworkSpec, fold: int) -> PlainNetwork:
+        table = ParameterTable.of(network, InputSizes.of(self._data.layout), self._n_outputs)
+        row = table.initial(generator(self._seed, fold, 1))
+        parameters = {name: view[0].numpy() for name, view in table.views(row[None]).items()}
+        return PlainNetwork(parameters, self._data.layout)
+
+    def _standing(self, key: int, members: list[PlainMember]) -> Standing:
+        return Standing(
+            key=key,
+            epoch=max(m.epoch for m in members),
+            validation=np.array([m.curves["validation_score"][-1] for m in members]),
+            best=float(np.mean([m.best_score for m in members])),
+            finished=any(m.failed for m in members) or all(m.finished for m in members),
+        )
+
+
+def _padded(curves: list[list[float]]) -> NDArray[np.float64]:
+    longest = max(map(len, curves))
+    return np.array([curve + [np.nan] * (longest - len(curve)) for curve in curves], dtype=np.float64)

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from autoproc.data.metrics import METRICS
+from autoproc.overfit import TAIL, judge, paired_noise, peak_epoch
+from autoproc.results import Curves
+
+N_EPOCHS = 60
+EPOCHS = np.arange(1, N_EPOCHS + 1)
+# Curves of a score that is better when higher: training always rises; validation rises until epoch 20, and
+# then falls, stands still, or goes on rising.
+RISING = 1 - np.exp(-EPOCHS / 15)
+FALLING_LATE = np.where(EPOCHS <= 20, RISING, RISING[19] - 0.004 * (EPOCHS - 20))
+FLAT = np.full(N_EPOCHS, 0.5)
+
+
+def folds(curve, *, k=5, noise=0.01, apart=0.1, seed=0):
+    """The curve as k folds show it: each on a level of its own, with noise from epoch to epoch; (k, E)."""
+    random = np.random.default_rng(seed)
+    return curve + apart * random.standard_normal((k, 1)) + noise * random.standard_normal((k, len(curve)))
+
+
+def curves(train_score, validation_score, train_loss=None, validation_loss=None):
+    """Curves whose losses go on falling unless they are given."""
+    losses = [folds(1 - RISING, k=len(train_score), seed=seed) for seed in (7, 8)]
+    return Curves(
+        train_score=train_score,
+        validation_score=validation_score,
+        train_loss=losses[0] if train_loss is None else train_loss,
+        validation_loss=losses[1] if validation_loss is None else validation_loss,
+        learning_rate=np.full(train_score.shape, 1e-3),
+    )
+
+
+def test_a_clear_overfit_is_seen_by_the_metric():
+    verdict = judge("2 x 64", curves(folds(RISING), folds(FALLING_LATE, seed=1)), METRICS["roc_auc"])
+    assert verdict.overfit
+    assert verdict.measure == "roc_auc"
+    assert 17 <= verdict.epoch <= 23
+    assert verdict.train_gain == pytest.approx(RISING[-TAIL:].mean() - RISING[19], abs=0.03)
+    assert verdict.validation_drop == pytest.approx(FALLING_LATE[19] - FALLING_LATE[-TAIL:].mean(), abs=0.03)
+    assert verdict.validation_drop > verdict.noise > 0
+    assert verdict.reason.startswith(f"2 x 64 overfits: from epoch {verdict.epoch} to 60 training roc_auc gains 0.2")
+    assert "validation roc_auc loses 0.1" in verdict.reason
+
+
+def test_folds_that_lie_far_apart_do_not_hide_it():
+    shown = curves(folds(RISING, apart=5), folds(FALLING_LATE, apart=5, seed=1))
+    assert judge("net", shown, METRICS["r2"]).overfit
+
+
+def test_a_metric_that_is_better_when_lower_is_judged_alike():
+    up = curves(folds(RISING), folds(FALLING_LATE, seed=1))
+    down = curves(-folds(RISING), -folds(FALLING_LATE, seed=1))
+    by_r2, by_rmse = judge("net", up, METRICS["r2"]), judge("net", down, METRICS["rmse"])
+    assert by_rmse.overfit
+    assert (by_rmse.epoch, by_rmse.measure) == (by_r2.epoch, "rmse")
+    assert by_rmse.train_gain == pytest.approx(by_r2.train_gain)
+    assert by_rmse.validation_drop == pytest.approx(by_r2.validation_drop)
+
+
+def test_the_wrong_direction_is_not_an_overfit():
+    """An error that falls in validation is a gain, however much it looks like a falling score."""
+    losing = curves(folds(RISING), folds(FALLING_LATE, seed=1))
+    assert not judge("net", losing, METRICS["rmse"]).overfit
+
+
+def test_a_network_that_still_improves_does_not_overfit():
+    verdict = judge("net", curves(folds(RISING), folds(RISING, seed=1)), METRICS["roc_auc"])
+    assert not verdict.overfit
+    assert verdict.measure == "roc_auc"
+    assert verdict.reason.startswith("net does not overfit")
+
+
+def test_the_reason_says_that_validation_still_improves():
+    steady = EPOCHS / N_EPOCHS
+    verdict = judge("net", curves(folds(steady, noise=0), folds(steady, noise=0, seed=1)), METRICS["r2"])
+    assert verdict.reason == f"net does not overfit in 60 epochs: validation still improves at epoch {verdict.epoch}"
+    assert verdict.epoch >= 59
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_noise_alone_is_seldom_taken_for_an_overfit(k):
+    noise = (
+        curves(*(folds(FLAT, k=k, noise=0.02, seed=4 * seed + i) for i in range(4)))
+        for seed in range(100)
+    )
+    assert sum(judge("net", shown, METRICS["roc_auc"]).overfit for shown in noise) <= 10
+
+
+def test_a_fall_within_the_noise_is_not_an_overfit():
+    slight = FALLING_LATE[19] + (FALLING_LATE - FALLING_LATE[19]) * np.where(EPOCHS <= 20, 1, 0.02)
+    verdict = judge("net", curves(folds(RISING), folds(slight, noise=0.05, seed=1)), METRICS["roc_auc"])
+    assert not verdict.overfit
+
+
+def test_validation_that_falls_while_training_falls_too_is_not_an_overfit():
+    shown = curves(folds(FALLING_LATE), folds(FALLING_LATE, seed=1))
+    verdict = judge("net", shown, METRICS["roc_auc"])
+    assert not verdict.overfit
+    assert "which is not beyond noise" in verdict.reason
+
+
+def test_a_single_fold_overfits_beyond_its_own_wobble():
+    shown = curves(folds(RISING, k=1), folds(FALLING_LATE, k=1, seed=1))
+    verdict = judge("net", shown, METRICS["roc_auc"])
+    assert verdict.overfit
+    assert np.isfinite(verdict.noise)
+
+
+def test_the_loss_is_looked_at_where_the_metric_stands_still():
+    saturated = np.full((5, N_EPOCHS), 0.97)
+    shown = curves(saturated, saturated - 0.1, folds(1 - RISING), folds(1 - FALLING_LATE, seed=1))
+    verdict = judge("net", shown, METRICS["accuracy"])
+    assert verdict.overfit
+    assert verdict.measure == "loss"
+    assert verdict.validation_drop == pytest.approx(FALLING_LATE[19] - FALLING_LATE[-TAIL:].mean(), abs=0.03)
+    assert verdict.reason.startswith("net overfits: ")
+
+
+def test_without_an_overfit_the_metric_is_reported():
+    flat = folds(FLAT, noise=0.001)
+    assert judge("net", curves(flat, flat), METRICS["accuracy"]).measure == "accuracy"
+
+
+def test_a_fall_in_the_last_epochs_comes_too_late_to_count():
+    late = np.where(EPOCHS <= 57, RISING, RISING[56] - 0.3)
+    assert not judge("net", curves(folds(RISING), folds(late, seed=1)), METRICS["roc_auc"]).overfit
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 3, 7])
+def test_few_epochs_give_a_verdict_too(n_epochs):
+    shown = curves(*(folds(RISING[:n_epochs], seed=seed) for seed in range(4)))
+    assert not judge("net", shown, METRICS["roc_auc"]).overfit
+
+
+def test_one_lucky_epoch_is_not_the_peak():
+    lucky = folds(FALLING_LATE, noise=0)
+    lucky[:, 44] += 0.12
+    assert 18 <= peak_epoch(lucky, METRICS["roc_auc"]) <= 22
+    assert 18 <= peak_epoch(-lucky, METRICS["rmse"]) <= 22
+
+
+@given(k=st.integers(2, 12), seed=st.integers(0, 1000))
+def test_noise_is_the_bound_of_the_one_sided_t_test(k, seed):
+    differences = np.random.default_rng(seed).normal(0.5, 1, k)
+    rejected = stats.ttest_1samp(differences, 0, alternative="greater").pvalue < 0.05
+    assert rejected == (differences.mean() > paired_noise(differences))
+
+
+def test_a_single_fold_has_no_paired_noise():
+    assert np.isnan(paired_noise(np.array([0.3])))
