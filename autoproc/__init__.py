@@ -5,6 +5,7 @@ result = autoproc.tune("data.csv", target="price")
 predictions = autoproc.load(result.model_path).predict(frame)
 """
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from autoproc.export.model import Model
-    from autoproc.process import JobResult
+    from autoproc.job import JobResult
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "tune"]
@@ -32,9 +33,8 @@ def tune(
     from autoproc.plan import make_plan
     from autoproc.progress import SilentProgress, TerminalProgress
 
-    from_file = isinstance(data, str) or hasattr(data, "__fspath__")
-    made = make_plan(None, {**plan, "target": target, "data": str(data) if from_file else None})
-    frame = None if from_file else data
+    file, frame = (str(data), None) if isinstance(data, str | PathLike) else (None, data)
+    made = make_plan(None, {**plan, "target": target, "data": file})
     if quiet:
         return process.tune(made, frame, SilentProgress())
     with TerminalProgress() as progress:

@@ -18,7 +18,7 @@ def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
     if plan.train.batch_size is not None:
         return plan.train.batch_size
     smallest, largest = _BATCH_SIZES
-    return min(max(2 ** round(log2(max(n_train_rows, 1) / _STEPS_AN_EPOCH)), smallest), largest)
+    return min(max(int(2 ** round(log2(max(n_train_rows, 1) / _STEPS_AN_EPOCH))), smallest), largest)
 
 
 def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epochs: int, patience: int = 0) -> TrainSpec:

@@ -208,7 +208,7 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) 
     resolved = _resolve(plan, prepared, home)
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
-    tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: autoproc.__version__}
+    tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
     tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
     folder = home.start_job(tracker.run_id)
     with home_errors(home.path):

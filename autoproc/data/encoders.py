@@ -167,6 +167,7 @@ def _phase(cycle: Cycle, moments: Moments) -> FloatArray:
         return np.asarray((moments - days) / _DAY, dtype=np.float64)
     if cycle == "week":
         return np.asarray(np.mod((days - _EPOCH) / _DAY + _SINCE_MONDAY, 7) / 7, dtype=np.float64)
-    years = moments.astype("datetime64[Y]")
-    first, after = years.astype("datetime64[D]"), (years + 1).astype("datetime64[D]")
-    return np.asarray((days - first) / (after - first), dtype=np.float64)
+    # Each month takes a twelfth, so that a date has the same place in every year.
+    months = moments.astype("datetime64[M]")
+    month = (months - moments.astype("datetime64[Y]").astype("datetime64[M]")) / np.timedelta64(1, "M")
+    return np.asarray((month + (days - months.astype("datetime64[D]")) / _DAY / 31) / 12, dtype=np.float64)

@@ -46,7 +46,7 @@ class Model:
     def _chosen(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
         """Number of the predicted class of each row: above the threshold, or the likeliest."""
         if self.threshold is None:
-            return np.argmax(probabilities, axis=1)
+            return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
         return (probabilities[:, 1] >= self.threshold).astype(np.int64)
 
 

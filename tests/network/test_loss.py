@@ -30,7 +30,9 @@ def test_multiclass_loss_is_the_log_loss_of_what_is_predicted():
     assert predicted.shape == (S, N, 4)
     torch.testing.assert_close(predicted.sum(dim=-1), torch.ones(S, N))
     for s in range(S):
-        assert lost[s].mean().item() == pytest.approx(log_loss(targets[s], predicted[s].double()), rel=1e-5)
+        probabilities = torch.softmax(outputs(4)[s].double(), dim=-1)
+        assert lost[s].mean().item() == pytest.approx(log_loss(targets[s], probabilities), rel=1e-5)
+        torch.testing.assert_close(predicted[s], probabilities.float())
 
 
 @pytest.mark.parametrize(("task", "t"), [("regression", 1), ("vector_regression", 2)])

@@ -62,7 +62,6 @@ def test_all_kinds_side_by_side_equal_torchs_own(epochs):
 
 def test_members_do_not_know_each_other():
     together = by_update(SPECS, (5,))
-    parameters, moments = start(1), torch.zeros(2, 1, N_PARAMETERS)
     for member, spec in enumerate(SPECS[:3]):
         parameters, moments = start(1), torch.zeros(2, 1, N_PARAMETERS)
         rate = torch.tensor([spec.learning_rate], dtype=torch.float64)

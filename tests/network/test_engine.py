@@ -1,0 +1,200 @@
+"""The contract of `interface.Engine`, held by every implementation, and what is the stack engine's own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autoproc.data.metrics import METRICS
+from autoproc.errors import PlanError
+from autoproc.network.engine import StackEngine, choose_device
+from autoproc.network.interface import train_together
+from autoproc.results import Fold
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
+from tests.network.sample_data import TASKS, sample
+from tests.oracle.plain_training import PlainEngine
+
+
+def candidate(depth=1, width=4, **train):
+    return Candidate(NetworkSpec(depth, width), TrainSpec(**{"max_epochs": 3, "patience": 0, "batch_size": 16, **train}))
+
+
+def standings(engine, n_epochs):
+    """What the engine tells after each of the epochs."""
+    return [engine.train_epoch() for _ in range(n_epochs)]
+
+
+@pytest.mark.parametrize("kind", [StackEngine, PlainEngine])
+class TestContract:
+    def test_knows_its_folds(self, kind):
+        engine = sample().engine(kind)
+        assert engine.n_folds == 3
+        assert engine.n_train_rows == 32
+        assert engine.side_by_side(NetworkSpec(1, 4), 16) >= 1
+        assert engine.side_by_side(NetworkSpec(8, 4096), 1024) >= 1
+
+    def test_nothing_runs_at_first(self, kind):
+        assert sample().engine(kind).train_epoch() == ()
+
+    def test_tells_how_each_candidate_stands(self, kind):
+        engine = sample().engine(kind)
+        engine.start(5, candidate())
+        engine.start(9, candidate(depth=2))
+        told = standings(engine, 3)
+        assert [[(s.key, s.epoch) for s in epoch] for epoch in told] == [[(5, e), (9, e)] for e in (1, 2, 3)]
+        assert [[s.finished for s in epoch] for epoch in told] == [[False] * 2, [False] * 2, [True] * 2]
+        assert told[0][0].validation.shape == (3,)
+
+    def test_the_best_is_the_mean_of_each_members_best_so_far(self, kind):
+        engine = sample().engine(kind)
+        engine.start(0, candidate(max_epochs=6, learning_rate=0.1))
+        told = [epoch[0] for epoch in standings(engine, 6)]
+        seen = np.array([standing.validation for standing in told])
+        for e, standing in enumerate(told):
+            assert standing.best == pytest.approx(seen[: e + 1].min(axis=0).mean())  # log loss: lower is better
+
+    def test_a_candidate_joins_later_and_has_epochs_of_its_own(self, kind):
+        engine = sample().engine(kind)
+        engine.start(0, candidate(max_epochs=9))
+        standings(engine, 2)
+        engine.start(1, candidate(max_epochs=9))
+        assert [(s.key, s.epoch) for s in engine.train_epoch()] == [(0, 3), (1, 1)]
+
+    def test_a_finished_candidate_stands_still_until_it_is_collected(self, kind):
+        engine = sample().engine(kind)
+        engine.start(0, candidate(max_epochs=2))
+        told = [epoch[0] for epoch in standings(engine, 4)]
+        assert [standing.epoch for standing in told] == [1, 2, 2, 2]
+        np.testing.assert_array_equal(told[1].validation, told[3].validation)
+        assert engine.collect(0).curves.train_loss.shape == (3, 2)
+        assert engine.train_epoch() == ()
+
+    def test_a_running_candidate_may_be_taken_out(self, kind):
+        engine = sample().engine(kind)
+        engine.start(0, candidate(max_epochs=9))
+        engine.start(1, candidate(max_epochs=9, learning_rate=0.1))
+        standings(engine, 2)
+        taken = engine.collect(0)
+        assert taken.curves.train_loss.shape == (3, 2)
+        assert [(s.key, s.epoch) for s in engine.train_epoch()] == [(1, 3)]
+
+    def test_a_key_may_be_used_again(self, kind):
+        engine = sample().engine(kind)
+        first, second = (train_together(engine, [candidate()])[0] for _ in range(2))
+        np.testing.assert_array_equal(first.curves.train_loss, second.curves.train_loss)
+
+    def test_what_is_collected_agrees_with_what_was_told(self, kind):
+        engine = sample().engine(kind)
+        configuration = candidate(max_epochs=5, learning_rate=0.1)
+        engine.start(0, configuration)
+        told = [epoch[0] for epoch in standings(engine, 5)]
+        trained = engine.collect(0)
+        assert trained.candidate == configuration
+        assert trained.failed is None
+        np.testing.assert_allclose(trained.curves.validation_score, np.array([s.validation for s in told]).T)
+        assert trained.score.mean == pytest.approx(told[-1].best)
+        for k, epoch in enumerate(trained.best_epochs):
+            assert trained.score.folds[k] == trained.curves.validation_score[k, epoch - 1]
+            assert trained.train_score.folds[k] == trained.curves.train_score[k, epoch - 1]
+        assert trained.curves.learning_rate.shape == (3, 5)
+
+    def test_members_stop_by_themselves_and_their_curves_end(self, kind):
+        engine = sample(seed=4).engine(kind)
+        [trained] = train_together(engine, [candidate(max_epochs=60, patience=2, learning_rate=0.05, width=16)])
+        lengths = np.isfinite(trained.curves.train_loss).sum(axis=1)
+        assert lengths.tolist() == [epoch + 2 for epoch in trained.best_epochs]
+        assert len(set(lengths)) > 1
+        for k, length in enumerate(lengths):
+            assert np.isnan(trained.curves.validation_loss[k, length:]).all()
+            assert np.isfinite(trained.curves.learning_rate[k, :length]).all()
+
+    def test_a_candidate_that_diverges_fails_and_the_others_go_on(self, kind):
+        engine = sample("regression").engine(kind)
+        engine.start(0, candidate(learning_rate=1e25, optimizer="adam"))
+        engine.start(1, candidate())
+        told = standings(engine, 3)[-1]
+        assert [standing.finished for standing in told] == [True, True]
+        wild, calm = engine.collect(0), engine.collect(1)
+        assert wild.failed.startswith("fold 1 diverged in epoch ")
+        assert np.isnan(wild.score.mean)
+        assert calm.failed is None
+        [alone] = train_together(sample("regression").engine(kind), [candidate()])
+        np.testing.assert_allclose(calm.curves.train_loss, alone.curves.train_loss, rtol=1e-5)
+
+    @pytest.mark.parametrize("task", TASKS)
+    def test_predictions_of_left_out_rows_give_the_scores(self, kind, task):
+        problem = sample(task)
+        engine = problem.engine(kind)
+        [trained] = train_together(engine, [candidate()])
+        predicted = engine.out_of_fold(trained)
+        for k, fold in enumerate(problem.folds):
+            score = problem.metric(problem.targets[fold.validation], predicted[k][None])[0]
+            assert score == pytest.approx(trained.score.folds[k], rel=1e-5)
+
+    def test_the_seed_decides_everything(self, kind):
+        def losses(seed):
+            return train_together(sample().engine(kind, seed=seed), [candidate()])[0].curves.train_loss
+
+        np.testing.assert_array_equal(losses(1), losses(1))
+        assert not np.allclose(losses(1), losses(2))
+
+    def test_training_learns(self, kind):
+        problem = replace(sample("binary", n_rows=64), metric=METRICS["roc_auc"])
+        [trained] = train_together(problem.engine(kind), [candidate(max_epochs=30, learning_rate=0.03, width=8)])
+        assert trained.score.mean > 0.85
+        assert trained.curves.train_score[:, -1].mean() > 0.95
+
+
+def test_one_fold_is_enough():
+    problem = replace(sample(), folds=(Fold(np.arange(30), np.arange(30, 47)),))
+    [trained] = train_together(problem.engine(StackEngine), [candidate()])
+    assert len(trained.score.folds) == 1
+    assert np.isnan(trained.score.standard_error)
+
+
+def test_a_candidate_that_is_taken_out_untrained_keeps_its_start():
+    engine = sample().engine(StackEngine)
+    engine.start(0, candidate())
+    trained = engine.collect(0)
+    assert trained.curves.train_loss.shape == (3, 0)
+    assert np.isnan(trained.score.mean)
+    assert trained.weights["hidden.0.weight"].shape[0] == 3
+
+
+def test_fewer_large_networks_stand_side_by_side_than_small_ones():
+    engine = sample().engine(StackEngine)
+    small, large = engine.side_by_side(NetworkSpec(1, 8), 16), engine.side_by_side(NetworkSpec(4, 1024), 512)
+    assert small > large == 1
+
+
+def test_devices():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(PlanError, match="The device 'tpu' is not available"):
+        choose_device("tpu")
+
+
+PROGRAM = """
+from autoproc.network.interface import train_together
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
+from tests.network.sample_data import sample
+train = TrainSpec(max_epochs=3, patience=0, batch_size=16, dropout=0.3)
+[trained] = train_together(sample().engine(), [Candidate(NetworkSpec(2, 4), train)])
+print(trained.curves.validation_loss.tobytes().hex())
+"""
+
+
+def test_the_same_seed_gives_the_same_numbers_in_a_fresh_process(pytestconfig):
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(pytestconfig.rootpath)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1] != b""
