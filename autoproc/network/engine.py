@@ -154,12 +154,12 @@ def choose_device(name: str) -> torch.device:
 
     Raises PlanError for a device that this machine does not have.
     """
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
     if name == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if available[kind]), "cpu"))
-    if not available[name.partition(":")[0]]:
-        usable = ", ".join(kind for kind, there in available.items() if there)
-        raise PlanError(f"The device {name!r} is not available to torch on this machine; there is {usable}.")
+        return torch.device(usable[0])
+    usable += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if name not in usable:
+        raise PlanError(f"The device {name!r} is not available to torch on this machine; there is {', '.join(usable)}.")
     return torch.device(name)
 
 

@@ -126,5 +126,6 @@ class FoldData:
 
 def generator(*seeds: int) -> torch.Generator:
     """A CPU generator whose stream is fixed by all of `seeds` together."""
-    state = np.random.SeedSequence(seeds).generate_state(2, np.uint32)
+    # Their number goes in as well, because a SeedSequence takes no notice of zeros at its end.
+    state = np.random.SeedSequence((len(seeds), *seeds)).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))

@@ -75,7 +75,7 @@ class Stack:
         of equal shape differ by their configuration alone."""
         folds = range(self._data.n_folds)
         self.members += [Member(key, k, spec, Schedule(spec.learning_rate, spec.scheduler)) for k in folds]
-        starts = [self._table.initial(generator(self._data.seed, k, 1)) for k in folds]
+        starts = [self._table.initial(generator(self._data.seed, k)) for k in folds]
         rows = torch.stack(starts).to(self._data.device)
         self._parameters = torch.cat([self._parameters, rows])
         self._best = torch.cat([self._best, rows])

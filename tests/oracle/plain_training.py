@@ -105,7 +105,7 @@ class PlainNetwork(nn.Module):
 
 def _linear(parameters: dict[str, NDArray[np.float32]], name: str) -> nn.Linear:
     weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-    layer = nn.Linear(*weight.shape)
+    layer = nn.utils.skip_init(nn.Linear, *weight.shape)  # torch's own start would draw from the global generator
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(weight.T))
         layer.bias.copy_(torch.tensor(bias))
@@ -310,7 +310,7 @@ class PlainEngine:
 
     def _network(self, network: NetworkSpec, fold: int) -> PlainNetwork:
         table = ParameterTable.of(network, InputSizes.of(self._data.layout), self._n_outputs)
-        row = table.initial(generator(self._seed, fold, 1))
+        row = table.initial(generator(self._seed, fold))
         parameters = {name: view[0].numpy() for name, view in table.views(row[None]).items()}
         return PlainNetwork(parameters, self._data.layout)
 
