@@ -84,10 +84,7 @@ def test_the_reason_says_that_validation_still_improves():
 
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_noise_alone_is_seldom_taken_for_an_overfit(k):
-    noise = (
-        curves(*(folds(FLAT, k=k, noise=0.02, seed=4 * seed + i) for i in range(4)))
-        for seed in range(100)
-    )
+    noise = (curves(*(folds(FLAT, k=k, noise=0.02, seed=4 * seed + i) for i in range(4))) for seed in range(100))
     assert sum(judge("net", shown, METRICS["roc_auc"]).overfit for shown in noise) <= 10
 
 

@@ -97,7 +97,8 @@ def test_an_empty_file_is_the_default_plan(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("90", 90), ("90s", 90), (" 3M ", 180), ("1h30m", 5400), ("0.5d", 43200), ("1.5m", 90), (7, 7)]
+    ("value", "seconds"),
+    [("90", 90), ("90s", 90), (" 3M ", 180), ("1h30m", 5400), ("0.5d", 43200), ("1.5m", 90), (7, 7)],
 )
 def test_durations(value, seconds):
     assert parse_duration(value) == seconds
@@ -153,7 +154,9 @@ def test_all_mistakes_are_told_at_once():
 
 def test_no_message_speaks_of_pydantic_or_input():
     with pytest.raises(PlanError) as caught:
-        make_plan(overrides={"trials": 0, "task": "x", "protocol": 3, "target": 5, "device": "gpu", "train": {"l1": -1}})
+        make_plan(
+            overrides={"trials": 0, "task": "x", "protocol": 3, "target": 5, "device": "gpu", "train": {"l1": -1}}
+        )
     for word in ("pydantic", "Input", "Value error", "instance of", "pattern"):
         assert word not in str(caught.value)
 

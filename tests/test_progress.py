@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from autoproc.errors import HomeError
 from autoproc.progress import LogProgress, SilentProgress, TerminalProgress, layout
 
-
 SHOW_CURSOR = "\x1b[?25h"
 ERASE_LINE = "\r\x1b[1A\x1b[2K"
 

@@ -37,7 +37,9 @@ def test_each_scheduler_is_made_by_its_name():
 
 
 def test_an_unknown_scheduler_is_refused_with_a_suggestion():
-    with pytest.raises(PlanError, match=r"Unknown scheduler 'step_lr'; there are none, StepLR.* Did you mean 'StepLR'\?"):
+    with pytest.raises(
+        PlanError, match=r"Unknown scheduler 'step_lr'; there are none, StepLR.* Did you mean 'StepLR'\?"
+    ):
         make_scheduler("step_lr")
 
 

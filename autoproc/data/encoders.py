@@ -29,8 +29,7 @@ _EPOCH = np.datetime64("2000-01-01", "us")
 _DAY = np.timedelta64(1, "D")
 _SINCE_MONDAY = 5  # the epoch is a Saturday
 
-# Read back from a card, a value must have its very type and there must be no other keys.
-Text = Annotated[str, Strict()]
+# What is read back from a card must be exactly what was written: no other keys, no 1 for true.
 Flag = Annotated[bool, Strict()]
 CARD_RULES = ConfigDict(extra="forbid")
 
@@ -40,7 +39,7 @@ class NumberColumn:
     """Finite numbers as they are; `indicator` says that cells were missing in development."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
-    name: Text
+    name: str
     indicator: Flag
     kind: Literal["numeric"] = "numeric"
 
@@ -60,7 +59,7 @@ class BooleanColumn:
     """1 for true, -1 for false, in whichever words or numbers they are written."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
-    name: Text
+    name: str
     indicator: Flag
     kind: Literal["boolean"] = "boolean"
 
@@ -79,8 +78,8 @@ class CategoryColumn:
     """Codes: 0 missing, 1 unknown, from 2 on the known categories, the most frequent first."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
-    name: Text
-    categories: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_CATEGORIES)]
+    name: str
+    categories: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES)]
     kind: Literal["categorical"] = "categorical"
 
     def __post_init__(self) -> None:
@@ -107,8 +106,8 @@ class DateColumn:
     """Days since the start of 2000 (UTC), then sine and cosine of the moment's place in each of its cycles."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
-    name: Text
-    format: Text
+    name: str
+    format: str
     cycles: tuple[Cycle, ...]
     indicator: Flag
     kind: Literal["datetime"] = "datetime"

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, Text, fit_encoder
+from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, fit_encoder
 from autoproc.data.table import Table
 from autoproc.errors import BundleError, DataError, did_you_mean
 from autoproc.results import Problem
@@ -52,7 +52,7 @@ class Schema:
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
     encoders: Annotated[tuple[Annotated[Encoder, Field(discriminator="kind")], ...], Field(min_length=1)]
-    missing: tuple[Text, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.columns)) < len(self.columns):

@@ -101,7 +101,7 @@ def test_numbers_of_spellings() -> None:
     [
         pd.Series([1.0, 2.5, np.nan, -9.0]),
         pd.Series([1.0, 2.5, None, -9.0], dtype="Float64"),
-        pd.Series(["1", " 2.5 ", "", "-9"], dtype="str"),
+        pd.Series(["1", "\u00a02.5 ", "", "-9"], dtype="str"),
         pd.Series(["1", "2.50", "?", "-9.0"], dtype="object"),
         pd.Series([1.0, 2.5, np.nan, -9.0]).astype("category"),
     ],

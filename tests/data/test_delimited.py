@@ -47,6 +47,10 @@ def test_one_column_needs_no_separator(tmp_path: Path) -> None:
     assert _read(tmp_path, "a\n1\n2\n").frame.to_numpy().tolist() == [["1"], ["2"]]
 
 
+def test_a_separator_that_breaks_quoted_cells_is_none(tmp_path: Path) -> None:
+    assert list(_read(tmp_path, 'a;b,c\n"x";"y"\n').frame.columns) == ["a", "b,c"]
+
+
 def test_the_ending_tsv_decides_between_equals(tmp_path: Path) -> None:
     content = "a\tb,c\n1\t2,3\n"
     assert list(_read(tmp_path, content, "x.csv").frame.columns) == ["a\tb", "c"]

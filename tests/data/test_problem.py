@@ -176,6 +176,7 @@ def test_a_positive_class_that_is_none() -> None:
         (_cycle(""), "The target 'y' has no value in any row of frame"),
         ([f"row {i}" for i in range(_N)], r"holds 240 different values in 240 rows \(row 0, .* and 235 more\)"),
         ([f"row {i // 2}" for i in range(_N - 1)] + ["b"], r"but a class must stand in several rows"),
+        (_cycle(1.0, np.inf), "Column 'y' holds 120 infinite values"),
         ([*_X[:-1], np.inf], r"Column 'y' holds 1 infinite value \(row 239\)"),
         (
             [*map(str, _X[:-2]), "12 kg", "12 kg"],
@@ -183,16 +184,7 @@ def test_a_positive_class_that_is_none() -> None:
             r"cells or remove the rows, count a spelling as missing with --missing, or ask for --task multiclass",
         ),
     ],
-    ids=[
-        "constant",
-        "constant beside missing",
-        "missing",
-        "empty",
-        "own class",
-        "near own class",
-        "infinite",
-        "strays",
-    ],
+    ids=["constant", "one value", "missing", "empty", "own class", "pairs", "two values", "infinite", "strays"],
 )
 def test_a_target_that_cannot_be_learned(y: object, message: str) -> None:
     _fails(DataError, message, y)

@@ -48,7 +48,9 @@ def test_the_order_follows_from_seed_fold_and_epoch():
 
 
 def test_generators_differ_in_every_seed():
-    draws = [torch.rand(1, generator=generator(*seeds)).item() for seeds in ((1, 2), (2, 1), (1,), (1, 2, 0), (0, 1, 2))]
+    draws = [
+        torch.rand(1, generator=generator(*seeds)).item() for seeds in ((1, 2), (2, 1), (1,), (1, 2, 0), (0, 1, 2))
+    ]
     assert len(set(draws)) == 5
     assert torch.rand(1, generator=generator(1, 2)).item() == draws[0]
 

@@ -45,7 +45,10 @@ def test_the_loss_of_values_is_the_mean_squared_error_of_standardised_ones(task,
 
 
 def test_values_are_predicted_in_their_own_units():
-    center, spread = torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]), torch.tensor([[2.0, 1.0], [1.0, 3.0], [1.0, 1.0]])
+    center, spread = (
+        torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]),
+        torch.tensor([[2.0, 1.0], [1.0, 3.0], [1.0, 1.0]]),
+    )
     predicted = predictions("vector_regression", outputs(2), center, spread).numpy()
     expected = outputs(2).numpy() * spread.numpy()[:, None] + center.numpy()[:, None]
     np.testing.assert_allclose(predicted, expected, rtol=1e-6)

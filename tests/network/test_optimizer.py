@@ -88,7 +88,8 @@ def test_a_broken_gradient_stays_with_its_member():
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_penalties_spare_biases_and_embeddings(optimizer):
     plain, penalised = (
-        TrainSpec(optimizer=optimizer, learning_rate=0.1, l1=l1, weight_decay=decay) for l1, decay in ((0, 0), (0.1, 0.1))
+        TrainSpec(optimizer=optimizer, learning_rate=0.1, l1=l1, weight_decay=decay)
+        for l1, decay in ((0, 0), (0.1, 0.1))
     )
     by_member = by_update([plain, penalised], (1, 1))
     slopes_differ = by_update([plain, plain], (1, 1))

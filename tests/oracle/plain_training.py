@@ -28,7 +28,9 @@ from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 Statistics = dict[str, NDArray[np.float32]]
 
 
-def fit_statistics(matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any) -> Statistics:
+def fit_statistics(
+    matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any
+) -> Statistics:
     """Centre and scale of the numeric columns and of the targets, of the training rows `rows`."""
     center, spread = [], []
     for column in layout.numeric:
@@ -204,9 +206,7 @@ class PlainMember:
 class PlainData:
     """The rows as each fold sees them, one fold after the other."""
 
-    def __init__(
-        self, matrix: Any, targets: Any, layout: Layout, folds: Sequence[Fold], task: Task, seed: int
-    ) -> None:
+    def __init__(self, matrix: Any, targets: Any, layout: Layout, folds: Sequence[Fold], task: Task, seed: int) -> None:
         self.layout, self.targets, self.folds, self.task, self.seed = layout, targets, folds, task, seed
         self._order = FoldData(matrix, targets, layout, folds, task, seed, torch.device("cpu"))
         self.train_sample = self._order.train_sample.rows

@@ -32,12 +32,12 @@ SCHEDULERS = (
 PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
-def candidates(max_epochs=4, patience=0, network=NetworkSpec(2, 6)):
+def candidates(max_epochs=4, patience=0, depth=2, width=6):
     """Every optimiser with every scheduler, at several rates and with several penalties."""
     rates = (3e-3, 1e-2, 3e-2)
     return [
         Candidate(
-            network,
+            NetworkSpec(depth, width),
             TrainSpec(
                 max_epochs=max_epochs,
                 patience=patience,
@@ -89,7 +89,7 @@ def test_the_candidates_differ_and_learn():
 @pytest.mark.parametrize("task", ["binary", "vector_regression"])
 def test_early_stopping_and_best_weights_equal_those_of_each_alone(task):
     problem = sample(task, seed=3)
-    configurations = candidates(max_epochs=14, patience=2, network=NetworkSpec(1, 5))[::2]
+    configurations = candidates(max_epochs=14, patience=2, depth=1, width=5)[::2]
     together = train_together(problem.engine(StackEngine), configurations)
     alone = train_together(problem.engine(PlainEngine), configurations)
     for trained, expected in zip(together, alone, strict=True):
@@ -114,9 +114,7 @@ def test_folds_of_very_unlike_sizes_equal_each_alone():
     problem = sample("binary")
     rows = np.arange(47)
     folds = (Fold(rows[:40], rows[40:]), Fold(rows[30:], rows[:30]), Fold(rows[::2], rows[1:4:2]))
-    uneven = type(problem)(
-        problem.matrix, problem.targets, folds, problem.task, problem.n_outputs, problem.metric
-    )
+    uneven = type(problem)(problem.matrix, problem.targets, folds, problem.task, problem.n_outputs, problem.metric)
     together = train_together(uneven.engine(StackEngine), candidates())
     alone = train_together(uneven.engine(PlainEngine), candidates())
     for trained, expected in zip(together, alone, strict=True):
@@ -126,9 +124,7 @@ def test_folds_of_very_unlike_sizes_equal_each_alone():
 def test_training_without_validation_rows_keeps_the_last_weights():
     problem = sample("regression")
     everything = (Fold(np.arange(47), np.arange(0)),)
-    refit = type(problem)(
-        problem.matrix, problem.targets, everything, problem.task, problem.n_outputs, problem.metric
-    )
+    refit = type(problem)(problem.matrix, problem.targets, everything, problem.task, problem.n_outputs, problem.metric)
     together = train_together(refit.engine(StackEngine), candidates())
     alone = train_together(refit.engine(PlainEngine), candidates())
     for trained, expected in zip(together, alone, strict=True):

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from autoproc.data.metrics import METRICS
+from autoproc.deadline import Deadline
+from autoproc.errors import NoSignalError
+from autoproc.plan import make_plan
+from autoproc.results import Growth, Rung
+from autoproc.spec import Candidate
+from autoproc.steps.growth import grow_until_overfit
+from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
+
+AUC = METRICS["roc_auc"]
+PLAN = make_plan(None, {"growth": {"rungs": [[1, 8], [1, 16], [1, 32], [1, 64]], "max_epochs": 60, "patience": 8}})
+
+
+def grow(script: Script, deadline: Deadline | None = None) -> tuple[Growth, list[Rung], ScriptedEngine]:
+    engine, told = ScriptedEngine(script), []
+    growth = grow_until_overfit(engine, AUC, PLAN, 1e-2, deadline or Deadline(None), told.append)
+    return growth, told, engine
+
+
+def overfits_from(width: int) -> Script:
+    """Validation grows with the width; from `width` on it peaks at epoch 10 and falls, at a lower height."""
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        train = rises_to(0.99, 60, epoch)
+        if candidate.network.width < width:
+            return train, rises_to(0.7 + candidate.network.width / 1000, 30, epoch)
+        return train, rises_to(0.71, 10, epoch, fall=0.01)
+
+    return script
+
+
+def test_growth_ends_at_the_first_overfitting_rung_that_is_not_better() -> None:
+    growth, told, _ = grow(overfits_from(32))
+    assert [rung.number for rung in growth.rungs] == [0, 1, 2]
+    assert [rung.verdict.overfit for rung in growth.rungs] == [False, False, True]
+    assert growth.overfit and growth.witness.number == 2 and growth.witness.verdict.epoch == 10
+    assert growth.best.number == growth.chosen
+    assert "no longer validates better" in growth.reason
+    assert told == list(growth.rungs)
+
+
+def test_an_overfitting_first_rung_is_compared_with_the_next() -> None:
+    growth, _, _ = grow(overfits_from(1))
+    assert [rung.number for rung in growth.rungs] == [0, 1]
+    assert growth.overfit
+
+
+def test_growth_without_overfitting_climbs_the_whole_ladder_and_says_so() -> None:
+    growth, _, _ = grow(overfits_from(1000))
+    assert len(growth.rungs) == 4 and not growth.overfit
+    assert growth.chosen == 3
+    assert growth.reason.startswith("no rung overfits, the ladder ended first")
+
+
+def test_a_better_rung_goes_on_although_it_overfits() -> None:
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        top = 0.6 + candidate.network.width / 200
+        return rises_to(0.99, 60, epoch), rises_to(top, 10, epoch, fall=0.01)
+
+    growth, _, _ = grow(script)
+    assert [rung.verdict.overfit for rung in growth.rungs] == [True] * 4
+    assert growth.chosen == 3
+
+
+def test_time_that_is_over_ends_growth_after_one_rung() -> None:
+    growth, _, _ = grow(overfits_from(1000), Deadline.after(0.0))
+    assert len(growth.rungs) == 1 and not growth.overfit
+    assert "time for growth ran out" in growth.reason
+
+
+def test_each_rung_tries_each_learning_rate_and_keeps_the_better_one() -> None:
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        top = 0.8 if candidate.train.learning_rate < 5e-3 else 0.7
+        return rises_to(0.9, 60, epoch), rises_to(top, 20, epoch, fall=0.01)
+
+    growth, _, engine = grow(script)
+    assert {candidate.train.learning_rate for candidate in engine.started} == {1e-2, 3e-3}
+    assert all(rung.trained.candidate.train.learning_rate == pytest.approx(3e-3) for rung in growth.rungs)
+    assert all(c.train.dropout == c.train.l1 == c.train.weight_decay == 0 for c in engine.started)
+
+
+def test_a_rung_is_given_up_when_its_peak_is_old() -> None:
+    growth, _, _ = grow(overfits_from(1))
+    n_epochs = growth.rungs[0].trained.curves.validation_score.shape[1]
+    assert 10 + PLAN.growth.patience <= n_epochs <= 10 + PLAN.growth.patience + 1
+
+
+def test_a_diverging_rung_is_passed_over() -> None:
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        if candidate.network.width == 16:
+            return FOLDS, np.full(5, np.nan)
+        return overfits_from(32)(candidate, epoch)
+
+    growth, _, _ = grow(script)
+    assert [rung.number for rung in growth.rungs] == [0, 2]
+
+
+def test_growth_in_which_everything_diverges_is_an_error() -> None:
+    with pytest.raises(NoSignalError, match="diverged"):
+        grow(lambda candidate, epoch: (FOLDS, np.full(5, np.nan)))

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+
+from autoproc.data.metrics import METRICS
+from autoproc.deadline import Deadline
+from autoproc.plan import Plan, make_plan
+from autoproc.results import Growth, Search, Trained, Trial
+from autoproc.space_file import load_space
+from autoproc.spec import Candidate
+from autoproc.steps.growth import grow_until_overfit
+from autoproc.steps.search import FIRST_CHECK, search_regularisation
+from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
+
+AUC = METRICS["roc_auc"]
+PLAN = make_plan(
+    None,
+    {
+        "trials": 20,
+        "train": {"max_epochs": 12},
+        "growth": {"rungs": [[1, 8], [1, 16], [1, 32]], "max_epochs": 20, "patience": 4},
+    },
+)
+
+
+def by_dropout(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best dropout is 0.3."""
+    top = 0.8 - abs(candidate.train.dropout - 0.3)
+    return rises_to(0.9, 12, epoch), rises_to(top, 8, epoch)
+
+
+def grown(script: Script) -> Growth:
+    return grow_until_overfit(ScriptedEngine(script), AUC, PLAN, 1e-2, Deadline(None), lambda rung: None)
+
+
+def search(
+    script: Script = by_dropout, plan: Plan = PLAN, deadline: Deadline | None = None
+) -> tuple[Search, list[tuple[Trial, Trained]], ScriptedEngine]:
+    engine, told = ScriptedEngine(script), []
+    result = search_regularisation(
+        engine,
+        AUC,
+        plan,
+        load_space("default"),
+        grown(by_dropout),
+        deadline or Deadline(None),
+        lambda trial, trained: told.append((trial, trained)),
+    )
+    return result, told, engine
+
+
+def test_every_trial_asked_for_is_finished_and_told_once() -> None:
+    result, told, engine = search()
+    assert [trial.number for trial in result.trials] == list(range(20))
+    assert sorted(trial.number for trial, _ in told) == list(range(20))
+    assert result.stopped_by == "trials"
+    assert engine.most_running == 4
+
+
+def test_the_grown_network_and_the_default_come_first() -> None:
+    result, _, engine = search()
+    first, second = result.trials[:2]
+    assert first.state == "complete" and first.parameters["dropout"] == 0
+    assert second.parameters["dropout"] == PLAN.train.dropout
+    assert second.parameters["weight_decay"] == PLAN.train.weight_decay
+    assert engine.started[0].train.dropout == PLAN.train.dropout
+
+
+def test_the_best_is_the_best_of_the_complete_ones_with_its_own_weights() -> None:
+    result, told, _ = search()
+    complete = [(trial, trained) for trial, trained in told if trial.state == "complete"]
+    best, trained = max(complete, key=lambda pair: pair[0].score.mean)
+    assert result.best == best
+    assert result.trained is trained
+    assert result.best.score.mean > result.trials[0].score.mean
+
+
+def test_the_worse_half_is_pruned_at_a_check() -> None:
+    result, _, _ = search()
+    pruned = [trial for trial in result.trials if trial.state == "pruned"]
+    assert pruned and all(trial.n_epochs >= FIRST_CHECK and trial.reason for trial in pruned)
+
+
+def test_a_diverging_trial_fails_with_its_reason_and_never_wins() -> None:
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        if candidate.train.dropout > 0.15:
+            return FOLDS, np.full(5, np.nan)
+        return by_dropout(candidate, epoch)
+
+    result, _, _ = search(script)
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert failed and all("diverged" in trial.reason for trial in failed)
+    assert result.best.state == "complete" and np.isfinite(result.best.score.mean)
+
+
+def test_a_search_in_which_everything_fails_keeps_the_grown_network() -> None:
+    result, _, _ = search(lambda candidate, epoch: (FOLDS, np.full(5, np.nan)))
+    assert result.best.number == 0
+    assert result.count("failed") == 19
+
+
+def test_time_that_is_over_ends_what_runs_as_it_stands() -> None:
+    result, told, _ = search(deadline=Deadline.after(0.0))
+    assert result.stopped_by == "time limit"
+    assert len(told) == len(result.trials) == 5
+    assert {trial.reason for trial in result.trials[1:]} == {"stopped by the time limit"}
+
+
+def test_one_trial_is_the_grown_network_alone() -> None:
+    result, _, engine = search(plan=PLAN.model_copy(update={"trials": 1}))
+    assert [trial.number for trial in result.trials] == [0]
+    assert engine.started == []
+
+
+def test_the_same_seed_asks_for_the_same_trials() -> None:
+    first, second = search()[0], search()[0]
+    other = search(plan=PLAN.model_copy(update={"seed": 1}))[0]
+    assert [trial.parameters for trial in first.trials] == [trial.parameters for trial in second.trials]
+    assert [trial.parameters for trial in first.trials] != [trial.parameters for trial in other.trials]
+
+
+def test_trials_move_one_rung_up_or_down_at_most() -> None:
+    result, _, _ = search(plan=PLAN.model_copy(update={"trials": 40}))
+    widths = {trial.parameters["width"] for trial in result.trials}
+    chosen = grown(by_dropout).best.trained.candidate.network.width
+    assert widths <= {chosen // 2, chosen, chosen * 2} and len(widths) > 1
+
+
+def test_a_lower_score_wins_where_lower_is_better() -> None:
+    rmse = METRICS["rmse"]
+    growth = grown(by_dropout)
+    worse = replace(growth.best.trained.score, mean=9.0)
+    rungs = tuple(replace(rung, trained=replace(rung.trained, score=worse)) for rung in growth.rungs)
+    engine = ScriptedEngine(by_dropout)
+    result = search_regularisation(
+        engine, rmse, PLAN, load_space("default"), replace(growth, rungs=rungs), Deadline(None), lambda *told: None
+    )
+    complete = [trial.score.mean for trial in result.trials if trial.state == "complete"]
+    assert result.best.score.mean == min(complete)

@@ -1,0 +1,166 @@
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from autoproc.errors import HomeError, PlanError
+from autoproc.tracking import home as home_module
+from autoproc.tracking.home import Home, open_home, write_atomically
+
+ROOT = Path(__file__).parents[2]
+
+HOLDER = """
+import sys
+from pathlib import Path
+from autoproc.tracking.home import Home
+lock = Home(Path(sys.argv[1])).hold("job")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Home:
+    return open_home(tmp_path / "a home" / "größe #1")
+
+
+def test_a_home_is_made_with_its_folders(fresh: Home) -> None:
+    folders = {path.name for path in fresh.path.iterdir()}
+    assert folders == {"jobs", "receipts", "artifacts", "running"}
+    assert open_home(fresh.path) == fresh
+
+
+@pytest.mark.parametrize("name", ["50%", "what?"])
+def test_a_path_that_mlflow_would_misread_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(HomeError, match="must not contain"):
+        open_home(tmp_path / name)
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeError, match="is in the way"):
+        open_home(tmp_path / "file")
+    with pytest.raises(HomeError, match="is in the way"):
+        open_home(tmp_path / "file" / "below")
+
+
+def test_a_full_disk_is_noticed_before_the_job_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(home_module.shutil, "disk_usage", lambda path: usage(100, 99, 1_000_000))
+    with pytest.raises(HomeError, match="full"):
+        open_home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "rror")]
+)
+def test_the_systems_errors_are_told_in_words(
+    number: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**options: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path))
+
+    monkeypatch.setattr(home_module.tempfile, "TemporaryFile", fail)
+    with pytest.raises(HomeError, match=words):
+        open_home(tmp_path)
+
+
+def test_jobs_are_found_by_last_run_id_and_prefix(fresh: Home) -> None:
+    for run_id in ("beef11", "beef22", "cafe33"):
+        fresh.start_job(run_id)
+    assert fresh.run_ids() == ["beef11", "beef22", "cafe33"]
+    assert fresh.find_job("last").name == "cafe33"
+    assert fresh.find_job("beef11") == fresh.jobs / "beef11"
+    assert fresh.find_job("cafe").name == "cafe33"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"), [("beef", "names 2 jobs"), ("caf", "at least 4 characters"), ("dead", "There is no job")]
+)
+def test_a_job_that_is_not_named_well_is_refused(asked: str, words: str, fresh: Home) -> None:
+    for run_id in ("beef11", "beef22", "cafe33"):
+        fresh.start_job(run_id)
+    with pytest.raises(PlanError, match=words):
+        fresh.find_job(asked)
+
+
+def test_a_home_without_jobs_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="autoproc tune"):
+        Home(tmp_path / "missing").find_job("last")
+
+
+def test_a_job_is_running_as_long_as_it_holds_its_lock(fresh: Home) -> None:
+    lock = fresh.hold("job")
+    assert fresh.stopped_jobs() == []
+    lock.release()
+    assert fresh.stopped_jobs() == ["job"]
+    assert fresh.stopped_jobs() == ["job"]  # looking has not changed anything
+    fresh.forget("job")
+    assert fresh.stopped_jobs() == []
+    assert list(fresh.running.iterdir()) == []
+    fresh.forget("job")
+
+
+def test_a_job_whose_process_is_killed_has_stopped(fresh: Home) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HOLDER, str(fresh.path)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert fresh.stopped_jobs() == []
+        holder.kill()
+        holder.wait()
+    assert fresh.stopped_jobs() == ["job"]
+    assert fresh.outcome("job") == "KILLED"
+
+
+def test_looking_at_a_stopped_job_does_not_change_when_it_was_last_alive(fresh: Home) -> None:
+    fresh.hold("job").release()
+    then = time.time() - 1_000
+    os.utime(fresh.running / "job.alive", (then, then))
+    fresh.stopped_jobs()
+    assert fresh.last_alive("job") == pytest.approx(then, abs=2)
+    fresh.show_alive("job")
+    assert fresh.last_alive("job") > then + 500
+
+
+def test_an_outcome_is_kept_for_the_next_job(fresh: Home) -> None:
+    fresh.hold("job").release()
+    fresh.note_outcome("job", "FINISHED")
+    assert fresh.outcome("job") == "FINISHED"
+
+
+def test_traces_that_somebody_removed_stop_nothing(fresh: Home) -> None:
+    lock = fresh.hold("job")
+    (fresh.running / "job.alive").unlink()
+    fresh.show_alive("job")
+    assert fresh.outcome("job") == "KILLED"
+    assert abs(fresh.last_alive("job") - time.time()) < 3600
+    lock.release()
+
+
+def test_an_atomic_write_leaves_one_file_with_the_new_text(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_atomically(path, "old")
+    write_atomically(path, "größe\n")
+    assert path.read_bytes() == "größe\n".encode()
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_an_atomic_write_that_fails_leaves_the_old_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "result.json"
+    write_atomically(path, "old")
+
+    def fail(source: object, target: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(home_module.os, "replace", fail)
+    with pytest.raises(OSError, match="broken"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]

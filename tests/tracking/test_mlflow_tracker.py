@@ -1,0 +1,283 @@
+"""The record in MLflow, read back through its client; and jobs that go on although MLflow does not answer."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+from autoproc.errors import HomeError, PlanError
+from autoproc.results import Column, Problem
+from autoproc.tracking import names
+from autoproc.tracking.home import Home, open_home
+from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.tracker import Child
+from tests.tracking.flaky_client import FlakyClient
+
+ROOT = Path(__file__).parents[2]
+
+ABANDONED_JOB = """
+import os, sys
+from autoproc.tracking.home import Home, open_home
+from autoproc.tracking.mlflow_tracker import open_tracker
+tracker = open_tracker(open_home(sys.argv[1]), None, "shared", "abandoned", {}, warn=print)
+print(tracker.run_id, flush=True)
+sys.stdin.readline()
+os._exit(9)
+"""
+
+
+def children_of(client: MlflowClient, run_id: str) -> list[str]:
+    experiment_id = client.get_run(run_id).info.experiment_id
+    found = client.search_runs([experiment_id], f"tags.`{names.PARENT}` = '{run_id}'")
+    return [run.info.run_id for run in found]
+
+
+def test_a_job_is_one_run_with_its_name_tags_and_state(tracker: MlflowTracker, client: MlflowClient) -> None:
+    run = client.get_run(tracker.run_id)
+    assert (run.info.run_name, run.info.status) == ("job", "RUNNING")
+    assert run.data.tags["autoproc.task"] == "binary"
+    assert run.data.tags[names.STAGE] == names.JOB_STAGE
+    tracker.finish("FINISHED")
+    assert client.get_run(tracker.run_id).info.status == "FINISHED"
+
+
+def test_a_child_is_a_finished_run_with_its_times_values_and_curves(
+    tracker: MlflowTracker, client: MlflowClient, child: Child
+) -> None:
+    tracker.record(child)
+    (run_id,) = children_of(client, tracker.run_id)
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.info.status) == ("trial 7", "FINISHED")
+    assert (run.info.start_time, run.info.end_time) == (1_000_000, 1_010_000)
+    assert run.data.tags[names.STATE] == "pruned"
+    assert run.data.params["learning_rate"] == "0.1"
+    assert run.data.metrics == {"final/score": 0.75, "score/validation": 0.75, "loss/train": 0.125}
+    curve = client.get_metric_history(run_id, "score/validation")
+    assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.7), (4, 0.75)]
+    assert [point.timestamp for point in curve] == [1_002_500, 1_005_000, 1_010_000]
+
+
+def test_a_usual_child_is_written_in_one_batch(flaky_tracker: MlflowTracker, flaky: FlakyClient, child: Child) -> None:
+    flaky_tracker.record(child)
+    assert flaky.calls == ["create_run", "log_batch", "set_terminated"]
+
+
+def test_a_long_child_is_written_whole(tracker: MlflowTracker, client: MlflowClient) -> None:
+    curves = {"score/train": [float(e) for e in range(1, 1_201)], "loss/train": [0.5] * 900}
+    tracker.record(Child("long", "growth", "overfits", 0, 10, {f"p{i}": i for i in range(150)}, {}, curves))
+    (run_id,) = children_of(client, tracker.run_id)
+    assert [point.value for point in client.get_metric_history(run_id, "score/train")] == curves["score/train"]
+    assert len(client.get_metric_history(run_id, "loss/train")) == 900
+    assert len(client.get_run(run_id).data.params) == 150
+
+
+def test_the_table_is_the_jobs_input(tracker: MlflowTracker, client: MlflowClient) -> None:
+    problem = Problem("regression", ("y",), (), (), (Column("x", "numeric", True, ""),), "")
+    tracker.log_table("table.csv", "/data/table.csv", "0123456789abcdef" * 4, 100, problem)
+    (table,) = client.get_run(tracker.run_id).inputs.dataset_inputs
+    assert (table.dataset.name, table.dataset.digest) == ("table.csv", ("0123456789abcdef" * 4)[:36])
+    assert [(tag.key, tag.value) for tag in table.tags] == [("mlflow.data.context", "training")]
+
+
+def test_files_and_folders_are_kept_in_the_home(
+    tracker: MlflowTracker, client: MlflowClient, home: Home, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "card.json").write_text("{}")
+    tracker.attach(folder)
+    tracker.attach(folder / "card.json", "cards")
+    assert sorted(entry.path for entry in client.list_artifacts(tracker.run_id)) == ["cards", "model"]
+    assert [entry.path for entry in client.list_artifacts(tracker.run_id, "model")] == ["model/card.json"]
+    assert len(list(home.artifacts.rglob("card.json"))) == 2
+
+
+def test_jobs_of_one_table_share_an_experiment(
+    home: Home, client: MlflowClient, tracker: MlflowTracker, warnings_told: list[str]
+) -> None:
+    first = client.get_run(tracker.run_id).info.experiment_id
+    name = client.get_experiment(first).name
+    other = open_tracker(home, None, name, "again", {}, warn=warnings_told.append)
+    assert client.get_run(other.run_id).info.experiment_id == first
+    assert other.run_id != tracker.run_id
+
+
+def test_a_deleted_experiment_is_not_written_to(home: Home, client: MlflowClient) -> None:
+    client.delete_experiment(client.create_experiment("gone"))
+    with pytest.raises(PlanError, match="deleted"):
+        open_tracker(home, None, "gone", "job", {}, warn=print)
+
+
+def test_mlflows_global_state_is_left_alone(tracker: MlflowTracker, child: Child, tmp_path: Path) -> None:
+    import mlflow
+
+    tracker.record(child)
+    tracker.finish("FINISHED")
+    assert mlflow.active_run() is None
+    assert not mlflow.is_tracking_uri_set()
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_the_record_is_completed_when_mlflow_answers_again(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    child: Child,
+    warnings_told: list[str],
+    unavailable: MlflowException,
+) -> None:
+    flaky.error = unavailable
+    for _ in range(5):
+        flaky_tracker.record(child)
+    flaky_tracker.describe("told while away", parameters={"a": 1}, metrics={"m": 1.0}, tags={})
+    assert children_of(client, flaky_tracker.run_id) == []
+    flaky.error = None
+    flaky_tracker.finish("FINISHED")
+    run = client.get_run(flaky_tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert (run.data.tags[names.DESCRIPTION], run.data.params, run.data.metrics) == (
+        "told while away",
+        {"a": "1"},
+        {"m": 1.0},
+    )
+    assert len(children_of(client, flaky_tracker.run_id)) == 5
+    assert len(warnings_told) == 1
+
+
+def test_a_child_that_failed_half_way_is_not_written_twice(
+    flaky_tracker: MlflowTracker, flaky: FlakyClient, client: MlflowClient, child: Child, unavailable: MlflowException
+) -> None:
+    flaky.error, flaky.failing = unavailable, frozenset({"set_terminated"})
+    flaky_tracker.record(child)
+    flaky.error = None
+    flaky_tracker.finish("FINISHED")
+    (run_id,) = children_of(client, flaky_tracker.run_id)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert len(client.get_metric_history(run_id, "score/validation")) == 3
+
+
+def test_a_server_that_stays_away_leaves_an_honest_word_and_the_next_job_closes_the_record(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    warnings_told: list[str],
+    unavailable: MlflowException,
+) -> None:
+    flaky.error = unavailable
+    flaky_tracker.record(child)
+    flaky_tracker.finish("FINISHED")
+    assert len(warnings_told) == 2
+    assert "incomplete: 2 entries" in warnings_told[1]
+    assert client.get_run(flaky_tracker.run_id).info.status == "RUNNING"
+    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append)
+    run = client.get_run(flaky_tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert "away" in run.data.tags[names.REASON]
+
+
+def test_what_mlflow_refuses_is_left_out_and_the_rest_is_written(
+    flaky_tracker: MlflowTracker, flaky: FlakyClient, client: MlflowClient, child: Child, warnings_told: list[str]
+) -> None:
+    flaky.error = MlflowException("Changing param values is not allowed", INVALID_PARAMETER_VALUE)
+    flaky_tracker.describe("lost", parameters={}, metrics={}, tags={})
+    flaky.error = None
+    flaky_tracker.record(child)
+    assert len(children_of(client, flaky_tracker.run_id)) == 1
+    assert len(warnings_told) == 1
+
+
+def test_a_changed_parameter_is_refused_without_losing_the_description(
+    tracker: MlflowTracker, client: MlflowClient, warnings_told: list[str]
+) -> None:
+    tracker.describe("first", parameters={"seed": 1}, metrics={}, tags={})
+    tracker.describe("second", parameters={"seed": 2}, metrics={"m": 2.0}, tags={})
+    run = client.get_run(tracker.run_id)
+    assert (run.data.params, run.data.metrics) == ({"seed": "1"}, {"m": 2.0})
+    assert run.data.tags[names.DESCRIPTION] == "second"
+    assert len(warnings_told) == 1
+
+
+def test_a_running_job_is_not_taken_for_a_dead_one(
+    tracker: MlflowTracker, client: MlflowClient, home: Home, warnings_told: list[str]
+) -> None:
+    open_tracker(home, None, "other", "job", {}, warn=warnings_told.append)
+    assert client.get_run(tracker.run_id).info.status == "RUNNING"
+
+
+def test_a_stopped_job_of_another_server_is_left_alone(home: Home, client: MlflowClient) -> None:
+    home.hold("0" * 32).release()
+    tracker = open_tracker(home, None, "one", "job", {}, warn=pytest.fail)
+    tracker.finish("FINISHED")
+    assert home.stopped_jobs() == ["0" * 32]
+
+
+def test_two_processes_open_a_fresh_home_at_once_and_once_killed_are_marked_so(tmp_path: Path) -> None:
+    home = Home(tmp_path / "fresh")
+    command = [sys.executable, "-c", ABANDONED_JOB, str(home.path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    jobs = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    run_ids = [job.stdout.readline().strip() for job in jobs if job.stdout]
+    client = MlflowClient(home.tracking_uri)
+    runs = [client.get_run(run_id) for run_id in run_ids]
+    assert [run.info.status for run in runs] == ["RUNNING", "RUNNING"]
+    assert len({run.info.experiment_id for run in runs}) == 1
+    for job in jobs:
+        job.communicate("die\n")
+    tracker = open_tracker(open_home(home.path), None, "shared", "next", {}, warn=pytest.fail)
+    runs = [client.get_run(run_id) for run_id in run_ids]
+    assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
+    assert all(run.info.end_time >= run.info.start_time for run in runs)
+    tracker.finish("FINISHED")
+    assert list(home.running.iterdir()) == []
+
+
+class _Broken(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(500)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *values: object) -> None: ...
+
+
+@pytest.fixture
+def broken_server() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_server_that_is_broken_from_the_start_is_the_users_to_mend(broken_server: str, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=broken_server):
+        open_tracker(open_home(tmp_path), broken_server, "e", "job", {}, warn=print)
+
+
+def test_a_server_that_is_away_from_the_start_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="--tracking-uri"):
+        open_tracker(open_home(tmp_path), "http://127.0.0.1:9", "e", "job", {}, warn=print)
+
+
+def test_an_address_that_is_none_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="nonsense"):
+        open_tracker(open_home(tmp_path), "nonsense://x", "e", "job", {}, warn=print)
+
+
+def test_a_database_that_is_none_is_the_users_to_mend(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    home.database.write_text("this is no database " * 100)
+    with pytest.raises(HomeError, match="not a database"):
+        open_tracker(home, None, "e", "job", {}, warn=print)

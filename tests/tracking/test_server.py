@@ -1,0 +1,122 @@
+"""MLflow's user interface: the real server is started once; it must leave no process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoproc.errors import HomeError, PlanError
+from autoproc.tracking import server
+from autoproc.tracking.home import Home
+from autoproc.tracking.mlflow_tracker import MlflowTracker
+
+ROOT = Path(__file__).parents[2]
+
+SERVE = """
+import signal, sys
+from pathlib import Path
+from autoproc.tracking.home import Home
+from autoproc.tracking.server import serve
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(serve(Home(Path(sys.argv[1])), int(sys.argv[2])))
+"""
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def port() -> int:
+    return server.free_port(49_000 + os.getpid() % 10_000)
+
+
+def start(home: Home, port: int) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_STATIC_PREFIX": "/meant-for-another-server"}
+    command = [sys.executable, "-c", SERVE, str(home.path), str(port)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C cannot be sent to one process only")
+def test_the_server_shows_the_newest_job_until_ctrl_c(home: Home, tracker: MlflowTracker, port: int) -> None:
+    home.start_job("0" * 32)  # tracked elsewhere: this server does not know it
+    home.start_job(tracker.run_id)
+    home.start_job("f" * 32)
+    tracker.finish("FINISHED")
+    with start(home, port) as process:
+        assert process.stdout is not None
+        link = process.stdout.readline().strip()
+        assert link == f"http://127.0.0.1:{port}{tracker.view_path}", process.stderr and process.stderr.read()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://127.0.0.1:{port}/") as page:
+            assert b"<title>MLflow</title>" in page.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    assert not answers(port)
+    assert "Uvicorn running" in (home.path / f"ui-{port}.log").read_text()
+
+
+def test_a_home_without_a_database_says_what_to_do(tmp_path: Path, port: int) -> None:
+    with pytest.raises(PlanError, match="autoproc tune"):
+        server.serve(Home(tmp_path), port)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_refused_with_one_that_is_free(home: Home, taken_port: int) -> None:
+    with pytest.raises(PlanError, match=f"Port {taken_port} is taken") as refused:
+        server.serve(home, taken_port)
+    offered = int(str(refused.value).split("--port ")[1].rstrip("."))
+    assert offered != taken_port
+    assert server.is_free(offered)
+
+
+def test_after_the_last_port_any_free_one_is_offered() -> None:
+    assert 1 <= server.free_port(65_535) <= 65_535
+
+
+def test_a_server_that_dies_is_told_with_its_last_words(home: Home, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "import sys; print('the database is too new'); sys.exit(3)"
+    monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", script])
+    with pytest.raises(HomeError, match="the database is too new"):
+        server.serve(home, port)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_the_server_ends_when_the_command_is_killed(home: Home, tmp_path: Path) -> None:
+    """The process of the server in small: it watches the lock as the real one does, and has a child of its own."""
+    lock = tmp_path / "ui.lock"
+    watched = (
+        "import os, subprocess, sys; from pathlib import Path; from autoproc.tracking.server import end_tree; "
+        "from autoproc.tracking.server_process import watch; "
+        "child = subprocess.Popen([sys.executable, '-c', 'input()']); "
+        f"watch(Path({str(lock)!r}), lambda: end_tree(os.getpid())); print('watching', flush=True); child.wait()"
+    )
+    holder = (
+        "import subprocess, sys; from filelock import FileLock; "
+        f"lock = FileLock({str(lock)!r}); lock.acquire(); "
+        f"tree = subprocess.Popen([sys.executable, '-c', {watched!r}], start_new_session=True); tree.wait()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", holder]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == b"watching"
+        process.kill()
+        # The pipe ends when the last process that has it, the server's own child, has ended.
+        assert process.stdout.read() == b""
