@@ -27,3 +27,6 @@ class Deadline:
     def share(self, part: float) -> "Deadline":
         """The moment at which `part` of the time that is left will be over."""
         return Deadline(None if self.at is None else time.monotonic() + part * self.remaining)
+
+
+NEVER = Deadline(None)

@@ -98,6 +98,7 @@ class BaselinePlan(_Section):
     width: int = Field(16, ge=1)
     learning_rates: Rates = (3e-4, 1e-3, 3e-3, 1e-2)
     max_epochs: int = Field(60, ge=1)
+    time_share: float = Field(0.15, gt=0, lt=1, description="Share of the time limit that the baseline may take.")
 
 
 class GrowthPlan(_Section):
@@ -111,7 +112,7 @@ class GrowthPlan(_Section):
     )
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(12, ge=3, description="Epochs after the best one that the overfit verdict looks at.")
-    time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time limit that growth may take.")
+    time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 
 
 class Plan(_Section):

@@ -91,7 +91,8 @@ def _carry_out(
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
     engine = _engine(prepared, folds, plan)
     with job.step("baseline"):
-        baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan)
+        until = deadline.share(plan.baseline.time_share)
+        baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
         job.tell_baseline(baseline)
     if not (baseline.beats_dummy or plan.force):
         raise NoSignalError(_no_signal(baseline))

@@ -122,9 +122,8 @@ def _place_copy(source: Path, out: Path) -> None:
 
 
 def _write_csv(predictions: "DataFrame") -> None:
-    stream = click.get_text_stream("stdout", encoding="utf-8")
-    predictions.to_csv(stream, index=False, lineterminator="\n")
-    stream.flush()
+    # As bytes, so that the encoding is UTF-8 whatever the terminal's is.
+    click.echo(predictions.to_csv(index=False, lineterminator="\n").encode("utf-8"), nl=False)
 
 
 def _write_file(predictions: "DataFrame", out: Path) -> None:

@@ -1,7 +1,6 @@
 """How commands write: examples in their help, JSON without NaN, aligned lines."""
 
 import json
-from typing import Any
 
 import click
 

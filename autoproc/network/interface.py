@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from autoproc.deadline import NEVER, Deadline
 from autoproc.results import FloatArray, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
@@ -67,13 +68,13 @@ class Engine(Protocol):
         ...
 
 
-def train_together(engine: Engine, candidates: Sequence[Candidate]) -> tuple[Trained, ...]:
-    """Train candidates side by side, each to its own end; in the order given."""
+def train_together(engine: Engine, candidates: Sequence[Candidate], deadline: Deadline = NEVER) -> tuple[Trained, ...]:
+    """Train candidates side by side, each to its own end or until the time is over; in the order given."""
     for key, candidate in enumerate(candidates):
         engine.start(key, candidate)
     trained: dict[int, Trained] = {}
     while len(trained) < len(candidates):
         for standing in engine.train_epoch():
-            if standing.finished:
+            if standing.finished or deadline.passed:
                 trained[standing.key] = engine.collect(standing.key)
     return tuple(trained[key] for key in range(len(candidates)))

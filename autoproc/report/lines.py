@@ -147,9 +147,7 @@ def configuration(parameters: Mapping[str, str | int | float]) -> list[tuple[str
     """A configuration's parameters as (name, value) for people; what speaks for itself has no name."""
     inner = {name: value for name, value in parameters.items() if name.startswith("scheduler.")}
     hidden = {"depth", "width", "optimizer", "scheduler", *inner}
-    arguments = ", ".join(
-        f"{name.removeprefix('scheduler.')} {value_text(name, value)}" for name, value in inner.items()
-    )
+    arguments = [f"{name.removeprefix('scheduler.')} {value_text(name, value)}" for name, value in inner.items()]
     scheduler = str(parameters["scheduler"])
     return [
         ("", f"{parameters['depth']} x {parameters['width']}"),

@@ -60,7 +60,7 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
     better = "higher" if direction == "maximize" else "lower"
     rows = [
         (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
-        ("cross-validated", lines.score_text(verdict.cross_validated)),
+        ("cross-validated (the search chose by it)", lines.score_text(verdict.cross_validated)),
         ("dummy on the holdout", format_score(verdict.dummy)),
         *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
     ]
@@ -106,7 +106,8 @@ def _decisions(facts: JobFacts) -> Iterator[str]:
     yield _table(("what", "choice", "why"), rows)
     if problem.classes:
         counts = zip(problem.classes, problem.class_counts, strict=True)
-        yield f"Classes: {listed([f'{escaped(name)} ({format_count(count)})' for name, count in counts])}."
+        classes = [f"{escaped(name)} ({format_count(count)})" for name, count in counts]
+        yield f"Classes of the development rows: {listed(classes)}."
 
 
 def _protocol(protocol: Protocol) -> str:

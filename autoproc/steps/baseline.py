@@ -7,6 +7,7 @@ import numpy as np
 from autoproc.configurations import unregularised
 from autoproc.data.dummy import dummy_score
 from autoproc.data.metrics import Metric, Target
+from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, train_together
 from autoproc.overfit import paired_noise
 from autoproc.plan import Plan
@@ -15,11 +16,17 @@ from autoproc.spec import Candidate, NetworkSpec
 
 
 def train_baseline(
-    engine: Engine, targets: Target, folds: Sequence[Fold], problem: Problem, metric: Metric, plan: Plan
+    engine: Engine,
+    targets: Target,
+    folds: Sequence[Fold],
+    problem: Problem,
+    metric: Metric,
+    plan: Plan,
+    deadline: Deadline,
 ) -> Baseline:
     """Train the small network at several learning rates side by side, and compare the best with the dummy."""
     dummy = Score.of(np.array([dummy_score(targets[f.train], targets[f.validation], problem, metric) for f in folds]))
-    tried = train_together(engine, _candidates(engine.n_train_rows, plan))
+    tried = train_together(engine, _candidates(engine.n_train_rows, plan), deadline)
     means = np.array([trained.score.mean for trained in tried])
     if np.isnan(means).all():
         gain = Score.of(np.full(len(folds), np.nan))

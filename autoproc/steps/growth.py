@@ -15,6 +15,8 @@ from autoproc.plan import Plan
 from autoproc.results import Growth, Rung, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
+_FEWEST_EPOCHS = 10  # of a rung, even when time is over: fewer say nothing
+
 
 def grow_until_overfit(
     engine: Engine,
@@ -59,7 +61,8 @@ def _train_rung(
     while watches:
         for standing in engine.train_epoch():
             stale = watches[standing.key].is_stale(standing)
-            if standing.finished or stale or deadline.passed:
+            late = deadline.passed and standing.epoch >= _FEWEST_EPOCHS
+            if standing.finished or stale or late:
                 trained.append(engine.collect(standing.key))
                 del watches[standing.key]
     usable = [candidate for candidate in trained if not candidate.failed]

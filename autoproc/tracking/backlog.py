@@ -70,7 +70,8 @@ def cause(error: BaseException) -> str:
     """
     original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
-    line = " ".join(text.split()).rstrip(".") or type(error).__name__
+    told = text.partition("[SQL:")[0]  # MLflow adds the statement that failed
+    line = " ".join(told.split()).rstrip(".") or type(error).__name__
     return line if len(line) <= MAX_CAUSE else f"{line[: MAX_CAUSE - 1]}…"
 
 

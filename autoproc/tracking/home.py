@@ -5,6 +5,7 @@ receipts/        the openings of holdouts
 mlflow.db        MLflow's database
 artifacts/       MLflow's files
 running/         for each job that runs now, a locked file and a sign of life
+ui-<port>.log    what MLflow's server wrote when `autoproc ui` last ran on that port
 """
 
 import errno

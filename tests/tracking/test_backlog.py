@@ -114,5 +114,6 @@ def test_a_bug_is_not_hidden(backlog: Backlog, store: Store) -> None:
 def test_a_cause_is_one_short_line() -> None:
     assert cause(LOCKED) == "database is locked"
     assert cause(MlflowException("two\nlines.")) == "two lines"
+    assert cause(MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: SELECT 1]")).endswith("locked")
     assert cause(OSError()) == "OSError"
     assert len(cause(ValueError("x" * 5000))) == 300

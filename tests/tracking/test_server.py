@@ -103,7 +103,7 @@ def test_the_server_ends_when_the_command_is_killed(home: Home, tmp_path: Path) 
     watched = (
         "import os, subprocess, sys; from pathlib import Path; from autoproc.tracking.server import end_tree; "
         "from autoproc.tracking.server_process import watch; "
-        "child = subprocess.Popen([sys.executable, '-c', 'input()']); "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']); "
         f"watch(Path({str(lock)!r}), lambda: end_tree(os.getpid())); print('watching', flush=True); child.wait()"
     )
     holder = (
@@ -113,10 +113,9 @@ def test_the_server_ends_when_the_command_is_killed(home: Home, tmp_path: Path) 
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", holder]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, env=environment, **pipes) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == b"watching"
         process.kill()
         # The pipe ends when the last process that has it, the server's own child, has ended.
-        assert process.stdout.read() == b""
+        assert process.communicate(timeout=60) == (b"", None)

@@ -1,0 +1,157 @@
+"""The command line from its arguments to its exit code; what a whole job does is tested with the process."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+import autoproc as package
+from autoproc import errors
+from autoproc.cli.app import _Terminated, autoproc, run
+from autoproc.cli.options import plan_from
+
+COMMANDS = ("tune", "inspect", "show", "ui", "export", "predict", "spaces")
+# autoproc itself must not need these before its arguments are parsed.
+HEAVY = {"torch", "mlflow", "optuna", "pandas", "sklearn", "scipy", "pydantic", "numpy", "pyarrow", "rich", "yaml"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help_with_examples(command, flag, capsys):
+    assert run([command, flag]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: autoproc {command} ")
+    assert re.search(rf"\n  Examples:\n    autoproc {command}", text), "each example on a line of its own"
+
+
+def test_help_lists_the_commands_in_the_order_of_use(capsys):
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"^  (\w+)  ", text.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
+    assert "Examples:\n    autoproc tune examples/machine_failure.csv --target machine_failure\n" in text
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    assert run([]) == 0
+    alone = capsys.readouterr().out
+    run(["--help"])
+    assert alone == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_every_example_is_a_command_that_parses(command):
+    epilog = (autoproc.commands[command] if command else autoproc).epilog
+    lines = [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
+    assert lines
+    for line in lines:
+        name, *arguments = shlex.split(line.partition(" > ")[0])[1:]
+        parsed = autoproc.commands[name].make_context(name, list(arguments))
+        if name in ("tune", "inspect") and "--config" not in arguments:
+            plan_from({key: value for key, value in parsed.params.items() if key not in ("as_json", "quiet")})
+
+
+def test_the_version(capsys):
+    assert run(["--version"]) == 0
+    assert re.fullmatch(r"autoproc \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (errors.DataError("x"), 2),
+        (errors.PlanError("x"), 2),
+        (errors.HomeError("x"), 2),
+        (errors.BundleError("x"), 2),
+        (errors.NoSignalError("x"), 3),
+        (KeyboardInterrupt(), 130),
+        (_Terminated(), 143),
+    ],
+)
+def test_each_end_has_its_exit_code(process, fails, outcome, code):
+    process.outcome = outcome
+    told = fails("tune", "my.csv", "--target", "y", code=code)
+    assert told.strip() == ("autoproc: x" if str(outcome) else "")
+
+
+def test_a_bug_of_ours_keeps_its_traceback(process, capsys):
+    process.outcome = ZeroDivisionError("ours")
+    assert run(["tune", "my.csv", "--target", "y"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("autoproc: this should not have happened; please report it")
+    assert "Traceback" in told
+    assert "ZeroDivisionError: ours" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tun"], "No such command 'tun'"),
+        (["tune", "my.csv", "--traget", "y"], "--traget"),
+        (["tune", "my.csv", "--target", "y", "--folds", "many"], "Invalid value for '--folds'"),
+        (["tune", "a.csv", "b.csv", "--target", "y"], "unexpected extra argument"),
+        (["export", "last"], "Missing argument 'OUT'"),
+        (["predict", "last"], "Missing argument 'DATA'"),
+        (["ui", "--port", "0"], "Invalid value for '--port'"),
+    ],
+)
+def test_arguments_that_do_not_parse(fails, arguments, message):
+    assert message in fails(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune"], "No table was named. Name one: `autoproc tune DATA --target COLUMN`, or `data:` in the plan file."),
+        (["tune", "my.csv"], "No target was named. Name the column to predict with --target, or `target:` in the plan"),
+        (["inspect", "my.csv"], "No target was named."),
+        (["tune", "--config", "nowhere.yaml"], "The plan nowhere.yaml cannot be read: No such file or directory."),
+        (["tune", "my.csv", "-t", "y", "--task", "binray"], "Did you mean 'binary'?"),
+        (["tune", "my.csv", "-t", "y", "--time-limit", "soon"], "'time_limit' must be a duration such as 90s"),
+        (["tune", "my.csv", "-t", "y", "--device", "gpu"], "'device' must be auto, cpu, mps, cuda or cuda:N"),
+        (
+            ["tune", "my.csv", "-t", "y", "--folds", "1"],
+            "'protocol.folds' must be greater than or equal to 2, but is 1",
+        ),
+        (["spaces", "defualt"], "no search space 'defualt'; there are default, quick, wide. Did you mean 'default'?"),
+        (["show"], "There is no job in mlruns. Run `autoproc tune` first, or name another --home."),
+        (["show", "3f2a", "--home", "elsewhere"], "There is no job in elsewhere."),
+        (["export", "last", "model"], "There is no job in mlruns."),
+        (["predict", "last", "new.csv"], "There is no job in mlruns."),
+        (["predict", "m.zip", "new.csv", "--out", "no/p.csv"], "no/p.csv cannot be written: there is no folder no."),
+        (["inspect", "nowhere.csv", "-t", "y"], "nowhere.csv"),
+    ],
+)
+def test_what_the_user_has_to_mend_is_one_paragraph(fails, arguments, message):
+    told = fails(*arguments)
+    assert told.startswith("autoproc: ")
+    assert message in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["tune", "--help"], ["--version"]])
+def test_a_real_process_answers_without_loading_anything_heavy(arguments):
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "autoproc", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(package.__file__))},
+    )
+    assert ended.stdout.startswith(("Usage: autoproc", "autoproc "))
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in ended.stderr.splitlines()}
+    assert {"click", "autoproc"} <= imported
+    assert not imported & HEAVY
+
+
+def test_a_real_process_ends_with_the_exit_code(empty_folder):
+    ended = subprocess.run(
+        [sys.executable, "-m", "autoproc", "tune"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(package.__file__))},
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("autoproc: No table was named.")

@@ -1,0 +1,80 @@
+"""From options to the plan."""
+
+import shlex
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.cli.app import autoproc, run
+from autoproc.cli.options import overrides
+from autoproc.plan import Plan
+
+
+def test_every_option_of_tune_is_a_place_in_the_plan():
+    elsewhere = {"config", "as_json", "quiet", "help"}
+    for parameter in autoproc.commands["tune"].params:
+        if parameter.name in elsewhere:
+            continue
+        *sections, key = parameter.name.split("__")
+        model = Plan
+        for section in sections:
+            model = model.model_fields[section].annotation
+        assert key in model.model_fields, parameter.name
+
+
+def test_options_become_the_plan(process):
+    arguments = (
+        "tune my.csv -t a,b --target c --task vector_regression --metric rmse --ignore id --ignore x,y --missing ? "
+        "--protocol repeated_k_fold --folds 3 --repeats 2 --holdout-share 0.3 --seed 7 --space wide --trials 9 "
+        "--time-limit 1h30m --device cpu --final refit --force --reopen-holdout again --home jobs "
+        "--tracking-uri http://x --experiment e --positive yes --quiet"
+    )
+    assert run(shlex.split(arguments)) == 0
+    expected = Plan(
+        data="my.csv",
+        target=("a", "b", "c"),
+        task="vector_regression",
+        metric="rmse",
+        positive="yes",
+        ignore=("id", "x", "y"),
+        missing=("?",),
+        holdout_share=0.3,
+        reopen_holdout="again",
+        protocol={"kind": "repeated_k_fold", "folds": 3, "repeats": 2},
+        space="wide",
+        trials=9,
+        time_limit=5400,
+        seed=7,
+        device="cpu",
+        force=True,
+        final="refit",
+        home="jobs",
+        tracking_uri="http://x",
+        experiment="e",
+    )
+    assert process.plans == [expected]
+
+
+def test_options_that_are_not_given_leave_the_plans_defaults(process):
+    assert run(["tune", "my.csv", "--target", "y"]) == 0
+    assert process.plans == [Plan(data="my.csv", target=("y",))]
+
+
+def test_options_override_the_plan_file(process, empty_folder):
+    (empty_folder / "plan.yaml").write_text("data: a.csv\ntarget: y\nseed: 3\ntrials: 5\n", encoding="utf-8")
+    assert run(["tune", "--config", "plan.yaml", "--seed", "4"]) == 0
+    assert process.plans == [Plan(data="a.csv", target=("y",), seed=4, trials=5)]
+
+
+def test_time_limit_none_is_no_limit(process):
+    assert run(["tune", "my.csv", "--target", "y", "--time-limit", "none"]) == 0
+    assert process.plans[0].time_limit is None
+
+
+@given(seed=st.none() | st.integers(0, 99), folds=st.none() | st.integers(2, 9), ignore=st.lists(st.just("a")))
+def test_overrides_hold_what_was_given_and_nothing_else(seed, folds, ignore):
+    given_options = {"seed": seed, "protocol__folds": folds, "ignore": tuple(ignore), "config": "x"}
+    expected = {"seed": seed} if seed is not None else {}
+    expected |= {"protocol": {"folds": folds}} if folds is not None else {}
+    expected |= {"ignore": tuple(ignore)} if ignore else {}
+    assert overrides(given_options) == expected

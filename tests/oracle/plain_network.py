@@ -1,0 +1,130 @@
+"""One network as anybody would write it: inputs column by column, torch's own layers, optimisers and schedulers."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from autoproc.data.vectorize import Layout
+from autoproc.plan import Task
+from autoproc.spec import TrainSpec
+
+Statistics = dict[str, NDArray[np.float32]]
+
+
+def fit_statistics(
+    matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any
+) -> Statistics:
+    """Centre and scale of the numeric columns and of the targets, of the training rows `rows`."""
+    center, spread = [], []
+    for column in layout.numeric:
+        cells = matrix[rows, column].astype(np.float64)
+        cells = cells[~np.isnan(cells)]
+        quarter, half, three_quarters = np.percentile(cells, [25, 50, 75])
+        center.append(half)
+        spread.append(three_quarters - quarter)
+    if task in ("binary", "multiclass"):
+        target_center, target_spread = [0.0], [1.0]
+    else:
+        target_center, target_spread = targets[rows].mean(axis=0), targets[rows].std(axis=0)
+    values = (center, spread, target_center, target_spread)
+    names = ("input.center", "input.spread", "target.center", "target.spread")
+    return {name: np.array(value, dtype=np.float32) for name, value in zip(names, values, strict=True)}
+
+
+def dense_inputs(matrix: NDArray[np.float32], layout: Layout, statistics: Statistics) -> Tensor:
+    """All inputs but the embedded ones, column by column, (n, n_dense)."""
+    columns = []
+    for i, column in enumerate(layout.numeric):
+        z = (matrix[:, column] - statistics["input.center"][i]) / statistics["input.spread"][i]
+        columns.append(np.where(np.isnan(z), 0, z / np.sqrt(1 + (z / 3) ** 2)))
+    for column in layout.passthrough:
+        columns.append(np.where(np.isnan(matrix[:, column]), 0, matrix[:, column]))
+    for column in layout.indicators:
+        columns.append(np.isnan(matrix[:, column]))
+    for column, n_codes in layout.one_hot:
+        columns += [matrix[:, column] == code for code in range(n_codes)]
+    return torch.tensor(np.stack(columns, axis=1).astype(np.float32))
+
+
+class PlainNetwork(nn.Module):
+    """A multi-layer perceptron of torch's own layers, with the stack's parameters by name."""
+
+    def __init__(self, parameters: dict[str, NDArray[np.float32]], layout: Layout) -> None:
+        super().__init__()
+        depth = sum(name.startswith("hidden.") for name in parameters) // 2
+        self.hidden = nn.ModuleList(_linear(parameters, f"hidden.{i}") for i in range(depth))
+        self.output = _linear(parameters, "output")
+        self.embeddings = nn.ModuleList()
+        self.columns = [column for column, _ in layout.embedded]
+        start = 0
+        for _, size in layout.embedded:
+            rows = torch.tensor(parameters["embedding"][start : start + size])
+            self.embeddings.append(nn.Embedding.from_pretrained(rows, freeze=False))
+            start += size
+
+    def forward(self, dense: Tensor, codes: Tensor) -> Tensor:
+        """`codes` (n, embedded columns), each from 0."""
+        parts = [dense, *(table(codes[:, i]) for i, table in enumerate(self.embeddings))]
+        hidden = torch.cat(parts, dim=1)
+        for layer in self.hidden:
+            hidden = torch.relu(layer(hidden))
+        return self.output(hidden)
+
+    def weights(self) -> list[nn.Parameter]:
+        """What the penalties act on."""
+        return [layer.weight for layer in (*self.hidden, self.output)]
+
+    def others(self) -> list[nn.Parameter]:
+        """Biases and embeddings."""
+        return [layer.bias for layer in (*self.hidden, self.output)] + [table.weight for table in self.embeddings]
+
+    def named_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The parameters under the names, and in the shapes, that the stack gives them."""
+        layers = {**{f"hidden.{i}": layer for i, layer in enumerate(self.hidden)}, "output": self.output}
+        arrays = {f"{name}.weight": layer.weight.detach().numpy().T for name, layer in layers.items()}
+        arrays |= {f"{name}.bias": layer.bias.detach().numpy() for name, layer in layers.items()}
+        if len(self.embeddings):
+            arrays["embedding"] = np.concatenate([table.weight.detach().numpy() for table in self.embeddings])
+        return copy.deepcopy(arrays)
+
+
+def _linear(parameters: dict[str, NDArray[np.float32]], name: str) -> nn.Linear:
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    layer = nn.utils.skip_init(nn.Linear, *weight.shape)  # torch's own start would draw from the global generator
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weight.T))
+        layer.bias.copy_(torch.tensor(bias))
+    return layer
+
+
+def make_optimizer(network: PlainNetwork, spec: TrainSpec) -> torch.optim.Optimizer:
+    """torch's own, with the weight decay on weights only."""
+    groups = [
+        {"params": network.weights(), "weight_decay": spec.weight_decay},
+        {"params": network.others(), "weight_decay": 0.0},
+    ]
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+    return kinds[spec.optimizer](groups, lr=spec.learning_rate)
+
+
+def make_scheduler(optimizer: torch.optim.Optimizer, spec: TrainSpec) -> Any:
+    """torch's own, or None."""
+    scheduler = spec.scheduler
+    if scheduler.kind == "none":
+        return None
+    parameters = dict(vars(scheduler))
+    return getattr(lr_scheduler, scheduler.kind)(optimizer, **parameters)
+
+
+def row_losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Loss of each row, (n,)."""
+    if task == "binary":
+        return nn.BCEWithLogitsLoss(reduction="none")(outputs[:, 0], targets.float())
+    if task == "multiclass":
+        return nn.CrossEntropyLoss(reduction="none")(outputs, targets)
+    return nn.MSELoss(reduction="none")(outputs, targets).mean(dim=1)

@@ -1,0 +1,107 @@
+"""What the terminal says: the figures in it, and that none stands without its error or interval."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from autoproc.report import lines
+from autoproc.results import Estimate, Score
+from tests.report import facts_data as data
+
+
+def test_the_start_names_table_problem_metric_and_protocol() -> None:
+    told = dict(lines.start_lines(data.start()))
+    assert list(told) == ["table", "problem", "metric", "protocol"]
+    assert told["table"].splitlines() == [
+        "machines.csv: 10,000 rows; columns: 1 numeric, 1 categorical",
+        "left out: serial (a value of its own in each row)",
+    ]
+    assert told["problem"] == "binary: 'failed' holds two values"
+    assert told["metric"].startswith("average precision: the positive class")
+    assert told["protocol"].startswith("2,000 rows sealed; 5 stratified folds")
+
+
+def test_a_column_name_cannot_write_control_codes_to_the_terminal() -> None:
+    columns = (replace(data.problem().columns[2], name="a\x1b[2Jb\nc"), data.problem().columns[0])
+    facts = replace(data.start(), problem=data.problem(columns=columns), table_name="x\x07y")
+    told = lines.table_line(facts)
+    assert "\x1b" not in told
+    assert told.startswith("xy: ")
+    assert told.count("\n") == 1
+
+
+def test_the_baseline_stands_beside_the_dummy() -> None:
+    first, second = lines.baseline_line(data.baseline()).splitlines()
+    assert re.fullmatch(r"dummy 0\.0340 ± 0\.00058, network 1 x 16: 0\.550 ± 0\.023", first)
+    assert second == data.baseline().reason
+
+
+def test_growth_is_a_line_a_rung_and_the_reason() -> None:
+    small, large, reason = lines.growth_line(data.growth()).splitlines()
+    assert small == "1 x 32   0.610 ± 0.023"
+    assert large == "2 x 64   0.700 ± 0.023   chosen, overfits from epoch 31"
+    assert reason == data.growth().reason
+
+
+def test_a_rung_that_diverged_has_no_score() -> None:
+    growth = data.growth()
+    broken = replace(growth.rungs[0], trained=data.trained(1, 32, 0.6, failed="not finite"))
+    assert "1 x 32   diverged" in lines.growth_line(replace(growth, rungs=(broken, growth.rungs[1])))
+
+
+def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None:
+    first, second = lines.search_line(data.search()).splitlines()
+    assert first == "4 trials, 1 pruned, 1 failed (stopped by the time limit): 0.742 ± 0.021"
+    assert second == (
+        "2 x 64, adamw, StepLR(step_size 12, gamma 0.4), learning rate 0.002, dropout 0.12, L1 off, L2 off, "
+        "batch size 256"
+    )
+
+
+def test_no_scheduler_is_said() -> None:
+    parameters = {"depth": 1, "width": 8, "optimizer": "adam", "scheduler": "none", "l1": 3e-6}
+    assert lines.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
+
+
+def test_a_trial_tells_how_far_the_search_is() -> None:
+    complete, pruned, failed = data.search().trials[:3]
+    assert lines.trial_line(complete, 1, 64) == "1 of at most 64 trials; trial 0: 0.700 ± 0.023 (complete)"
+    assert lines.trial_line(pruned, 2, 64).endswith("(pruned)")
+    assert lines.trial_line(failed, 3, 64).endswith("trial 2: diverged")
+
+
+def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
+    told = lines.verdict_line(data.verdict()).splitlines()
+    assert told == [
+        "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows",
+        "cross-validated 0.742 ± 0.023, dummy 0.0340 on the same rows",
+        "roc auc: 0.950 (95 %: 0.930 to 0.970)",
+        "recall at threshold 0.31: 0.600 (95 %: 0.500 to 0.700)",
+    ]
+
+
+def test_a_re_use_is_marked_with_its_reason() -> None:
+    told = lines.verdict_line(data.verdict(opening=3, reason="a bug\nwas mended"))
+    assert told.startswith("RE-USED, opening 3, 2031-05-06T10:41:00+00:00 (reason given: a bug was mended): average")
+
+
+def test_a_single_split_says_why_it_has_no_error() -> None:
+    assert lines.score_text(Score(0.7, float("nan"), (0.7,))) == "0.700 (one split)"
+
+
+def test_an_estimate_that_is_not_defined_is_not_called_nan() -> None:
+    nan = float("nan")
+    assert lines.estimate_text(Estimate(nan, (nan, nan))) == "not known (95 %: not known to not known)"
+
+
+def test_the_model_is_shown_with_its_size(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "weights").write_bytes(b"x" * 30_000)
+    (tmp_path / "card.json").write_bytes(b"x" * 1_000)
+    assert lines.model_line(tmp_path) == f"{tmp_path}, 31 kB"
+
+
+def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path: Path) -> None:
+    assert lines.look_line(Path("mlruns").absolute()) == "autoproc ui\nautoproc predict last new.csv"
+    elsewhere = lines.look_line(tmp_path / "my jobs")
+    assert elsewhere.splitlines()[0] == f"autoproc ui --home '{tmp_path / 'my jobs'}'"
