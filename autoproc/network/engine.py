@@ -1,7 +1,7 @@
-"""The engine that the steps drive: candidates in, one stack for each signature, trained candidates out."""
+"""The engine that the steps drive: candidates in, trained candidates out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,12 @@ from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
 from autoproc.network.layers import ParameterTable
 from autoproc.network.predictor import STATISTICS, Predictor
+from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Member, Stack
 from autoproc.plan import Task
 from autoproc.results import Curves, FloatArray, Fold, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
-_Signature = tuple[NetworkSpec, int]
 # Side by side as many members as keep a step's tensors near this size: larger ones leave the processor's
 # caches, smaller ones leave its cores waiting for Python (benchmarks/throughput.py measures it).
 _STEP_BYTES = 32 * 2**20
@@ -55,7 +55,8 @@ class StackEngine:
         self._layout = layout
         self._n_outputs = n_outputs
         self._metric = metric
-        self._stacks: dict[_Signature, Stack] = {}
+        n_threads = torch.get_num_threads() if self._data.device.type == "cpu" else 1
+        self._shards = Shards(self._make_stack, n_threads)
         self._running: dict[int, _Running] = {}
 
     @property
@@ -77,29 +78,20 @@ class StackEngine:
 
     def start(self, key: int, candidate: Candidate) -> None:
         """Let a candidate's K members in."""
-        signature = _signature(candidate)
-        if signature not in self._stacks:
-            self._stacks[signature] = Stack(*signature, self._n_outputs, self._data, self._metric)
-        stack = self._stacks[signature]
-        stack.add(key, candidate.train)
-        members = [member for member in stack.members if member.key == key]
+        signature = candidate.network, candidate.train.batch_size
+        members = self._shards.add(signature, key, candidate.train, range(self.n_folds))
         self._running[key] = _Running(candidate, time.monotonic(), members, {})
 
     def train_epoch(self) -> tuple[Standing, ...]:
         """Train every running candidate by one epoch, and validate it."""
-        for signature, stack in list(self._stacks.items()):
-            stack.train_epoch()
-            self._release(signature, [row for row, member in enumerate(stack.members) if member.finished])
+        self._shards.train_epoch()
+        self._release(lambda member: member.finished)
         return tuple(self._standing(key) for key in self._running)
 
     def collect(self, key: int) -> Trained:
         """Take a running or finished candidate out, with its members' best weights."""
-        running = self._running[key]
-        signature = _signature(running.candidate)
-        if signature in self._stacks:
-            rows = [row for row, member in enumerate(self._stacks[signature].members) if member.key == key]
-            self._release(signature, rows)
-        del self._running[key]
+        self._release(lambda member: member.key == key)
+        running = self._running.pop(key)
         members = running.members
         failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), None)
         at_best = [m.train_score[m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
@@ -123,16 +115,13 @@ class StackEngine:
             for k, fold in enumerate(self._data.folds)
         )
 
-    def _release(self, signature: _Signature, rows: Sequence[int]) -> None:
-        """Take members out of their stack and keep their best weights; an empty stack goes."""
-        if not rows:
-            return
-        stack = self._stacks[signature]
-        members = [stack.members[row] for row in rows]
-        for member, weights in zip(members, stack.remove(rows), strict=True):
+    def _make_stack(self, signature: Signature, shard: int) -> Stack:
+        return Stack(*signature, self._n_outputs, self._data, self._metric, shard)
+
+    def _release(self, leaving: Callable[[Member], bool]) -> None:
+        """Take members out of their stacks and keep their best weights."""
+        for member, weights in self._shards.remove(leaving):
             self._running[member.key].weights[member.fold] = weights
-        if not stack.members:
-            del self._stacks[signature]
 
     def _standing(self, key: int) -> Standing:
         members = self._running[key].members
@@ -161,10 +150,6 @@ def choose_device(name: str) -> torch.device:
     if name not in usable:
         raise PlanError(f"The device {name!r} is not available to torch on this machine; there is {', '.join(usable)}.")
     return torch.device(name)
-
-
-def _signature(candidate: Candidate) -> _Signature:
-    return candidate.network, candidate.train.batch_size
 
 
 def _curves(members: Sequence[Member]) -> Curves:

@@ -58,29 +58,32 @@ class Member:
 class Stack:
     """Members that train as one batched program on the folds of `data`."""
 
-    def __init__(self, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData, metric: Metric) -> None:
+    def __init__(
+        self, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData, metric: Metric, shard: int = 0
+    ) -> None:
         self.members: list[Member] = []
         self._data = data
         self._metric = metric
         self._batch_size = batch_size
         self._table = ParameterTable.of(network, data.sizes, n_outputs)
-        self._noise = torch.Generator(data.device).manual_seed(data.seed)
+        self._noise = torch.Generator(data.device).manual_seed(data.seed + shard)
         empty = torch.empty(0, self._table.n_parameters, device=data.device)
         self._parameters, self._best = empty, empty.clone()
         self._moments = torch.empty(2, 0, self._table.n_parameters, device=data.device)
         self._steps = torch.empty(0, device=data.device)
 
-    def add(self, key: int, spec: TrainSpec) -> None:
+    def add(self, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in. Members of one fold start from the same parameters, so that candidates
         of equal shape differ by their configuration alone."""
-        folds = range(self._data.n_folds)
-        self.members += [Member(key, k, spec, Schedule(spec.learning_rate, spec.scheduler)) for k in folds]
+        added = [Member(key, k, spec, Schedule(spec.learning_rate, spec.scheduler)) for k in folds]
+        self.members += added
         starts = [self._table.initial(generator(self._data.seed, k)) for k in folds]
         rows = torch.stack(starts).to(self._data.device)
         self._parameters = torch.cat([self._parameters, rows])
         self._best = torch.cat([self._best, rows])
         self._moments = torch.cat([self._moments, rows.new_zeros(2, *rows.shape)], dim=1)
         self._steps = torch.cat([self._steps, rows.new_zeros(len(rows))])
+        return added
 
     def remove(self, leaving: Sequence[int]) -> list[dict[str, NDArray[np.float32]]]:
         """Let the members in rows `leaving` go; returns their best parameters by name."""

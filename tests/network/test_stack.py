@@ -29,7 +29,7 @@ def train(stack, n_epochs):
 
 def trained_alone(spec, n_epochs, task="binary"):
     stack = make_stack(task)
-    stack.add(0, spec)
+    stack.add(0, spec, range(3))
     train(stack, n_epochs)
     return stack
 
@@ -49,16 +49,16 @@ def assert_same_members(stack, key, alone):
 
 def test_a_candidate_enters_with_a_member_a_fold():
     stack = make_stack()
-    stack.add(7, CALM)
-    stack.add(3, OTHER)
+    stack.add(7, CALM, range(3))
+    stack.add(3, OTHER, range(3))
     assert [(member.key, member.fold) for member in stack.members] == [(7, 0), (7, 1), (7, 2), (3, 0), (3, 1), (3, 2)]
     assert all(member.epoch == 0 and not member.finished for member in stack.members)
 
 
 def test_members_of_one_fold_start_alike():
     stack = make_stack()
-    stack.add(0, CALM)
-    stack.add(1, OTHER)
+    stack.add(0, CALM, range(3))
+    stack.add(1, OTHER, range(3))
     starts = stack.remove(range(6))
     np.testing.assert_array_equal(starts[0]["hidden.0.weight"], starts[3]["hidden.0.weight"])
     assert not np.array_equal(starts[0]["hidden.0.weight"], starts[1]["hidden.0.weight"])
@@ -80,13 +80,13 @@ def test_the_schedule_sets_the_rate_of_the_coming_epoch():
 @pytest.mark.parametrize("task", ["binary", "vector_regression"])
 def test_members_that_join_and_leave_change_nobody(task):
     stack = make_stack(task)
-    stack.add(1, OTHER)
+    stack.add(1, OTHER, range(3))
     train(stack, 2)
-    stack.add(0, CALM)
+    stack.add(0, CALM, range(3))
     train(stack, 2)
     stack.remove(rows_of(stack, 1))
     train(stack, 1)
-    stack.add(2, OTHER)
+    stack.add(2, OTHER, range(3))
     train(stack, 3)
     assert_same_members(stack, 0, trained_alone(CALM, 6, task))
     assert_same_members(stack, 2, trained_alone(OTHER, 3, task))
@@ -105,7 +105,7 @@ def test_one_member_may_leave_before_the_others():
 def test_a_member_that_diverges_fails_and_leaves_its_neighbours_alone(task):
     stack = make_stack(task)
     for key, spec in enumerate((CALM, WILD, OTHER)):
-        stack.add(key, spec)
+        stack.add(key, spec, range(3))
     train(stack, 4)
     failed = {member.key for member in stack.members if member.failed}
     assert failed == {1}
@@ -133,12 +133,12 @@ def scripted(*scores):
 
 def test_the_best_weights_are_those_of_the_best_epoch():
     stack = make_stack(metric=scripted(0.1, 0.9, 0.9, 0.5))
-    stack.add(0, CALM)
+    stack.add(0, CALM, range(3))
     train(stack, 4)
     assert [member.best_epoch for member in stack.members] == [2, 2, 2], "the first of equals"
     assert [member.best_score for member in stack.members] == [0.9] * 3
     after_two = make_stack(metric=scripted(0.1, 0.9))
-    after_two.add(0, CALM)
+    after_two.add(0, CALM, range(3))
     train(after_two, 2)
     for kept, expected in zip(stack.remove(range(3)), after_two.remove(range(3)), strict=True):
         for name, array in expected.items():
@@ -148,14 +148,14 @@ def test_the_best_weights_are_those_of_the_best_epoch():
 def test_an_error_is_best_where_it_is_lowest():
     falling = scripted(0.3, 0.2, 0.4)
     stack = make_stack(metric=Metric("error", "minimize", ("binary",), falling.function, "a script"))
-    stack.add(0, CALM)
+    stack.add(0, CALM, range(3))
     train(stack, 3)
     assert [member.best_epoch for member in stack.members] == [2, 2, 2]
 
 
 def test_patience_counts_epochs_without_a_better_score():
     stack = make_stack(metric=scripted(0.1, 0.2, 0.2, 0.2, 0.2))
-    stack.add(0, TrainSpec(max_epochs=50, patience=2, batch_size=12))
+    stack.add(0, TrainSpec(max_epochs=50, patience=2, batch_size=12), range(3))
     finished = []
     for _ in range(4):
         stack.train_epoch()
@@ -165,7 +165,7 @@ def test_patience_counts_epochs_without_a_better_score():
 
 def test_without_patience_all_epochs_are_trained():
     stack = make_stack(metric=scripted(*[0.5] * 6))
-    stack.add(0, TrainSpec(max_epochs=6, patience=0, batch_size=12))
+    stack.add(0, TrainSpec(max_epochs=6, patience=0, batch_size=12), range(3))
     finished = []
     for _ in range(6):
         stack.train_epoch()
@@ -179,7 +179,7 @@ def test_without_validation_rows_the_last_epoch_is_best():
         problem.matrix, problem.targets, (Fold(np.arange(47), np.arange(0)),), "regression", 1, problem.metric
     )
     stack = Stack(NETWORK, 12, 1, whole.fold_data(), METRICS["rmse"])
-    stack.add(0, TrainSpec(max_epochs=5, patience=2, batch_size=12))
+    stack.add(0, TrainSpec(max_epochs=5, patience=2, batch_size=12), range(1))
     train(stack, 5)
     [member] = stack.members
     assert (member.best_epoch, member.finished, member.failed) == (5, True, None)
@@ -197,7 +197,7 @@ def test_dropout_acts_in_training_only_and_follows_from_the_seed():
 
 def test_dropout_of_one_leaves_those_without_it_alone():
     stack = make_stack()
-    stack.add(0, CALM)
-    stack.add(1, TrainSpec(max_epochs=9, patience=0, batch_size=12, dropout=0.5))
+    stack.add(0, CALM, range(3))
+    stack.add(1, TrainSpec(max_epochs=9, patience=0, batch_size=12, dropout=0.5), range(3))
     train(stack, 3)
     assert_same_members(stack, 0, trained_alone(CALM, 3))

@@ -1,0 +1,77 @@
+"""Members of all shapes, dealt out over stacks that train at the same time: one thread a core.
+
+Threads that each train a stack of their own wait for each other once an epoch. Cores that share the work of
+every single operation wait for each other thousands of times, and crawl when another program wants a core.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoproc.network.stack import Member, Stack
+from autoproc.spec import NetworkSpec, TrainSpec
+
+Signature = tuple[NetworkSpec, int]
+"""What members must share to train in one stack: the network's shape and the batch size."""
+
+
+class Shards:
+    """For each signature up to `n_threads` stacks; `make_stack` builds one for a signature and shard number."""
+
+    def __init__(self, make_stack: Callable[[Signature, int], Stack], n_threads: int) -> None:
+        self._make_stack = make_stack
+        self._n_threads = n_threads
+        self._pool = ThreadPoolExecutor(n_threads, "stack", initializer=lambda: torch.set_num_threads(1))
+        self._stacks: dict[Signature, list[Stack]] = {}
+
+    def add(self, signature: Signature, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
+        """Let one member a fold in, each into the stack that has the fewest."""
+        if signature not in self._stacks:
+            self._stacks[signature] = [self._make_stack(signature, shard) for shard in range(self._n_threads)]
+        stacks = self._stacks[signature]
+        members = []
+        for fold in folds:
+            emptiest = min(stacks, key=lambda stack: len(stack.members))
+            members += emptiest.add(key, spec, [fold])
+        return members
+
+    def train_epoch(self) -> None:
+        """Train all members by one epoch."""
+        stacks = [stack for shards in self._stacks.values() for stack in shards if stack.members]
+        if self._n_threads == 1 or len(stacks) == 1:
+            for stack in stacks:
+                stack.train_epoch()
+            return
+        with _single_threaded():
+            list(self._pool.map(Stack.train_epoch, stacks))
+
+    def remove(self, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
+        """Take out the members for which `leaving` holds, with their best parameters by name."""
+        for signature, shards in list(self._stacks.items()):
+            for stack in shards:
+                yield from _remove(stack, leaving)
+            if not any(stack.members for stack in shards):
+                del self._stacks[signature]
+
+
+def _remove(
+    stack: Stack, leaving: Callable[[Member], bool]
+) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
+    rows = [row for row, member in enumerate(stack.members) if leaving(member)]
+    members = [stack.members[row] for row in rows]
+    yield from zip(members, stack.remove(rows) if rows else [], strict=True)
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Keep torch's operations on one core each; the process's setting comes back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
