@@ -96,7 +96,7 @@ class BaselinePlan(_Section):
 
     depth: int = Field(1, ge=1)
     width: int = Field(16, ge=1)
-    learning_rates: Rates = (3e-4, 1e-3, 3e-3, 1e-2)
+    learning_rates: Rates = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
     max_epochs: int = Field(60, ge=1)
     time_share: float = Field(0.15, gt=0, lt=1, description="Share of the time limit that the baseline may take.")
 
@@ -130,7 +130,7 @@ class Plan(_Section):
     reopen_holdout: str | None = Field(None, description="Reason to open again a holdout that was opened before.")
     protocol: ProtocolPlan = ProtocolPlan()
     space: str = Field("default", description="Name of a shipped search space, or path of a YAML file.")
-    trials: int = Field(64, ge=1)
+    trials: int = Field(100, ge=1)
     time_limit: Duration | None = Field(300.0, description="Seconds for the whole job; null: no limit.")
     seed: int = Field(0, ge=0, lt=2**32)
     device: Device = "auto"

@@ -41,7 +41,7 @@ _SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
     """What would be done with the table, and why; trains nothing. Raises what `tune` raises before it trains."""
-    prepared, _ = _prepare(plan, frame)
+    prepared, _ = prepare(plan, frame)
     return prepared
 
 
@@ -56,7 +56,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     progress = progress or SilentProgress()
     progress.update("table", "reading")
     space = load_space(plan.space)
-    prepared, holdout = _prepare(plan, frame)
+    prepared, holdout = prepare(plan, frame)
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
@@ -65,7 +65,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 
-def _prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
+def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
     """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
     table = labelled(read_table(plan.data or "" if frame is None else frame, plan.missing), plan)
     development, holdout = seal(table, plan)
@@ -89,7 +89,7 @@ def _carry_out(
     from autoproc.steps.verdict import open_holdout
 
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
-    engine = _engine(prepared, folds, plan)
+    engine = make_engine(prepared, folds, plan)
     with job.step("baseline"):
         until = deadline.share(plan.baseline.time_share)
         baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
@@ -106,7 +106,7 @@ def _carry_out(
         search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
         job.tell_search(search)
     with job.step("final"):
-        weights = _final_weights(prepared, plan, search)
+        weights = final_weights(prepared, plan, search)
         model = _final_model(prepared, engine, search, weights)
     with job.step("holdout"):
         reason = plan.reopen_holdout
@@ -118,7 +118,7 @@ def _carry_out(
     return job.complete()
 
 
-def _engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
+def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
     from autoproc.network.engine import StackEngine
 
     problem = prepared.problem
@@ -135,13 +135,13 @@ def _engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngi
     )
 
 
-def _final_weights(prepared: Prepared, plan: Plan, search: Search) -> Weights:
+def final_weights(prepared: Prepared, plan: Plan, search: Search) -> Weights:
     """Of the best configuration: the fold networks, or one network trained on all development rows."""
     from autoproc.steps.final import everything, refit
 
     if plan.final == "folds":
         return search.trained.weights
-    return refit(_engine(prepared, [everything(len(prepared.matrix))], plan), search.trained).weights
+    return refit(make_engine(prepared, [everything(len(prepared.matrix))], plan), search.trained).weights
 
 
 def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":

@@ -65,7 +65,7 @@ _TUNE_OPTIONS = (
         metavar="NAME|FILE",
         help="Search space: one of `autoproc spaces`, or a YAML file.  [default: default]",
     ),
-    click.option("--trials", type=int, metavar="N", help="Most trials that the search may take.  [default: 64]"),
+    click.option("--trials", type=int, metavar="N", help="Most trials that the search may take.  [default: 100]"),
     click.option(
         "--time-limit",
         metavar="TIME",

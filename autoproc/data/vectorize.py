@@ -115,7 +115,7 @@ class Schema:
             place = f" at {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
             rule = first["msg"].removeprefix("Value error, ")
             raise BundleError(
-                f"The schema of the model, how its columns are read, is damaged{place}: {rule}. Export the model again."
+                f"The schema of the model, how its columns are read, is damaged{place}: {rule}."
             ) from None
 
     def _starts(self) -> tuple[int, ...]:

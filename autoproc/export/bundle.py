@@ -11,6 +11,7 @@ The format has a version; a loader refuses what it does not know.
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,8 @@ def _read_files(path: Path) -> dict[str, bytes]:
             return {name: (path / name).read_bytes() for name in FILES}
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in FILES}
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError: an archive with a password, or packed in a way that zipfile does not know.
         raise BundleError(
             f"{path} is not a model: it must be a folder or zip with the files {', '.join(FILES)}, but there is: "
             f"{_cause(error)}. Name what `autoproc tune` or `autoproc export` wrote."
@@ -135,7 +137,7 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
     card = _json_object(files, CARD)
     if card.get("format") != FORMAT:
         raise BundleError(f"its format is {card.get('format')!r}, but this autoproc reads format {FORMAT}.")
-    schema = Schema.from_json(_json_object(files, PREPROCESSING))
+    schema = _read_schema(_json_object(files, PREPROCESSING))
     shape = _read_shape(_json_object(files, NETWORK))
     task, targets, classes, threshold = _read_problem(card)
     n_outputs = len(classes) if task == "multiclass" else len(targets)
@@ -148,15 +150,22 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
 def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
         content = json.loads(files[name])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{name} is not valid JSON ({error}).") from None
     if not isinstance(content, dict):
         raise BundleError(f"{name} must be an object, but is a {type(content).__name__}.")
     return content
 
 
+def _read_schema(content: Mapping[str, Any]) -> Schema:
+    try:
+        return Schema.from_json(content)
+    except BundleError as error:
+        raise BundleError(f"{PREPROCESSING}: {error}") from None
+
+
 def _read_shape(content: Mapping[str, Any]) -> _Shape:
-    sizes = [size for size in map(content.get, ("depth", "width", "members")) if isinstance(size, int)]
+    sizes = [size for size in map(content.get, ("depth", "width", "members")) if type(size) is int]  # true is none
     if len(sizes) != 3 or not all(1 <= size <= _LARGEST for size in sizes):
         raise BundleError(f"{NETWORK} must give depth, width and members as counts, but is {dict(content)}.")
     depth, width, n_members = sizes
@@ -170,10 +179,11 @@ def _read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple
     if task not in TASKS:
         raise BundleError(f"{CARD} names the unknown task {task!r}; there are {', '.join(TASKS)}.")
     fits = {"binary": len(classes) == 2, "multiclass": len(classes) >= 2}.get(task, not classes)
-    if not fits or not targets or (len(targets) > 1 and task != "vector_regression"):
+    distinct = all(len(set(names)) == len(names) for names in (targets, classes))
+    if not (fits and distinct) or not targets or (len(targets) > 1 and task != "vector_regression"):
         raise BundleError(f"{CARD} has targets and classes that do not fit the task {task}.")
-    if threshold is not None and (not isinstance(threshold, float) or task != "binary"):
-        raise BundleError(f"{CARD} has the threshold {threshold!r}, but only a binary task has one, a number.")
+    if threshold is not None and not (task == "binary" and isinstance(threshold, float) and 0 <= threshold <= 1):
+        raise BundleError(f"{CARD} has the threshold {threshold!r}, but only a binary task has one, from 0 to 1.")
     return task, targets, classes, threshold
 
 
@@ -191,8 +201,8 @@ def _read_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def _must_match(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    if set(weights) != set(shapes):
-        raise BundleError(f"{WEIGHTS} must hold the arrays {sorted(shapes)}, but holds {sorted(weights)}.")
+    for name in sorted(set(weights) ^ set(shapes)):
+        raise BundleError(f"{WEIGHTS} {'must not' if name in weights else 'must'} hold an array {name!r}.")
     for name, shape in shapes.items():
         array = weights[name]
         if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():

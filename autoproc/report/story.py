@@ -132,7 +132,10 @@ def _growth(growth: Growth) -> Iterator[str]:
     yield "## Growth until it overfits"
     heads = ("rung", "capacity", "training", "validation", "best epoch", "verdict")
     yield _table(heads, [_rung(rung, growth.chosen) for rung in growth.rungs])
-    yield f"{_sentence(growth.reason)}. The search starts from {growth.best.trained.candidate.network}."
+    yield (
+        f"{_sentence(growth.reason)}. The search starts from {growth.best.trained.candidate.network}, the smallest "
+        "capacity that validates within one standard error of the best."
+    )
 
 
 def _rung(rung: Rung, chosen: int) -> tuple[str, ...]:

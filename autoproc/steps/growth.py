@@ -12,7 +12,7 @@ from autoproc.errors import NoSignalError
 from autoproc.network.interface import Engine, Standing
 from autoproc.overfit import judge, paired_noise, peak_epoch
 from autoproc.plan import Plan
-from autoproc.results import Growth, Rung, Trained
+from autoproc.results import Growth, Rung, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
 _FEWEST_EPOCHS = 10  # of a rung, even when time is over: fewer say nothing
@@ -93,6 +93,17 @@ def _best(rungs: Sequence[Rung], metric: Metric) -> Rung:
     return rungs[metric.argbest(np.array([rung.trained.score.mean for rung in rungs]))]
 
 
+def _smallest_as_good(rungs: Sequence[Rung], metric: Metric) -> Rung:
+    """The smallest rung that validates within one standard error of the best one, paired by fold: the
+    one-standard-error rule (Breiman et al. 1984, section 3.4.3). A small network leaves time for more trials."""
+    best = _best(rungs, metric)
+    for rung in rungs:
+        lead = Score.of(metric.gain(np.array(best.trained.score.folds), np.array(rung.trained.score.folds)))
+        if lead.mean <= np.nan_to_num(lead.standard_error):
+            return rung
+    return best
+
+
 def _is_better(rung: Rung, other: Rung, metric: Metric) -> bool:
     """Whether `rung` validates better than `other` beyond the noise of the paired fold differences."""
     gains = metric.gain(np.array(rung.trained.score.folds), np.array(other.trained.score.folds))
@@ -106,10 +117,10 @@ def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: 
             "Every network of the growth ladder diverged, so there is nothing to search around. Training must keep "
             "a finite loss: look for extreme values in the table, or lower `baseline.learning_rates` in the plan."
         )
-    best = _best(rungs, metric)
+    chosen = _smallest_as_good(rungs, metric)
     overfitting = [rung for rung in rungs if rung.verdict.overfit]
     if overfitting:
         reason = f"{overfitting[-1].verdict.reason}; {ended}"
     else:
         reason = f"no rung overfits, {ended} first: {rungs[-1].verdict.reason}"
-    return Growth(tuple(rungs), capacities, best.number, bool(overfitting), reason)
+    return Growth(tuple(rungs), capacities, chosen.number, bool(overfitting), reason)
