@@ -10,7 +10,7 @@ from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
 from autoproc.network.interface import Engine, Standing
-from autoproc.overfit import judge, paired_noise, peak_epoch
+from autoproc.overfit import judge, peak_epoch
 from autoproc.plan import Plan
 from autoproc.results import Growth, Rung, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec
@@ -94,21 +94,16 @@ def _best(rungs: Sequence[Rung], metric: Metric) -> Rung:
 
 
 def _smallest_as_good(rungs: Sequence[Rung], metric: Metric) -> Rung:
-    """The smallest rung that validates within one standard error of the best one, paired by fold: the
-    one-standard-error rule (Breiman et al. 1984, section 3.4.3). A small network leaves time for more trials."""
+    """The smallest rung that the best one does not beat: the one-standard-error rule (Breiman et al. 1984,
+    section 3.4.3), paired by fold. A small network leaves time for more trials."""
     best = _best(rungs, metric)
-    for rung in rungs:
-        lead = Score.of(metric.gain(np.array(best.trained.score.folds), np.array(rung.trained.score.folds)))
-        if lead.mean <= np.nan_to_num(lead.standard_error):
-            return rung
-    return best
+    return next(rung for rung in rungs if not _is_better(best, rung, metric))
 
 
 def _is_better(rung: Rung, other: Rung, metric: Metric) -> bool:
-    """Whether `rung` validates better than `other` beyond the noise of the paired fold differences."""
-    gains = metric.gain(np.array(rung.trained.score.folds), np.array(other.trained.score.folds))
-    noise = paired_noise(gains)
-    return bool(gains.mean() > (0 if np.isnan(noise) else noise))
+    """Whether `rung` validates better than `other` by more than one standard error, paired by fold."""
+    lead = Score.of(metric.gain(np.array(rung.trained.score.folds), np.array(other.trained.score.folds)))
+    return lead.mean > np.nan_to_num(lead.standard_error)
 
 
 def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: Metric, ended: str) -> Growth:

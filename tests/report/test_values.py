@@ -1,0 +1,106 @@
+"""What `--json`, `result.json` and a model's card hold of each step."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from autoproc.report import values
+from autoproc.report.format import finite_or_null
+from tests.report import facts_data as data
+
+
+def everything() -> dict[str, values.Values]:
+    return {
+        "problem": values.problem_values(data.problem(), 10_000),
+        "metric": values.metric_values("rmse", "minimize", "the target is a number"),
+        "protocol": values.protocol_values(data.protocol()),
+        "baseline": values.baseline_values(data.baseline()),
+        "growth": values.growth_values(data.growth()),
+        "search": values.search_values(data.search()),
+        "verdict": values.verdict_values(data.verdict()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "keys"),
+    [
+        ("problem", {"task", "target", "n_rows", "n_features", "columns"}),
+        ("metric", {"name", "direction", "reason"}),
+        ("protocol", {"kind", "folds", "repeats", "reason", "n_development", "n_holdout"}),
+        ("baseline", {"dummy", "network", "beats_dummy"}),
+        ("growth", {"rungs", "verdict"}),
+        ("search", {"n_trials", "n_pruned", "n_failed", "best"}),
+        ("verdict", {"metric", "score", "interval", "cross_validated", "dummy", "receipt"}),
+    ],
+)
+def test_every_step_has_the_keys_that_were_promised(step: str, keys: set[str]) -> None:
+    assert keys <= everything()[step].keys()
+
+
+def test_values_are_json_that_comes_back_as_it_was() -> None:
+    assert json.loads(json.dumps(everything(), allow_nan=False)) == everything()
+
+
+def test_the_problem_tells_of_every_column_and_counts_those_that_are_used() -> None:
+    told = values.problem_values(data.problem(), 10_000)
+    assert (told["task"], told["target"], told["n_rows"], told["n_features"]) == ("binary", ["failed"], 10_000, 2)
+    assert told["classes"] == {"no": 7_727, "yes": 273}
+    assert told["columns"][2] == {
+        "name": "serial",
+        "kind": "id",
+        "used": False,
+        "note": "a value of its own in each row",
+    }
+
+
+def test_the_baseline_stands_beside_the_dummy() -> None:
+    told = values.baseline_values(data.baseline())
+    assert (told["dummy"], told["network"], told["beats_dummy"]) == (pytest.approx(0.034), pytest.approx(0.55), True)
+    assert told["params"]["depth"] == 2 or told["params"]["width"] == 16
+
+
+def test_the_growth_verdict_is_the_witness_with_its_evidence() -> None:
+    told = values.growth_values(data.growth())
+    assert [rung["width"] for rung in told["rungs"]] == [32, 64]
+    assert [rung["n_epochs"] for rung in told["rungs"]] == [40, 40]
+    assert told["chosen"] == 1
+    verdict = told["verdict"]
+    assert (verdict["overfit"], verdict["rung"], verdict["epoch"]) == (True, 1, 31)
+    assert verdict["evidence"] == told["rungs"][1]["evidence"]
+    assert verdict["evidence"] == {
+        "measure": "average_precision", "train_gain": 0.09, "validation_drop": 0.04, "noise": 0.01,
+    }  # fmt: skip
+
+
+def test_a_ladder_that_never_overfits_is_told_by_its_last_rung() -> None:
+    growth = data.growth()
+    calm = replace(growth.rungs[1], verdict=growth.rungs[0].verdict)
+    told = values.growth_values(replace(growth, rungs=(growth.rungs[0], calm), overfit=False))
+    assert (told["verdict"]["overfit"], told["verdict"]["rung"]) == (False, 1)
+
+
+def test_the_search_counts_its_trials_and_names_the_best() -> None:
+    told = values.search_values(data.search())
+    assert (told["n_trials"], told["n_pruned"], told["n_failed"]) == (4, 1, 1)
+    best = told["best"]
+    assert (best["number"], best["score"]) == (3, pytest.approx(0.742))
+    assert best["params"] == data.search().best.parameters
+    assert best["standard_error"] == data.search().best.score.standard_error
+
+
+def test_the_verdict_has_its_interval_and_its_receipt() -> None:
+    told = values.verdict_values(data.verdict(opening=2, reason="again"))
+    assert (told["score"], told["interval"], told["dummy"]) == (0.728, [0.64, 0.8], 0.034)
+    assert told["beside"]["recall"] == {"score": 0.6, "interval": [0.5, 0.7]}
+    receipt = told["receipt"]
+    assert (receipt["key"], receipt["opening"], receipt["reason"]) == ("key", 2, "again")
+
+
+def test_numbers_that_are_not_known_become_null_on_the_way_to_json() -> None:
+    single = data.Score.of(data.np.array([0.5]))
+    told = finite_or_null(values.verdict_values(replace(data.verdict(), cross_validated=single, threshold=None)))
+    assert told["cross_validated"] == 0.5
+    assert told["cross_validated_standard_error"] is None
+    assert told["threshold"] is None
+    json.dumps(told, allow_nan=False)

@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.configurations import choose_batch_size, default_training, ladder, unregularised
+from autoproc.plan import Plan, make_plan
+from autoproc.spec import NetworkSpec, TrainSpec
+
+
+@given(st.integers(1, 10**7))
+def test_the_batch_size_is_a_power_of_two_that_gives_about_24_steps_an_epoch(n_rows: int) -> None:
+    size = choose_batch_size(Plan(), n_rows)
+    assert 16 <= size <= 512 and size & (size - 1) == 0
+    if 16 < size < 512:
+        assert 24 / 2**0.5 - 1 < n_rows / size < 24 * 2**0.5 + 1
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_more_rows_never_make_smaller_batches(one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+    assert choose_batch_size(Plan(), fewer) <= choose_batch_size(Plan(), more)
+
+
+def test_the_plans_batch_size_goes_first() -> None:
+    plan = make_plan(None, {"train": {"batch_size": 7}})
+    assert choose_batch_size(plan, 10**6) == 7
+    assert unregularised(plan, 10**6, 1e-3, 10).batch_size == 7
+    assert default_training(plan, 10**6, 1e-3).batch_size == 7
+
+
+def test_unregularised_training_has_neither_dropout_nor_penalties() -> None:
+    plan = make_plan(None, {"train": {"dropout": 0.5, "l1": 0.1, "weight_decay": 0.1, "optimizer": "rmsprop"}})
+    spec = unregularised(plan, 6_400, 0.02, max_epochs=30)
+    assert (spec.dropout, spec.l1, spec.weight_decay) == (0, 0, 0)
+    assert (spec.optimizer, spec.learning_rate, spec.max_epochs, spec.patience) == ("rmsprop", 0.02, 30, 0)
+    assert unregularised(plan, 6_400, 0.02, 30, patience=4).patience == 4
+
+
+def test_the_default_is_the_plans() -> None:
+    asked = {"max_epochs": 9, "patience": 3, "dropout": 0.3, "l1": 0.01, "weight_decay": 0.2, "optimizer": "adam"}
+    spec = default_training(make_plan(None, {"train": asked}), 6_400, 0.02)
+    assert spec == replace(TrainSpec(**asked), batch_size=256, learning_rate=0.02)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 0.02), (0.5, 0.5)])
+def test_the_learning_rate_is_the_one_that_was_found_unless_the_plan_names_one(
+    asked: float | None, used: float
+) -> None:
+    assert default_training(make_plan(None, {"train": {"learning_rate": asked}}), 100, 0.02).learning_rate == used
+
+
+def test_the_ladder_is_the_plans() -> None:
+    plan = make_plan(None, {"growth": {"rungs": [[1, 4], [3, 8]]}})
+    assert ladder(plan) == (NetworkSpec(1, 4), NetworkSpec(3, 8))
+
+
+def test_the_usual_ladder_rises() -> None:
+    rungs = ladder(Plan())
+    sizes = [(rung.width, rung.depth) for rung in rungs]
+    assert len(set(sizes)) == len(sizes)
+    assert all(a.depth <= b.depth and a.width <= b.width for a, b in zip(rungs, rungs[1:], strict=False))
