@@ -33,8 +33,9 @@ def tune(
     from autoproc.plan import make_plan
     from autoproc.progress import SilentProgress, TerminalProgress
 
-    file, frame = (str(data), None) if isinstance(data, str | PathLike) else (None, data)
-    made = make_plan(None, {**plan, "target": target, "data": file})
+    file, frame = (data, None) if isinstance(data, str | PathLike) else (None, data)
+    asked = {**plan, "target": target, "data": file}
+    made = make_plan(None, {key: str(value) if isinstance(value, PathLike) else value for key, value in asked.items()})
     if quiet:
         return process.tune(made, frame, SilentProgress())
     with TerminalProgress() as progress:

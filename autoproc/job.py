@@ -11,7 +11,7 @@ import platform
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,11 +30,13 @@ from autoproc.report import lines, values
 from autoproc.report.format import finite_or_null
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, Rung, Search, Trained, Trial, Verdict
+from autoproc.space_file import shipped_spaces
 from autoproc.spec import NetworkSpec
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.tracker import Value
 
 MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
@@ -92,7 +94,7 @@ class Job:
         )
         self._tracker.attach(self._folder / PLAN)
         self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
-        self._describe()
+        self._describe(self._parameters())
 
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
@@ -128,7 +130,7 @@ class Job:
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
         with home_errors(self.home.path):
             export_bundle(path, self._card(model), model.schema, network, weights, sample, model.predict)
-        self._tracker.attach(path, MODEL)
+        self._tracker.attach(path)
         self._note(model_path=str(path))
         self._progress.say("model", lines.model_line(path))
 
@@ -146,7 +148,8 @@ class Job:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt)
         text = "".join(traceback.format_exception(error)) if ours else str(error) or "interrupted"
-        with (self._folder / LOG).open("a", encoding="utf-8") as log:
+        # Where the log cannot be written, the error itself is what people have to see.
+        with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
         self._note(stopped_by=" ".join(str(error).split()) or type(error).__name__)
 
@@ -154,11 +157,28 @@ class Job:
         self._facts = replace(self._facts, **facts)
         self._describe()
 
-    def _describe(self) -> None:
+    def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
         metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict)
-        self._tracker.describe(story(facts), parameters={}, metrics=metrics, tags={})
+        self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags={})
+
+    def _parameters(self) -> dict[str, Value]:
+        """What the job was asked for, or decided in its place: the parent run's parameters."""
+        plan, protocol = self._plan, self._prepared.protocol
+        return {
+            "target": ", ".join(plan.target),
+            "task": self._prepared.problem.task,
+            "metric": self._facts.metric,
+            "protocol": protocol.kind,
+            "folds": protocol.folds,
+            "repeats": protocol.repeats,
+            "space": plan.space,
+            "trials": plan.trials,
+            "time_limit": "none" if plan.time_limit is None else plan.time_limit,
+            "final": plan.final,
+            "seed": plan.seed,
+        }
 
     def _content(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""
@@ -230,7 +250,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
     split = plan.protocol.model_copy(update={"kind": protocol.kind, "folds": protocol.folds, "repeats": protocol.repeats})
     if protocol.kind == "validation_split":
         split = plan.protocol.model_copy(update={"kind": protocol.kind})
-    space = str(Path(plan.space).resolve()) if Path(plan.space).suffix in (".yaml", ".yml") else plan.space
+    space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
     return plan.model_copy(
         update={
             "data": plan.data and str(Path(plan.data).expanduser().resolve()),

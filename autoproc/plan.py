@@ -81,7 +81,7 @@ class ProtocolPlan(_Section):
 class TrainPlan(_Section):
     """The default configuration, first trial of every search, and the limits of all training."""
 
-    max_epochs: int = Field(100, ge=1)
+    max_epochs: int = Field(200, ge=1)
     patience: int = Field(16, ge=1, description="Epochs without a better validation score before a member stops.")
     batch_size: int | None = Field(None, ge=1, description="Null: by the number of training rows.")
     optimizer: Optimizer = "adamw"

@@ -60,7 +60,9 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
+    from autoproc.network.engine import choose_device
 
+    choose_device(plan.device)
     with running_job(prepared, plan, home, progress) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 

@@ -103,7 +103,7 @@ def _smallest_as_good(rungs: Sequence[Rung], metric: Metric) -> Rung:
 def _is_better(rung: Rung, other: Rung, metric: Metric) -> bool:
     """Whether `rung` validates better than `other` by more than one standard error, paired by fold."""
     lead = Score.of(metric.gain(np.array(rung.trained.score.folds), np.array(other.trained.score.folds)))
-    return lead.mean > np.nan_to_num(lead.standard_error)
+    return bool(lead.mean > np.nan_to_num(lead.standard_error))
 
 
 def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: Metric, ended: str) -> Growth:

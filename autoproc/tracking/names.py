@@ -11,11 +11,11 @@ import unicodedata
 from autoproc.results import TrialState
 
 # Curves: one value an epoch, mean over folds, in the metric's units.
-SCORE_VALIDATION = "score/validation"
-SCORE_TRAIN = "score/train"
-LOSS_VALIDATION = "loss/validation"
-LOSS_TRAIN = "loss/train"
-LEARNING_RATE = "learning_rate/mean"
+SCORE_VALIDATION = "curves/validation_score"
+SCORE_TRAIN = "curves/train_score"
+LOSS_VALIDATION = "curves/validation_loss"
+LOSS_TRAIN = "curves/train_loss"
+LEARNING_RATE = "curves/learning_rate"
 
 # Final values of one training.
 SCORE = "final/score"
@@ -85,7 +85,7 @@ def as_key(text: str, limit: int = 100) -> str:
 def legal_key(name: str) -> str:
     """`name` as MLflow takes it for a metric, parameter or tag on every system; sections stay apart by '/'.
 
-    >>> legal_key("score/validation"), legal_key("r²/größe")
+    >>> legal_key("curves/validation_score"), legal_key("r²/größe")
     ('score/validation', 'r²/größe')
     """
     parts = [as_key(part) for part in name.split("/") if part]

@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autoproc.network.interface import train_together
+from autoproc.results import Trained
+from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, TrainSpec
+from autoproc.steps.final import everything, refit
+from tests.network.sample_data import sample
+from tests.steps.scripted_engine import ScriptedEngine, rises_to
+
+BEST = Candidate(
+    NetworkSpec(1, 4), TrainSpec(max_epochs=40, patience=5, dropout=0.2, weight_decay=0.1, scheduler=ExponentialLR(0.9))
+)
+
+
+def trained(*best_epochs: int) -> Trained:
+    engine = ScriptedEngine(lambda candidate, epoch: (rises_to(0.9, 5, epoch), rises_to(0.8, 5, epoch)))
+    [found] = train_together(engine, [BEST])
+    return replace(found, best_epochs=best_epochs)
+
+
+def test_everything_trains_and_nothing_validates() -> None:
+    fold = everything(7)
+    assert fold.train.tolist() == list(range(7))
+    assert fold.validation.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("best_epochs", "n_epochs"),
+    [((7, 9, 30), 9), ((3, 5, 6, 10, 12), 6), ((4, 5), 4), ((1, 1), 1), ((0, 0), 1), ((12,), 12)],
+)
+def test_a_refit_takes_the_folds_median_best_epoch(best_epochs: tuple[int, ...], n_epochs: int) -> None:
+    engine = ScriptedEngine(lambda candidate, epoch: (np.array([0.9]), np.array([0.1])), n_folds=1)
+    again = refit(engine, trained(*best_epochs))
+    [candidate] = engine.started
+    assert candidate.train.max_epochs == n_epochs
+    assert again.curves.validation_score.shape == (1, n_epochs)
+
+
+def test_a_refit_changes_nothing_else_of_the_configuration() -> None:
+    engine = ScriptedEngine(lambda candidate, epoch: (np.array([0.9]), np.array([0.1])), n_folds=1)
+    refit(engine, trained(7))
+    [candidate] = engine.started
+    assert candidate == replace(BEST, train=replace(BEST.train, max_epochs=7, patience=0))
+
+
+def test_a_refit_of_real_networks_is_one_network_of_all_rows() -> None:
+    problem = sample("regression")
+    whole = replace(problem, folds=(everything(len(problem.matrix)),))
+    spec = TrainSpec(max_epochs=6, patience=2, batch_size=16, learning_rate=0.01)
+    [best] = train_together(problem.engine(), [Candidate(NetworkSpec(1, 4), spec)])
+    again = refit(whole.engine(), best)
+    assert again.failed is None
+    assert again.weights.keys() == best.weights.keys()
+    assert {len(array) for array in again.weights.values()} == {1}
+    assert again.curves.train_loss.shape == (1, max(1, round(float(np.median(best.best_epochs)))))
+    assert again.weights["target.center"] == pytest.approx(problem.targets.mean())

@@ -1,0 +1,219 @@
+"""The one opening of the holdout: what is scored, with which interval, at which threshold."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
+
+from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.metrics import ChosenMetric, Target, choose_metric
+from autoproc.data.problem import define_problem, encode_target
+from autoproc.data.table import Table, read_table
+from autoproc.data.vectorize import Schema
+from autoproc.plan import Plan
+from autoproc.results import Fold, Problem, Receipt, Score
+from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, open_holdout
+
+SCORE = Score.of(np.array([0.8, 0.9]))
+
+
+def binary(positives: int, n_rows: int = 100) -> Problem:
+    return Problem("binary", ("y",), ("no", "yes"), (n_rows - positives, positives), (), "")
+
+
+# The threshold
+
+
+def test_a_threshold_is_one_half_unless_the_positive_class_is_rare() -> None:
+    targets, half = np.arange(100) % 2, Fold(np.arange(50), np.arange(50, 100))
+    assert choose_threshold(binary(20), targets, (half,), (np.full(50, 0.1, np.float32),)) == 0.5
+
+
+def test_a_rare_class_gets_the_threshold_of_the_best_f1_on_the_rows_that_validated() -> None:
+    targets = np.zeros(100, dtype=np.int64)
+    targets[::10] = 1
+    folds = (Fold(np.arange(50, 100), np.arange(50)), Fold(np.arange(50), np.arange(50, 100)))
+    # The first fold's network parts the classes at 0.2, the second's says nothing below that.
+    out_of_fold = tuple(np.where(targets[f.validation] == 1, 0.3, 0.1).astype(np.float32) for f in folds)
+    threshold = choose_threshold(binary(10), targets, folds, out_of_fold)
+    assert threshold == pytest.approx(0.2)
+
+
+def test_out_of_fold_predictions_belong_to_their_own_rows() -> None:
+    targets = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    folds = (Fold(np.array([1, 2, 3]), np.array([0, 9])), Fold(np.array([0, 9]), np.arange(1, 9)))
+    out_of_fold = (np.array([0.9, 0.8], np.float32), np.full(8, 0.4, np.float32))
+    assert choose_threshold(binary(1, 10), targets, folds, out_of_fold) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression", "vector_regression"])
+def test_other_problems_have_no_threshold(task: str) -> None:
+    problem = Problem(task, ("y",), (), (), (), "")  # type: ignore[arg-type]
+    assert choose_threshold(problem, np.zeros(3, dtype=np.int64), (), ()) is None
+
+
+# The interval
+
+
+def mean_error(targets: Target, predictions: Matrix) -> dict[str, float]:
+    return {"error": float(np.mean(np.abs(targets - predictions))), "bias": float(np.mean(targets - predictions))}
+
+
+def plain_interval(scores: list[float]) -> tuple[float, float]:
+    ordered = np.sort(scores)
+    places = np.array([0.025, 0.975]) * (len(ordered) - 1)
+    below = places.astype(int)
+    low, high = ordered[below] + (places - below) * (ordered[below + 1] - ordered[below])
+    return low, high
+
+
+def test_the_interval_equals_that_of_a_plain_loop() -> None:
+    random = np.random.default_rng(3)
+    targets, predictions = random.normal(size=40), random.normal(size=40).astype(np.float32)
+    found = bootstrap(mean_error, targets, predictions, stratified=False, seed=11)
+    generator = np.random.default_rng(11)
+    errors = []
+    for _ in range(1000):
+        rows = [generator.choice(40) for _ in range(40)]
+        errors.append(float(np.mean([abs(targets[row] - predictions[row]) for row in rows])))
+    assert found["error"].score == mean_error(targets, predictions)["error"]
+    # numpy draws an array of rows at once as it draws them one by one
+    assert found["error"].interval == pytest.approx(plain_interval(errors))
+
+
+def test_the_interval_of_a_mean_is_about_that_of_its_standard_error() -> None:
+    values = np.random.default_rng(0).normal(size=400)
+    found = bootstrap(mean_error, values, np.zeros(400, np.float32), stratified=False, seed=0)["bias"]
+    error = values.std() / 20
+    assert found.interval == pytest.approx((found.score - 1.96 * error, found.score + 1.96 * error), abs=0.3 * error)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(0, 2**32 - 1))
+def test_a_stratified_resample_has_as_many_rows_of_each_class(counts: list[int], seed: int) -> None:
+    targets = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    seen: list[np.ndarray] = []
+
+    def note(resampled: Target, predictions: Matrix) -> dict[str, float]:
+        assert (resampled == predictions).all(), "targets and predictions of the same rows"
+        seen.append(np.bincount(resampled, minlength=len(counts)))
+        return {"n": float(len(resampled))}
+
+    bootstrap(note, targets, targets.astype(np.float32), stratified=True, seed=seed)
+    assert len(seen) == 1001
+    assert all((found == counts).all() for found in seen)
+
+
+def test_rows_are_drawn_again_and_again_with_repetition() -> None:
+    seen = set()
+
+    def note(targets: Target, predictions: Matrix) -> dict[str, float]:
+        seen.add(tuple(sorted(predictions)))
+        return {"n": 0.0}
+
+    bootstrap(note, np.zeros(6), np.arange(6, dtype=np.float32), stratified=False, seed=0)
+    assert len(seen) > 300
+    assert any(len(set(rows)) < 6 for rows in seen)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    targets, predictions = np.arange(30) / 7, np.zeros(30, np.float32)
+    first, again, other = (bootstrap(mean_error, targets, predictions, False, seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_resample_on_which_a_measure_is_not_defined_is_left_out_of_its_interval() -> None:
+    def measure(targets: Target, predictions: Matrix) -> dict[str, float]:
+        return {"share": float(np.mean(targets)) if targets.any() else float("nan")}
+
+    found = bootstrap(measure, np.array([0.0, 0.0, 1.0]), np.zeros(3, np.float32), stratified=False, seed=0)
+    assert np.isfinite(found["share"].interval).all()
+
+
+# The opening
+
+
+@dataclass
+class Opened:
+    """A problem whose holdout is sealed, and a model that says of each row what its column x says."""
+
+    development: Table
+    holdout: SealedHoldout
+    problem: Problem
+    chosen: ChosenMetric
+    model: FinalModel
+    asked: list[int] = field(default_factory=list)
+
+    def verdict(self, opening: int = 1, seed: int = 0):  # type: ignore[no-untyped-def]
+        receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
+        targets = encode_target(self.development, self.problem)
+        return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, seed)
+
+
+def prepared(frame: pd.DataFrame, threshold: float | None) -> Opened:
+    plan = Plan(target=("y",), holdout_share=0.5)
+    development, holdout = seal(read_table(frame), plan)
+    problem = define_problem(development, plan)
+    chosen = choose_metric(problem, plan)
+    outputs = slice(0, 1) if problem.task == "regression" else 0
+    model = FinalModel(Schema.fit(development, problem), problem, lambda matrix: matrix[:, outputs], threshold)
+    return Opened(development, holdout, problem, chosen, model)
+
+
+@pytest.fixture
+def rare() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    y = np.arange(200) % 10 == 0
+    return pd.DataFrame({"x": (0.3 * y + 0.6 * random.random(200)).round(3), "y": np.where(y, "yes", "no")})
+
+
+def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare: pd.DataFrame, tmp_path: Path) -> None:
+    case = prepared(rare, threshold=0.6)
+    rows = case.holdout.n_rows
+    verdict = case.verdict()
+    sealed = rare.drop(case.development.lines)
+    y, p = (sealed["y"] == "yes").to_numpy(), sealed["x"].to_numpy(np.float32)
+    assert (verdict.metric, verdict.n_rows, rows) == ("average_precision", 100, 100)
+    assert verdict.holdout.score == pytest.approx(average_precision_score(y, p))
+    assert verdict.beside["roc_auc"].score == pytest.approx(roc_auc_score(y, p))
+    for name, oracle in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        assert verdict.beside[name].score == pytest.approx(oracle(y, p >= np.float32(0.6)))
+    assert verdict.dummy == pytest.approx(y.mean())
+    assert (verdict.cross_validated, verdict.threshold) == (SCORE, 0.6)
+    for estimate in (verdict.holdout, *verdict.beside.values()):
+        low, high = estimate.interval
+        assert low <= estimate.score <= high
+
+
+def test_values_are_scored_in_their_own_units() -> None:
+    x = np.random.default_rng(0).normal(100, 10, 60).round(2)
+    case = prepared(pd.DataFrame({"x": x, "y": x + 3}), threshold=None)
+    verdict = case.verdict()
+    assert verdict.metric == "rmse"
+    assert verdict.holdout.score == pytest.approx(3, rel=1e-4)
+    assert verdict.holdout.interval == pytest.approx((3, 3), rel=1e-3)
+    assert set(verdict.beside) == {"r2", "mae"}
+    assert verdict.threshold is None
+
+
+def test_the_seed_decides_about_the_interval_alone(rare: pd.DataFrame) -> None:
+    first, again, other = (prepared(rare, 0.6).verdict(seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.holdout.score == other.holdout.score
+    assert first.holdout.interval != other.holdout.interval
+
+
+def test_the_holdout_opens_once_and_for_its_own_receipt(rare: pd.DataFrame) -> None:
+    case = prepared(rare, 0.6)
+    with pytest.raises(ValueError, match="the receipt is for holdout other"):
+        receipt = Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json")
+        targets = encode_target(case.development, case.problem)
+        open_holdout(case.holdout, receipt, case.model, case.chosen, SCORE, targets, 0)
+    assert case.verdict(opening=2).receipt.opening == 2
+    with pytest.raises(RuntimeError, match="open already"):
+        case.verdict()

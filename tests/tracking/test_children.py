@@ -1,0 +1,147 @@
+"""What the record holds of each training: all folds' last scores, and curves that do not jump."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autoproc.results import (
+    Baseline,
+    Curves,
+    Estimate,
+    OverfitVerdict,
+    Receipt,
+    Rung,
+    Score,
+    Search,
+    Trained,
+    Trial,
+    Verdict,
+)
+from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
+from autoproc.tracking import names
+from autoproc.tracking.children import baseline_child, job_metrics, rung_child, trial_child, verdict_child
+
+NAN = float("nan")
+CURVE = np.array([[0.5, 0.7, 0.9], [0.4, 0.6, NAN]])
+CANDIDATE = Candidate(NetworkSpec(2, 8), TrainSpec(learning_rate=0.0125, scheduler=StepLR(3, 0.5), dropout=0.25))
+TRAINED = Trained(
+    candidate=CANDIDATE,
+    curves=Curves(CURVE + 0.05, CURVE, 1 - CURVE, 2 - CURVE, np.where(np.isnan(CURVE), NAN, 0.01)),
+    score=Score.of(np.array([0.9, 0.6])),
+    train_score=Score.of(np.array([0.95, 0.65])),
+    best_epochs=(3, 2),
+    seconds=4.0,
+    failed=None,
+    weights={},
+)
+DIVERGED = replace(TRAINED, score=Score.of(np.array([NAN, NAN])), failed="fold 2 diverged in epoch 3: the loss is nan")
+TRIAL = Trial(7, "pruned", CANDIDATE.parameters, TRAINED.score, 3, 4.0, "behind the better half at epoch 3")
+SEARCH = Search((TRIAL,), TRIAL, TRAINED, "trials")
+RECEIPT = Receipt("key", "2031-05-06T10:41:00+00:00", "run", "table", 1, None, "/receipt.json")
+VERDICT = Verdict(
+    "f1", Estimate(0.7, (0.6, 0.8)), TRAINED.score, 0.1, 50, 0.3, {"recall": Estimate(0.5, (0.4, 0.6))}, RECEIPT
+)
+
+
+def rung(overfit: bool) -> Rung:
+    return Rung(1, TRAINED, OverfitVerdict(overfit, 2, "f1", 0.1, 0.1, 0.05, "2 x 8 and so on"))
+
+
+def test_curves_are_means_over_folds_in_which_a_stopped_fold_counts_with_its_last_value() -> None:
+    curves = trial_child(TRIAL, TRAINED).curves
+    assert curves[names.SCORE_VALIDATION] == pytest.approx([0.45, 0.65, 0.75])
+    assert curves[names.SCORE_TRAIN] == pytest.approx([0.5, 0.7, 0.8])
+    assert curves[names.LOSS_TRAIN] == pytest.approx([0.55, 0.35, 0.25])
+    assert curves[names.LOSS_VALIDATION] == pytest.approx([1.55, 1.35, 1.25])
+    assert curves[names.LEARNING_RATE] == pytest.approx([0.01] * 3)
+
+
+def test_the_curves_of_training_itself_are_left_alone() -> None:
+    trial_child(TRIAL, TRAINED)
+    assert np.isnan(TRAINED.curves.validation_score[1, 2])
+
+
+def test_a_curve_that_breaks_off_in_the_middle_is_carried_over_the_gap() -> None:
+    curve = np.array([[0.5, NAN, 0.9]])
+    curves = trial_child(TRIAL, replace(TRAINED, curves=Curves(*[curve] * 5))).curves
+    assert curves[names.SCORE_VALIDATION] == [0.5, 0.5, 0.9]
+
+
+def test_final_values_hold_each_folds_score() -> None:
+    metrics = trial_child(TRIAL, TRAINED).metrics
+    assert metrics[names.SCORE] == 0.75
+    assert metrics[names.STANDARD_ERROR] == pytest.approx(0.15)
+    assert metrics[names.TRAIN_SCORE] == 0.8
+    assert (metrics[names.EPOCHS], metrics[names.SECONDS]) == (3, 4)
+    assert (metrics["fold/1"], metrics["fold/2"]) == (0.9, 0.6)
+
+
+def test_a_curve_and_a_final_value_never_share_a_name() -> None:
+    for child in (baseline_child(TRAINED), rung_child(rung(True)), trial_child(TRIAL, TRAINED)):
+        assert not child.curves.keys() & child.metrics.keys()
+
+
+def test_a_child_took_as_long_as_its_training() -> None:
+    child = trial_child(TRIAL, TRAINED)
+    assert child.ended_at - child.started_at == pytest.approx(4)
+
+
+def test_a_trial_with_its_state_parameters_and_reason() -> None:
+    child = trial_child(TRIAL, TRAINED)
+    assert (child.name, child.stage, child.state) == ("trial 7", "trial", "pruned")
+    assert child.parameters == CANDIDATE.parameters
+    assert child.parameters["scheduler.step_size"] == 3
+    assert child.tags == {names.REASON: "behind the better half at epoch 3"}
+    assert trial_child(replace(TRIAL, state="complete", reason=""), TRAINED).tags == {}
+
+
+def test_a_baseline_is_named_after_its_learning_rate() -> None:
+    child = baseline_child(TRAINED)
+    assert (child.name, child.stage, child.state) == ("baseline: learning rate 0.0125", "baseline", "complete")
+
+
+def test_a_training_that_diverged_says_so() -> None:
+    child = baseline_child(DIVERGED)
+    assert (child.state, child.tags[names.REASON]) == ("failed", DIVERGED.failed)
+    assert math.isnan(child.metrics[names.SCORE])
+
+
+@pytest.mark.parametrize(("overfit", "state"), [(True, "overfits"), (False, "does not overfit")])
+def test_a_rung_with_its_verdict(overfit: bool, state: str) -> None:
+    child = rung_child(rung(overfit))
+    assert (child.name, child.stage, child.state) == ("growth 2: 2 x 8", "growth", state)
+    assert child.tags == {names.REASON: "2 x 8 and so on"}
+
+
+def test_the_verdict_with_its_receipt() -> None:
+    child = verdict_child(VERDICT)
+    assert (child.name, child.stage, child.state) == ("verdict", "verdict", "complete")
+    assert child.metrics == {
+        names.HOLDOUT: 0.7,
+        names.HOLDOUT_LOWER: 0.6,
+        names.HOLDOUT_UPPER: 0.8,
+        "holdout/recall": 0.5,
+        names.DUMMY: 0.1,
+    }
+    assert child.tags == {
+        names.RECEIPT_KEY: "key",
+        names.RECEIPT_OPENED: "2031-05-06T10:41:00+00:00",
+        names.RECEIPT_OPENING: "1",
+    }
+
+
+def test_a_re_use_of_the_holdout_is_marked_with_its_reason() -> None:
+    child = verdict_child(replace(VERDICT, receipt=replace(RECEIPT, opening=3, reason="again")))
+    assert child.state == "re-use"
+    assert (child.tags[names.RECEIPT_OPENING], child.tags[names.REASON]) == ("3", "again")
+
+
+def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
+    baseline = Baseline(Score.of(np.array([0.1, 0.3])), TRAINED, TRAINED.score, True, "", ())
+    assert job_metrics(None, None, None) == {}
+    assert job_metrics(baseline, None, None) == {names.DUMMY: 0.2}
+    known = job_metrics(baseline, SEARCH, VERDICT)
+    assert (known[names.SCORE], known[names.HOLDOUT], known["holdout/recall"]) == (0.75, 0.7, 0.5)
+    assert known[names.DUMMY] == 0.2
