@@ -21,7 +21,7 @@ from autoproc.data.receipts import check_unopened, write_receipt
 from autoproc.data.table import read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
-from autoproc.errors import NoSignalError
+from autoproc.errors import NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
@@ -69,7 +69,10 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
     """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
-    table = labelled(read_table(plan.data or "" if frame is None else frame, plan.missing), plan)
+    source = plan.data if frame is None else frame
+    if source is None:
+        raise PlanError("No table was named. Name a file, or pass a pandas DataFrame.")
+    table = labelled(read_table(source, plan.missing), plan)
     development, holdout = seal(table, plan)
     problem = define_problem(development, plan)
     holdout.check_targets(problem)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +81,8 @@ def read_table(data: str | Path | pd.DataFrame, missing: Sequence[str] = ()) -> 
     if isinstance(data, pd.DataFrame):
         frame, notices = _plain(data, "The data frame")
         return Table(frame, "frame", "data frame", np.arange(len(frame)), missing=tuple(missing), notices=notices)
+    if not isinstance(data, str | PathLike):
+        raise DataError(f"The data must be a file or a pandas DataFrame, but are a {type(data).__name__}.")
     path = _existing(Path(data).expanduser())
     if _is_parquet(path):
         frame, notices = _plain(_read_parquet(path), str(path))
