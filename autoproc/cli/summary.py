@@ -63,14 +63,13 @@ def result_lines(result: dict[str, Any]) -> str:
 
 def _baseline_text(baseline: dict[str, Any]) -> str:
     beats = "beats the dummy" if baseline["beats_dummy"] else "does not beat the dummy"
-    return f"dummy {_score(baseline['dummy'])}, network {_score(baseline['network'])}: {beats}"
+    return f"dummy {_mean(baseline, 'dummy')}, network {_mean(baseline, 'network')}: {beats}"
 
 
 def _search_text(search: dict[str, Any]) -> str:
     best = search["best"]
     counts = f"{search['n_trials']} trials, {search['n_pruned']} pruned, {search['n_failed']} failed"
-    error = best["standard_error"]
-    score = format_mean(best["score"], NAN if error is None else error)
+    score = format_mean(_number(best["score"]), _number(best["standard_error"]))
     parameters = ", ".join(f"{name} {_value(value)}" for name, value in best["params"].items())
     return f"{counts}: {score}\n{parameters}"
 
@@ -79,7 +78,7 @@ def _verdict_text(verdict: dict[str, Any]) -> str:
     low, high = verdict["interval"]
     return (
         f"{verdict['metric']} {_score(verdict['score'])} (95 %: {_score(low)} to {_score(high)}); "
-        f"cross-validated {_score(verdict['cross_validated'])}, dummy {_score(verdict['dummy'])}"
+        f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
 
 
@@ -97,8 +96,17 @@ def _column_table(columns: "tuple[Column, ...]") -> str:
     )
 
 
+def _mean(values: dict[str, Any], name: str) -> str:
+    return format_mean(_number(values[name]), _number(values[f"{name}_standard_error"]))
+
+
 def _score(score: float | None) -> str:
-    return format_score(NAN if score is None else score)
+    return format_score(_number(score))
+
+
+def _number(value: float | None) -> float:
+    """JSON has no NaN: null stands for it."""
+    return NAN if value is None else value
 
 
 def _value(value: object) -> str:
