@@ -1,9 +1,9 @@
 """A running job: its folder, its log, its record and its story, told step by step.
 
-    <home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
-                         job.log       what was said, with times; internal errors with their traceback
-                         model/        the bundle
-                         result.json   written last: a job that has it is complete
+<home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
+                     job.log       what was said, with times; internal errors with their traceback
+                     model/        the bundle
+                     result.json   written last: a job that has it is complete
 """
 
 import json
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle
+from autoproc.format import finite_or_null
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
-from autoproc.report.format import finite_or_null
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, Rung, Search, Trained, Trial, Verdict
 from autoproc.space_file import shipped_spaces
@@ -89,9 +89,7 @@ class Job:
             self._progress.warn(notice)
         table, protocol = self._prepared.development, self._prepared.protocol
         n_rows = protocol.n_development + protocol.n_holdout
-        self._tracker.log_table(
-            table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem
-        )
+        self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
         self._tracker.attach(self._folder / PLAN)
         self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
         self._describe(self._parameters())
@@ -161,7 +159,8 @@ class Job:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
         metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict)
-        self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags={})
+        tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
+        self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
     def _parameters(self) -> dict[str, Value]:
         """What the job was asked for, or decided in its place: the parent run's parameters."""
@@ -247,9 +246,8 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) 
 def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
     """The plan with what was decided in place of nulls, and paths that hold from any folder."""
     problem, protocol = prepared.problem, prepared.protocol
-    split = plan.protocol.model_copy(update={"kind": protocol.kind, "folds": protocol.folds, "repeats": protocol.repeats})
-    if protocol.kind == "validation_split":
-        split = plan.protocol.model_copy(update={"kind": protocol.kind})
+    folds = {} if protocol.kind == "validation_split" else {"folds": protocol.folds, "repeats": protocol.repeats}
+    split = plan.protocol.model_copy(update={"kind": protocol.kind, **folds})
     space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
     return plan.model_copy(
         update={

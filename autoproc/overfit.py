@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from autoproc.data.metrics import Metric
+from autoproc.format import format_score
 from autoproc.results import Curves, FloatArray, OverfitVerdict
 
 TAIL = 5  # the last epochs, whose mean is compared with the best epoch
@@ -102,11 +103,11 @@ def _reason(
 ) -> str:
     after = f"from epoch {epoch} to {last} training {_moved(measure, gained)}, validation {_moved(measure, lost)}"
     if overfit:
-        return f"{name} overfits: {after} (noise {lost.noise:.2g})"
+        return f"{name} overfits: {after} (noise {format_score(lost.noise)})"
     if not late_enough:
         return f"{name} does not overfit in {last} epochs: validation still improves at epoch {epoch}"
-    return f"{name} does not overfit: {after}, which is not beyond noise ({lost.noise:.2g}) in both"
+    return f"{name} does not overfit: {after}, which is not beyond noise ({format_score(lost.noise)}) in both"
 
 
 def _moved(measure: str, change: _Change) -> str:
-    return f"{measure} {'gains' if change.mean > 0 else 'loses'} {abs(change.mean):.2g}"
+    return f"{measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"

@@ -152,8 +152,8 @@ class Rung:
 
 @dataclass(frozen=True)
 class Growth:
-    """The ladder as far as it was climbed; `chosen` is the rung whose capacity the search starts from (the
-    smallest that validates within one standard error of the best), `ladder` all capacities there are (the search may move one up or down)."""
+    """The ladder as far as it was climbed, and all its capacities. The search starts from the rung `chosen`:
+    the smallest that validates within one standard error of the best."""
 
     rungs: tuple[Rung, ...]
     ladder: tuple[NetworkSpec, ...]

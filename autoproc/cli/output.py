@@ -4,7 +4,7 @@ import json
 
 import click
 
-from autoproc.report.format import finite_or_null
+from autoproc.format import finite_or_null
 
 
 def examples(*lines: str) -> str:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from autoproc.format import format_count, format_mean, format_score, format_seconds
 from autoproc.progress import layout
-from autoproc.report.format import format_count, format_mean, format_score, format_seconds
 
 if TYPE_CHECKING:
     from autoproc.prepared import Prepared
@@ -76,8 +76,10 @@ def _search_text(search: dict[str, Any]) -> str:
 
 def _verdict_text(verdict: dict[str, Any]) -> str:
     low, high = verdict["interval"]
+    receipt = verdict["receipt"]
+    mark = f"RE-USED, opening {receipt['opening']} ({receipt['reason']}): " if receipt["opening"] > 1 else ""
     return (
-        f"{verdict['metric']} {_score(verdict['score'])} (95 %: {_score(low)} to {_score(high)}); "
+        f"{mark}{verdict['metric']} {_score(verdict['score'])} (95 %: {_score(low)} to {_score(high)}); "
         f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
 

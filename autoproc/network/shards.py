@@ -58,9 +58,7 @@ class Shards:
                 del self._stacks[signature]
 
 
-def _remove(
-    stack: Stack, leaving: Callable[[Member], bool]
-) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
+def _remove(stack: Stack, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
     rows = [row for row, member in enumerate(stack.members) if leaving(member)]
     members = [stack.members[row] for row in rows]
     yield from zip(members, stack.remove(rows) if rows else [], strict=True)

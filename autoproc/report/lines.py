@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from autoproc.format import format_count, format_mean, format_score
 from autoproc.report.facts import JobFacts
-from autoproc.report.format import format_count, format_mean, format_score
 from autoproc.report.text import MAX_SENTENCE, listed, one_line
 from autoproc.results import Baseline, Column, Estimate, Growth, Rung, Score, Search, Trained, Trial, Verdict
 

@@ -7,9 +7,9 @@ because MLflow keeps 8,000 characters.
 import shlex
 from collections.abc import Iterator, Sequence
 
+from autoproc.format import format_count, format_mean, format_score, format_seconds
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
-from autoproc.report.format import format_count, format_mean, format_score, format_seconds
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
 from autoproc.results import Baseline, Growth, Protocol, Rung, Search, Verdict
 

@@ -8,6 +8,7 @@ from autoproc.configurations import unregularised
 from autoproc.data.dummy import dummy_score
 from autoproc.data.metrics import Metric, Target
 from autoproc.deadline import Deadline
+from autoproc.format import format_score
 from autoproc.network.interface import Engine, train_together
 from autoproc.overfit import paired_noise
 from autoproc.plan import Plan
@@ -51,6 +52,7 @@ def _compare(gains: FloatArray) -> tuple[bool, str]:
     """
     mean, noise = float(gains.mean()), paired_noise(gains)
     if np.isnan(noise):
-        return mean > 0, f"better than the dummy by {mean:.3g} on the one validation split"
+        return mean > 0, f"better than the dummy by {format_score(mean)} on the one validation split"
     beats = mean > noise
-    return beats, f"better than the dummy by {mean:.3g}, {'beyond' if beats else 'within'} noise ({noise:.2g})"
+    where = f"{'beyond' if beats else 'within'} noise ({format_score(noise)})"
+    return beats, f"better than the dummy by {format_score(mean)}, {where}"

@@ -34,7 +34,7 @@ def verdict_child(verdict: Verdict) -> Child:
     now = time.time()
     state = "re-use" if verdict.receipt.opening > 1 else "complete"
     metrics = _holdout_metrics(verdict) | {names.DUMMY: verdict.dummy}
-    return Child("verdict", "verdict", state, now, now, metrics=metrics, tags=_receipt_tags(verdict.receipt))
+    return Child("verdict", "verdict", state, now, now, metrics=metrics, tags=receipt_tags(verdict.receipt))
 
 
 def job_metrics(baseline: Baseline | None, search: Search | None, verdict: Verdict | None) -> dict[str, float]:
@@ -55,7 +55,8 @@ def _holdout_metrics(verdict: Verdict) -> dict[str, float]:
     return {names.HOLDOUT: verdict.holdout.score, names.HOLDOUT_LOWER: low, names.HOLDOUT_UPPER: high, **beside}
 
 
-def _receipt_tags(receipt: Receipt) -> Mapping[str, str]:
+def receipt_tags(receipt: Receipt) -> Mapping[str, str]:
+    """Which holdout was opened, when and how often: above 1 the score is a re-use, and the reason is given."""
     tags = {
         names.RECEIPT_KEY: receipt.key,
         names.RECEIPT_OPENED: receipt.opened_at,

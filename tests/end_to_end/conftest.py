@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from mlflow.entities import Run
 
 from autoproc.cli.app import run
 from autoproc.tracking import names
+from autoproc.tracking.tracker import MemoryTracker
 from tests.end_to_end import tables
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +174,27 @@ def run_here(*arguments: object) -> Ended:
     return Ended(code, out.buffer.getvalue().decode("utf-8"), err.getvalue())  # type: ignore[attr-defined]
 
 
+class Recording(MemoryTracker):
+    """Keeps the record of a job in lists, without MLflow."""
+
+    def log_table(self, *told: object) -> None: ...
+
+    def save_view(self, *told: object) -> None: ...
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
+    """The records of the jobs that the test runs in this process, which do without MLflow."""
+    records: list[Recording] = []
+
+    def open_tracker(*told: object, **more: object) -> Recording:
+        records.append(Recording(f"run{len(records)}"))
+        return records[-1]
+
+    monkeypatch.setattr("autoproc.job.open_tracker", open_tracker)
+    return records
+
+
 @pytest.fixture(scope="session")
 def here() -> Callable[..., Ended]:
     return run_here
@@ -212,11 +234,3 @@ def jobs(
 @pytest.fixture(scope="session")
 def binary(jobs: Callable[[str], Finished]) -> Finished:
     return jobs("binary")
-
-
-@pytest.fixture
-def copied(binary: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Finished]:
-    """The finished binary job in a folder of its own, for tests that add to its home."""
-    shutil.copytree(binary.folder, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    yield Finished(tmp_path / "copy", binary.ended)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from autoproc.format import finite_or_null
 from autoproc.report import values
-from autoproc.report.format import finite_or_null
 from tests.report import facts_data as data
 
 

@@ -14,7 +14,7 @@ PLAN = make_plan(None, {"baseline": {"learning_rates": [1e-3, 1e-2, 1e-1], "max_
 PROBLEM = Problem("binary", ("y",), ("no", "yes"), (50, 50), (), "")
 TARGETS = np.arange(100) % 2
 EVERYONE = np.arange(100)
-PARTS = [Fold(EVERYONE[EVERYONE % 5 != k], EVERYONE[EVERYONE % 5 == k]) for k in range(5)]
+PARTS = [Fold(EVERYONE[k != EVERYONE % 5], EVERYONE[k == EVERYONE % 5]) for k in range(5)]
 
 
 def baseline(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.report.format import format_count, format_mean, format_score, format_seconds
+from autoproc.format import format_count, format_mean, format_score, format_seconds
 
 
 @given(st.floats(min_value=1e-4, max_value=1e12), st.booleans())
