@@ -145,11 +145,12 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt)
-        text = "".join(traceback.format_exception(error)) if ours else str(error) or "interrupted"
+        reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
+        text = "".join(traceback.format_exception(error)) if ours else reason
         # Where the log cannot be written, the error itself is what people have to see.
         with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
-        self._note(stopped_by=" ".join(str(error).split()) or type(error).__name__)
+        self._note(stopped_by=" ".join(reason.split()))
 
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)

@@ -16,6 +16,7 @@ from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
 
 _TRAIN_KEYS = ("batch_size", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler")
 _MOST_MILESTONES = 10
+_MOST_SHOWN = 120  # letters of what was found that a message repeats
 
 
 def shipped_spaces() -> dict[str, str]:
@@ -87,7 +88,7 @@ def _try_extremes(train: Mapping[str, Leaf]) -> None:
 def _mapping(node: object, what: str, known: Sequence[str]) -> dict[str, Any]:
     keys = f"the keys {', '.join(known)}" if known else "no keys"
     if not isinstance(node, dict):
-        raise PlanError(f"{what} must be a mapping with {keys}, but is {node!r}.")
+        raise PlanError(f"{what} must be a mapping with {keys}, but is {_shown(node)}.")
     for key in node:
         if key not in known:
             raise PlanError(f"{what} must be a mapping with {keys}, but has {key!r}.{did_you_mean(str(key), known)}")
@@ -101,7 +102,7 @@ def _leaf(node: object, where: str) -> Leaf:
     for value in leaf.extremes():
         fits, rule = _RULES.get(key, _NUMBERS)
         if not fits(value):
-            raise PlanError(f"The leaf {where} must hold {rule}, but can be {value!r}{_text_hint(value)}.")
+            raise PlanError(f"The leaf {where} must hold {rule}, but can be {_shown(value)}{_text_hint(value)}.")
     return leaf
 
 
@@ -113,7 +114,9 @@ def _fixed(node: object, where: str) -> Fixed:
 
 def _loosened(node: dict[Any, Any], where: str) -> Leaf:
     if len(node) != 1:
-        raise PlanError(f"The leaf {where} must have exactly one of the keys {', '.join(_LEAVES)}, but is {node!r}.")
+        raise PlanError(
+            f"The leaf {where} must have exactly one of the keys {', '.join(_LEAVES)}, but is {_shown(node)}."
+        )
     [(kind, argument)] = node.items()
     if kind not in _LEAVES:
         raise PlanError(
@@ -129,6 +132,12 @@ def _is_whole(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _shown(value: object) -> str:
+    """What was found, for a message: whole where it is short."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _text_hint(value: object) -> str:
@@ -159,7 +168,9 @@ def _range(argument: object, where: str, fits: Callable[[object], bool]) -> tupl
     if len(pair) != 2 or not all(map(fits, pair)) or pair[0] > pair[1]:
         rule = "whole" if fits is _is_whole else "finite"
         hint = next(filter(None, map(_text_hint, pair)), "")
-        raise PlanError(f"The leaf {where} must be a range [low, high] of {rule} numbers, but is {argument!r}{hint}.")
+        raise PlanError(
+            f"The leaf {where} must be a range [low, high] of {rule} numbers, but is {_shown(argument)}{hint}."
+        )
     return pair[0], pair[1]
 
 
@@ -181,14 +192,14 @@ def _integer(argument: object, where: str) -> Integer:
 
 def _choice(argument: object, where: str) -> Choice:
     if not isinstance(argument, list) or not argument or any(isinstance(option, list | dict) for option in argument):
-        raise PlanError(f"The leaf {where} must list at least one plain option, but is {argument!r}.")
+        raise PlanError(f"The leaf {where} must list at least one plain option, but is {_shown(argument)}.")
     return Choice(tuple(argument))
 
 
 def _off_or(argument: object, where: str) -> OffOr:
     inner = _leaf(argument, where)
     if not isinstance(inner, Number):
-        raise PlanError(f"The leaf {where} must loosen off_or by uniform or log, but holds {argument!r}.")
+        raise PlanError(f"The leaf {where} must loosen off_or by uniform or log, but holds {_shown(argument)}.")
     return OffOr(inner)
 
 
@@ -196,7 +207,7 @@ def _rising(argument: object, where: str) -> Rising:
     values = _mapping(argument, f"The leaf {where}", ("count", "between"))
     count = values.get("count")
     if not isinstance(count, int) or not 1 <= count <= _MOST_MILESTONES:
-        raise PlanError(f"The leaf {where} needs a count from 1 to {_MOST_MILESTONES}, but has {count!r}.")
+        raise PlanError(f"The leaf {where} needs a count from 1 to {_MOST_MILESTONES}, but has {_shown(count)}.")
     return Rising(count, *_range(values.get("between"), where, _is_whole))
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -60,4 +61,4 @@ def test_the_usual_ladder_rises() -> None:
     rungs = ladder(Plan())
     sizes = [(rung.width, rung.depth) for rung in rungs]
     assert len(set(sizes)) == len(sizes)
-    assert all(a.depth <= b.depth and a.width <= b.width for a, b in zip(rungs, rungs[1:], strict=False))
+    assert all(a.depth <= b.depth and a.width <= b.width for a, b in pairwise(rungs))

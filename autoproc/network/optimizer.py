@@ -76,5 +76,7 @@ class Update:
         self._second.lerp_(gradients.square_(), self._rise2)
         correction1 = 1 - self._corrected * self._b1**self._steps
         correction2 = 1 - self._corrected * self._b2**self._steps
-        denominator = (self._second * (1 / correction2).float()).sqrt_().add_(_EPS)
-        parameters.sub_(self._first.div(denominator).mul_((self._rates / correction1).float()))
+        # The gradients' memory serves for what follows: fresh memory of this size is slow to get.
+        denominator = torch.mul(self._second, (1 / correction2).float(), out=gradients).sqrt_().add_(_EPS)
+        step = torch.div(self._first, denominator, out=denominator)
+        parameters.sub_(step.mul_((self._rates / correction1).float()))

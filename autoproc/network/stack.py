@@ -134,6 +134,7 @@ class Stack:
             dropout = Dropout(torch.tensor([spec.dropout for spec in specs], device=self._data.device), self._noise)
         folds, order, rows, weights = self._epoch_order()
         leaves = {name: view.requires_grad_() for name, view in self._table.views(self._parameters.detach()).items()}
+        gradients = torch.empty_like(self._parameters)
         for step in range(rows.shape[1]):
             inputs, targets = self._data.rows(folds, rows[:, step])
             outputs = forward(leaves, inputs.members(order), dropout)
@@ -142,7 +143,8 @@ class Stack:
             total = ((loss * weight).sum(dim=1) / weight.sum(dim=1).clamp_(min=1)).sum()
             slopes = torch.autograd.grad(total, list(leaves.values()))
             with torch.no_grad():
-                update.step(self._parameters, torch.cat([slope.flatten(1) for slope in slopes], dim=1))
+                torch.cat([slope.flatten(1) for slope in slopes], dim=1, out=gradients)
+                update.step(self._parameters, gradients)
         self._steps += rows.shape[1]
 
     def _epoch_order(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -86,7 +86,7 @@ def legal_key(name: str) -> str:
     """`name` as MLflow takes it for a metric, parameter or tag on every system; sections stay apart by '/'.
 
     >>> legal_key("curves/validation_score"), legal_key("r²/größe")
-    ('score/validation', 'r²/größe')
+    ('curves/validation_score', 'r²/größe')
     """
     parts = [as_key(part) for part in name.split("/") if part]
     key = "/".join(parts) or as_key(name)

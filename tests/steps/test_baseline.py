@@ -21,9 +21,7 @@ def baseline(
     script: Script, n_folds: int = 5, metric: Metric = AUC, deadline: Deadline | None = None
 ) -> tuple[Baseline, ScriptedEngine]:
     engine = ScriptedEngine(script, n_folds)
-    return train_baseline(
-        engine, TARGETS, PARTS[:n_folds], PROBLEM, metric, PLAN, deadline or Deadline(None)
-    ), engine
+    return train_baseline(engine, TARGETS, PARTS[:n_folds], PROBLEM, metric, PLAN, deadline or Deadline(None)), engine
 
 
 def reaches(top: float) -> Script:

@@ -1,7 +1,6 @@
 """The one opening of the holdout: what is scored, with which interval, at which threshold."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
-from autoproc.results import Fold, Problem, Receipt, Score
+from autoproc.results import Fold, Problem, Receipt, Score, Verdict
 from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, open_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
@@ -138,7 +137,7 @@ def test_a_resample_on_which_a_measure_is_not_defined_is_left_out_of_its_interva
 # The opening
 
 
-@dataclass
+@dataclass(frozen=True)
 class Opened:
     """A problem whose holdout is sealed, and a model that says of each row what its column x says."""
 
@@ -147,9 +146,8 @@ class Opened:
     problem: Problem
     chosen: ChosenMetric
     model: FinalModel
-    asked: list[int] = field(default_factory=list)
 
-    def verdict(self, opening: int = 1, seed: int = 0):  # type: ignore[no-untyped-def]
+    def verdict(self, opening: int = 1, seed: int = 0) -> Verdict:
         receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
         targets = encode_target(self.development, self.problem)
         return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, seed)
@@ -172,7 +170,7 @@ def rare() -> pd.DataFrame:
     return pd.DataFrame({"x": (0.3 * y + 0.6 * random.random(200)).round(3), "y": np.where(y, "yes", "no")})
 
 
-def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare: pd.DataFrame) -> None:
     case = prepared(rare, threshold=0.6)
     rows = case.holdout.n_rows
     verdict = case.verdict()

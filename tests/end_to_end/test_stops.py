@@ -1,0 +1,102 @@
+"""Jobs that do not come to their end: no signal, an error of ours, Ctrl-C and SIGTERM."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autoproc.tracking import names
+from tests.end_to_end import tables
+from tests.end_to_end.conftest import Ended, Record, command, environment
+
+HURDLE = "The baseline network does not beat the dummy"
+
+
+def job_folder(folder: Path) -> Path:
+    [job] = (folder / "mlruns" / "jobs").iterdir()
+    return job
+
+
+def assert_closed(folder: Path, status: str) -> str:
+    """The job's record is closed with `status`, and nothing runs any more: the job's description."""
+    record = Record(folder / "mlruns")
+    [parent] = record.parents
+    assert parent.info.status == status
+    assert parent.info.run_id == job_folder(folder).name
+    assert {run.info.status for run in record.runs} <= {"FINISHED", status}
+    assert list((folder / "mlruns" / "running").iterdir()) == []
+    assert not (job_folder(folder) / "result.json").exists()
+    return str(parent.data.tags[names.DESCRIPTION])
+
+
+def test_a_target_without_signal_stops_the_job_with_advice(here: Callable[..., Ended], folder: Path) -> None:
+    tables.write(tables.noise(), folder / "noise.csv")
+    tables.write_plan(folder)
+    ended = here("tune", "noise.csv", "--target", "y", "--config", "small.yaml", "--json")
+    assert (ended.code, ended.out) == (3, "")
+    assert "Traceback" not in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last.startswith(f"autoproc: {HURDLE}") and "--force goes on anyway" in last
+    text = assert_closed(folder, "FAILED")
+    assert "**Stopped:** The baseline network does not beat the dummy" in text
+    assert HURDLE in (job_folder(folder) / "job.log").read_text()
+    assert list((folder / "mlruns" / "receipts").iterdir()) == []
+    shown = here("show")
+    assert shown.code == 2 and "has no result" in shown.err
+
+
+def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path) -> None:
+    tables.write(tables.noise(), folder / "noise.csv")
+    tables.write_plan(folder)
+    ended = here("tune", "noise.csv", "--target", "y", "--config", "small.yaml", "--quiet", "--force", "--trials", 2)
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    [parent] = Record(folder / "mlruns").parents
+    assert parent.info.status == "FINISHED"
+    assert "**does not beat** the dummy" in parent.data.tags[names.DESCRIPTION]
+    assert "does not beat the dummy" in here("show").out
+
+
+def test_an_error_of_ours_keeps_its_traceback(
+    here: Callable[..., Ended], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError("the search is broken")
+
+    monkeypatch.setattr("autoproc.steps.search.search_regularisation", broken)
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder)
+    ended = here("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")
+    assert (ended.code, ended.out) == (1, "")
+    assert "autoproc: this should not have happened; please report it" in ended.err
+    assert "ZeroDivisionError: the search is broken" in ended.err
+    log = (job_folder(folder) / "job.log").read_text()
+    assert "Traceback (most recent call last)" in log and "ZeroDivisionError: the search is broken" in log
+    assert "**Stopped:** the search is broken" in assert_closed(folder, "FAILED")
+    assert list((folder / "mlruns" / "receipts").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_job_that_is_interrupted_closes_its_record(folder: Path, number: signal.Signals, code: int) -> None:
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder, trials=100_000)
+    arguments = command("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")
+    job = subprocess.Popen(
+        arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert job.stdout and job.stderr
+    told = ""
+    for line in job.stderr:
+        told += line
+        if line.startswith("growth"):  # what follows is a search that would take hours
+            job.send_signal(number)
+            break
+    out, rest = job.communicate()
+    assert (job.returncode, out) == (code, ""), told + rest
+    assert "Traceback" not in rest and "Error" not in rest
+    text = assert_closed(folder, "KILLED")
+    assert "## Growth" in text and "## Holdout" not in text and "**Stopped:** interrupted" in text
+    assert list((folder / "mlruns" / "receipts").iterdir()) == []
