@@ -138,7 +138,7 @@ class Job:
         with home_errors(self.home.path):
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
         self._tracker.attach(self._folder / RESULT)
-        self._describe()
+        self._note(seconds=sum(self._seconds.values()))
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, self._folder / MODEL, content)
 

@@ -127,7 +127,7 @@ def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, p
     for told in ("## Holdout", "## Use the model", "## Baseline", "## Growth", "## Search", "48 rows"):
         assert told in text
     assert "not complete" not in text and "Stopped" not in text
-    assert str(binary.model) in text
+    assert str(binary.model) in text and "Took " in text
 
 
 def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
