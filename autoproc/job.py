@@ -18,20 +18,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoproc.errors import AutoprocError
-from autoproc.export.bundle import export_bundle
+from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
-from autoproc.results import Baseline, Growth, Rung, Search, Trained, Trial, Verdict
+from autoproc.results import Baseline, Growth, OverfitVerdict, Search, Trained, Trial, Verdict, Weights
 from autoproc.space_file import shipped_spaces
-from autoproc.spec import NetworkSpec
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.home import Home, home_errors, write_atomically
@@ -72,6 +68,7 @@ class Job:
         self._facts = JobFacts.of(prepared)
         self._seconds: dict[str, float] = {}
         self._n_trials = 0
+        self._card: dict[str, Any] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -100,9 +97,10 @@ class Job:
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
 
-    def tell_rung(self, rung: Rung) -> None:
-        self._tracker.record(children.rung_child(rung))
-        self._progress.update("growth", rung.verdict.reason)
+    def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
+        self._tracker.record(children.rung_child(number, trained, verdict))
+        if verdict:
+            self._progress.update("growth", verdict.reason)
 
     def tell_growth(self, growth: Growth) -> None:
         self._note(growth=growth)
@@ -122,25 +120,31 @@ class Job:
         self._note(verdict=verdict)
         self._progress.say("holdout", lines.verdict_line(verdict))
 
-    def export(self, model: FinalModel, network: NetworkSpec, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Write the bundle, and keep a copy with the record."""
-        path = self._folder / MODEL
+    def export(self, model: FinalModel, search: Search, weights: Weights) -> None:
+        """Write the bundle; its card lacks the verdict until there is one."""
+        path, network = self._folder / MODEL, search.trained.candidate.network
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
+        self._card = self._make_card(model, search)
         with home_errors(self.home.path):
-            export_bundle(path, self._card(model), model.schema, network, weights, sample, model.predict)
-        self._tracker.attach(path)
+            export_bundle(path, self._card, model.schema, network, weights, sample, model.predict)
         self._note(model_path=str(path))
-        self._progress.say("model", lines.model_line(path))
 
     def complete(self) -> JobResult:
-        """Write the result, which marks the job as complete."""
+        """Complete the bundle's card, and write the result, which marks the job as complete."""
         content = finite_or_null(self._content())
+        path = self._folder / MODEL
         with home_errors(self.home.path):
+            write_card(path, {**self._card, "verdict": content["verdict"]})
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        self._tracker.attach(path)
         self._tracker.attach(self._folder / RESULT)
         self._note(seconds=sum(self._seconds.values()))
+        self._progress.say("model", lines.model_line(path))
         self._progress.say("look", lines.look_line(self.home.path))
-        return JobResult(self.run_id, self.home.path, self._folder / MODEL, content)
+        return JobResult(self.run_id, self.home.path, path, content)
+
+    def warn(self, text: str) -> None:
+        self._progress.warn(text)
 
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
@@ -202,10 +206,9 @@ class Job:
             "seconds": self._seconds,
         }
 
-    def _card(self, model: FinalModel) -> dict[str, Any]:
+    def _make_card(self, model: FinalModel, search: Search) -> dict[str, Any]:
         """What the bundle says about the model."""
-        problem, chosen, facts = model.problem, self._prepared.chosen, self._facts
-        assert facts.search and facts.verdict
+        problem, chosen = model.problem, self._prepared.chosen
         return {
             "task": problem.task,
             "targets": list(problem.targets),
@@ -216,8 +219,7 @@ class Job:
             "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
-            "best": values.search_values(facts.search)["best"],
-            "verdict": finite_or_null(values.verdict_values(facts.verdict)),
+            "best": values.search_values(search)["best"],
             "versions": _versions(),
         }
 
@@ -230,15 +232,25 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) 
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
     tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
-    folder = home.start_job(tracker.run_id)
-    with home_errors(home.path):
-        write_atomically(folder / PLAN, resolved.to_yaml())
-    job = Job(prepared, resolved, home, folder, tracker, LogProgress(progress, folder / LOG))
+    with _closing_record(tracker):
+        folder = home.start_job(tracker.run_id)
+        with home_errors(home.path):
+            write_atomically(folder / PLAN, resolved.to_yaml())
+        job = Job(prepared, resolved, home, folder, tracker, LogProgress(progress, folder / LOG))
+        try:
+            job.tell_start()
+            yield job
+        except BaseException as error:
+            job.fail(error)
+            raise
+
+
+@contextmanager
+def _closing_record(tracker: MlflowTracker) -> Iterator[None]:
+    """Close the record with the status that fits how the block ended."""
     try:
-        job.tell_start()
-        yield job
+        yield
     except BaseException as error:
-        job.fail(error)
         tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     tracker.finish("FINISHED")
@@ -261,6 +273,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
             "space": space,
             "home": str(home.path),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
+            "reopen_holdout": None,  # a reason holds for one opening
         }
     )
 

@@ -1,13 +1,16 @@
 """The overfit verdict: a pure function of a candidate's curves.
 
 A rung overfits when, after its best epoch, the training score goes on rising while the validation score
-falls by more than the noise. Noise is the standard error of the paired fold differences: each fold is
-compared with itself at the best epoch, so what folds differ by among themselves drops out.
+falls by more than the noise. The best epoch is itself picked from noisy curves, and what comes after a picked
+maximum falls by chance. So each fold's change is measured from the epoch at which the other folds are best;
+and noise is the standard error of the folds' changes, so what folds differ by among themselves drops out.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 from scipy import stats
 
 from autoproc.data.metrics import Metric
@@ -15,8 +18,13 @@ from autoproc.format import format_score
 from autoproc.results import Curves, FloatArray, OverfitVerdict
 
 TAIL = 5  # the last epochs, whose mean is compared with the best epoch
-_CONFIDENCE = 0.95
+_CONFIDENCE = 0.975  # one-sided; half of what a 5 % test leaves to chance, because a rung is judged by two measures
 _SMOOTHING = 3  # epochs averaged before the best one is looked for, so that a lucky epoch is not it
+# One fold has nothing to be compared with but its own curve. Its drop has to be this many times what the curve
+# moves by within `_LAG` epochs: the factor that chance exceeds in 2.5 % of flat curves whose noise keeps 0.8 of
+# itself from epoch to epoch, and less often where it keeps less (benchmarks/false_alarms.py).
+_WOBBLES = 7.0
+_LAG = 2
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,17 @@ def peak_epoch(validation: FloatArray, metric: Metric) -> int:
     return metric.argbest(mean) + 1
 
 
-def paired_noise(differences: FloatArray) -> float:
-    """How far the mean of paired fold differences may lie from 0 by chance: one-sided 95 % bound of
-    Student's t times their standard error. NaN for a single fold."""
+def paired_noise(differences: FloatArray, overlap: float = 0.0) -> float:
+    """How far the mean of K paired fold differences may lie above 0 by chance: one-sided 97.5 % bound of Student's
+    t with K - 1 degrees of freedom times their standard error. NaN for a single fold.
+
+    `overlap` is what makes folds vary together, as validation rows over training rows: the corrected resampled
+    variance (1 / K + overlap) s^2 of Nadeau & Bengio (2003), "Inference for the generalization error".
+    """
     k = len(differences)
     if k < 2:
         return float("nan")
-    return float(stats.t.ppf(_CONFIDENCE, k - 1) * np.std(differences, ddof=1) / np.sqrt(k))
+    return float(stats.t.ppf(_CONFIDENCE, k - 1) * np.std(differences, ddof=1) * np.sqrt(1 / k + overlap))
 
 
 def judge(name: str, curves: Curves, metric: Metric) -> OverfitVerdict:
@@ -63,11 +75,10 @@ def judge(name: str, curves: Curves, metric: Metric) -> OverfitVerdict:
 def _judge_measure(name: str, measure: str, train: FloatArray, validation: FloatArray, rises: bool) -> OverfitVerdict:
     sign = 1.0 if rises else -1.0
     train, validation = sign * train, sign * validation
-    smooth = _smooth(validation)
-    peak = int(np.argmax(smooth.mean(axis=0)))
+    peak = int(np.argmax(_smooth(validation).mean(axis=0)))
+    peaks = _peaks_of_others(validation)
     last = validation.shape[1]
-    gained = _change(train, peak)
-    lost = _change(validation, peak)
+    gained, lost = _change(train, peaks), _change(validation, peaks)
     late_enough = last - 1 - peak >= TAIL
     overfit = late_enough and lost.exceeds_noise(-1) and gained.exceeds_noise(1)
     return OverfitVerdict(
@@ -81,21 +92,42 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
     )
 
 
-def _change(curve: FloatArray, peak: int) -> _Change:
-    smooth = _smooth(curve)
-    differences = curve[:, -TAIL:].mean(axis=1) - smooth[:, peak]
-    noise = paired_noise(differences)
-    if np.isnan(noise):  # one fold: what the curve wobbles by from epoch to epoch has to serve
-        noise = float(2 * np.std(curve - smooth) * np.sqrt(1 / TAIL + 1 / _SMOOTHING))
+def _peaks_of_others(validation: FloatArray) -> NDArray[np.int64]:
+    """For each fold the index of the epoch at which the mean of the other folds is best, (K, E) -> (K,); for a
+    single fold its own."""
+    smooth = _smooth(validation)
+    if len(smooth) == 1:
+        return np.asarray(np.argmax(smooth, axis=1))
+    return np.asarray(np.argmax(smooth.sum(axis=0) - smooth, axis=1))
+
+
+def _change(curve: FloatArray, peaks: NDArray[np.int64]) -> _Change:
+    """From each fold's epoch in `peaks` to the last epochs.
+
+    The folds' peaks are nearly the same epoch, picked from nearly the same folds, so their changes vary together:
+    K - 1 folds pick for 1, which counts as an overlap of 1 / (K - 1).
+    """
+    k = len(curve)
+    differences = curve[:, -TAIL:].mean(axis=1) - _smooth(curve)[np.arange(k), peaks]
+    noise = _wobble(curve[0], int(peaks[0])) if k == 1 else paired_noise(differences, 1 / (k - 1))
     return _Change(float(differences.mean()), noise)
+
+
+def _wobble(curve: FloatArray, peak: int) -> float:
+    """Bound for the change of a single curve (E,) from its own peak: `_WOBBLES` times the root mean square of its
+    steps over `_LAG` epochs after the peak, without their trend. NaN where too few epochs are left to tell."""
+    after = curve[peak + 1 :]
+    if len(after) < 2 * TAIL:
+        return float("nan")
+    return _WOBBLES * float(np.std(after[_LAG:] - after[:-_LAG]) / np.sqrt(2))
 
 
 def _smooth(curve: FloatArray) -> FloatArray:
     """Running mean over the middle of `_SMOOTHING` epochs, shorter at the ends; (K, E) -> (K, E)."""
     half = _SMOOTHING // 2
-    n_epochs = curve.shape[1]
-    windows = [curve[:, max(0, e - half) : e + half + 1].mean(axis=1) for e in range(n_epochs)]
-    return np.stack(windows, axis=1)
+    windows = sliding_window_view(np.pad(curve, ((0, 0), (half, half))), _SMOOTHING, axis=1)
+    n_epochs = sliding_window_view(np.pad(np.ones(curve.shape[1]), half), _SMOOTHING)
+    return np.asarray(windows.sum(axis=2) / n_epochs.sum(axis=1))
 
 
 def _reason(

@@ -6,6 +6,7 @@ the job and can be run again as it is.
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,16 @@ def _check_device(name: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Device = Annotated[str, AfterValidator(_check_device)]
+
+
+def _rising(rungs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Each (depth, width) at least as large as the one before, in both, and not the same."""
+    for (depth, width), larger in pairwise(rungs):
+        if larger == (depth, width) or larger[0] < depth or larger[1] < width:
+            raise ValueError("must rise: each (depth, width) at least as large as the one before, and not the same")
+    return rungs
+
+
 Count = Annotated[int, Field(ge=1)]
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
@@ -79,7 +90,7 @@ class ProtocolPlan(_Section):
 
 
 class TrainPlan(_Section):
-    """The default configuration, first trial of every search, and the limits of all training."""
+    """The default configuration, an early trial of every search, and the limits of all training."""
 
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(16, ge=1, description="Epochs without a better validation score before a member stops.")
@@ -104,14 +115,14 @@ class BaselinePlan(_Section):
 class GrowthPlan(_Section):
     """The ladder of capacities and when a rung is given up."""
 
-    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1)] = (
+    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1), AfterValidator(_rising)] = (
         (1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512),
     )  # fmt: skip
     learning_rate_factors: Rates = Field(
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )
     max_epochs: int = Field(200, ge=1)
-    patience: int = Field(12, ge=3, description="Epochs after the best one that the overfit verdict looks at.")
+    patience: int = Field(12, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 
 

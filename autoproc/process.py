@@ -1,17 +1,16 @@
 """The process, top to bottom: the page to read first, and the only place where the parts meet.
 
     table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> growth -> search
-          -> final model -> verdict on the holdout -> bundle
+          -> final model, exported -> verdict on the holdout
 
-Everything after the seal sees development rows alone; the holdout is opened by the last step but one.
+Everything between the seal and the verdict sees development rows alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.metrics import choose_metric
@@ -25,7 +24,7 @@ from autoproc.errors import NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Search
+from autoproc.results import Baseline, Fold, Search, Weights
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from autoproc.space import Space
     from autoproc.steps.verdict import FinalModel
 
-Weights = Mapping[str, NDArray[np.float32]]
 # What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
 _SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
 
@@ -63,8 +61,11 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     from autoproc.network.engine import choose_device
 
     choose_device(plan.device)
-    with running_job(prepared, plan, home, progress) as job:
-        return _carry_out(prepared, holdout, plan, space, job, deadline)
+    with (
+        running_job(prepared, plan, home, progress) as job,
+        closing(make_engine(prepared, prepared.protocol.splits, plan)) as engine,
+    ):
+        return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
@@ -85,16 +86,22 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
 
 
 def _carry_out(
-    prepared: Prepared, holdout: SealedHoldout, plan: Plan, space: "Space", job: "Job", deadline: Deadline
+    engine: "StackEngine",
+    prepared: Prepared,
+    holdout: SealedHoldout,
+    plan: Plan,
+    space: "Space",
+    job: "Job",
+    deadline: Deadline,
 ) -> "JobResult":
-    """From the baseline to the exported model."""
+    """From the baseline to the verdict. The model is exported before the holdout is opened, so that nothing
+    that goes wrong then can cost both."""
     from autoproc.steps.baseline import train_baseline
     from autoproc.steps.growth import grow_until_overfit
     from autoproc.steps.search import search_regularisation
     from autoproc.steps.verdict import open_holdout
 
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
-    engine = make_engine(prepared, folds, plan)
     with job.step("baseline"):
         until = deadline.share(plan.baseline.time_share)
         baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
@@ -110,16 +117,15 @@ def _carry_out(
         until = deadline.share(_SEARCH_SHARE[plan.final])
         search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
         job.tell_search(search)
-    with job.step("final"):
-        weights = final_weights(prepared, plan, search)
+    with job.step("export"):
+        weights = final_weights(prepared, plan, search, job.warn)
         model = _final_model(prepared, engine, search, weights)
+        job.export(model, search, weights)
     with job.step("holdout"):
         reason = plan.reopen_holdout
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         verdict = open_holdout(holdout, receipt, model, prepared.chosen, search.best.score, targets, plan.seed)
         job.tell_verdict(verdict)
-    with job.step("export"):
-        job.export(model, search.trained.candidate.network, weights)
     return job.complete()
 
 
@@ -140,13 +146,18 @@ def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "Stack
     )
 
 
-def final_weights(prepared: Prepared, plan: Plan, search: Search) -> Weights:
+def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable[[str], None]) -> Weights:
     """Of the best configuration: the fold networks, or one network trained on all development rows."""
     from autoproc.steps.final import everything, refit
 
     if plan.final == "folds":
         return search.trained.weights
-    return refit(make_engine(prepared, [everything(len(prepared.matrix))], plan), search.trained).weights
+    with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:
+        trained = refit(engine, search.trained)
+    if trained.failed:
+        warn(f"The refit on all development rows failed ({trained.failed}); the fold networks are exported instead.")
+        return search.trained.weights
+    return trained.weights
 
 
 def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":

@@ -1,5 +1,6 @@
 """The frozen values that one step hands to the next, and that the record and the command line show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +11,8 @@ from autoproc.plan import ProtocolKind, Task
 from autoproc.spec import Candidate, NetworkSpec
 
 FloatArray = NDArray[np.float64]
+Weights = Mapping[str, NDArray[np.floating]]
+"""Arrays of a network by name; float32 but for the targets' statistics, which are float64."""
 Direction = Literal["maximize", "minimize"]
 ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id", "constant", "ignored"]
 TrialState = Literal["complete", "pruned", "failed"]
@@ -111,12 +114,18 @@ class Trained:
     best_epochs: tuple[int, ...]
     seconds: float
     failed: str | None
-    weights: dict[str, NDArray[np.float32]] = field(repr=False)
+    weights: Weights = field(repr=False)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the member that trained longest."""
+        return int(self.curves.validation_score.shape[1])
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """`gain` is how much better than the dummy the network is (positive: better), paired by fold."""
+    """`gain` is how much better than the dummy the network is (positive: better), paired by fold, with learning
+    rate and epoch picked without the fold that is scored; on one split, the difference of the two scores."""
 
     dummy: Score
     network: Trained
@@ -129,8 +138,9 @@ class Baseline:
 @dataclass(frozen=True)
 class OverfitVerdict:
     """Whether a rung overfits: after `epoch` training went on to gain `train_gain` (in the units of
-    `measure`, positive: better) while validation lost `validation_drop` of it, with `noise` the 95 % bound
-    on what the paired fold differences show by chance."""
+    `measure`, positive: better) while validation lost `validation_drop` of it. Both are means of the folds'
+    changes, each from the epoch at which the other folds are best; `noise` is the one-sided 97.5 % bound on what
+    the drop is by chance, NaN for a single fold with too few epochs after its peak."""
 
     overfit: bool
     epoch: int
@@ -143,7 +153,7 @@ class OverfitVerdict:
 
 @dataclass(frozen=True)
 class Rung:
-    """One capacity of the ladder, trained and judged."""
+    """One capacity of the ladder, judged: `trained` is the best of its trainings."""
 
     number: int
     trained: Trained

@@ -77,7 +77,21 @@ class ReduceLROnPlateau:
         _require(self.patience >= 0, "ReduceLROnPlateau's patience", "at least 0", self.patience)
 
 
-Scheduler = NoScheduler | StepLR | MultiStepLR | ExponentialLR | ReduceLROnPlateau
+@dataclass(frozen=True)
+class Replay:
+    """The rate of each epoch as another training had it (the last one goes on): for a refit, which has no
+    validation rows that a scheduler could watch."""
+
+    kind: ClassVar[str] = "replay"
+    rates: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.rates) and min(self.rates) >= 0, "a replay's rates", "at least one, none negative", self.rates
+        )
+
+
+Scheduler = NoScheduler | StepLR | MultiStepLR | ExponentialLR | ReduceLROnPlateau | Replay
 SCHEDULERS: dict[str, type[Scheduler]] = {
     cls.kind: cls for cls in (NoScheduler, StepLR, MultiStepLR, ExponentialLR, ReduceLROnPlateau)
 }

@@ -37,7 +37,7 @@ def compare(plan: Plan) -> dict[str, object]:
     baseline = train_baseline(engine, prepared.targets, folds, problem, metric, plan, NEVER)
     rate = baseline.network.candidate.train.learning_rate
     until = deadline.share(plan.growth.time_share)
-    growth = grow_until_overfit(engine, metric, plan, rate, until, lambda rung: None)
+    growth = grow_until_overfit(engine, metric, plan, rate, until, lambda number, trained, verdict: None)
     space = load_space(plan.space)
     search = search_regularisation(engine, metric, plan, space, growth, deadline, lambda trial, trained: None)
     # A benchmark, not a job: nothing is exported, and no receipt is left behind.
@@ -47,7 +47,7 @@ def compare(plan: Plan) -> dict[str, object]:
         final: Predictor(
             problem.task,
             prepared.schema.layout,
-            final_weights(prepared, plan.model_copy(update={"final": final}), search),
+            final_weights(prepared, plan.model_copy(update={"final": final}), search, print),
         ).mean(matrix)
         for final in ("folds", "refit")
     }

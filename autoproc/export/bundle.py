@@ -26,8 +26,10 @@ from safetensors import SafetensorError
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError
 from autoproc.export.model import Model
-from autoproc.network.predictor import Predictor, expected_shapes
+from autoproc.format import finite_or_null
+from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
 from autoproc.plan import Task
+from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
 FORMAT = 1
@@ -37,20 +39,25 @@ _LARGEST = 100_000
 _TOLERANCE = 1e-5
 TASKS: tuple[Task, ...] = get_args(Task)
 
-Weights = Mapping[str, NDArray[np.float32]]
-
 
 def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, network: NetworkSpec, weights: Weights) -> None:
     """Write a bundle into a new folder; `card` has `task`, `targets`, `classes` and `threshold`, and
     whatever else people should know. Raises OSError."""
     folder.mkdir(parents=True)
+    write_card(folder, card)
     n_members = len(next(iter(weights.values())))
     shape = {"depth": network.depth, "width": network.width, "members": n_members}
-    for name, content in ((CARD, {"format": FORMAT, **card}), (PREPROCESSING, schema.to_json()), (NETWORK, shape)):
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / name).write_text(text + "\n", encoding="utf-8", newline="\n")
+    (folder / PREPROCESSING).write_bytes(_json_bytes(schema.to_json()))
+    (folder / NETWORK).write_bytes(_json_bytes(shape))
     arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
     (folder / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write a bundle's card, or replace it by a fuller one; numbers that are not finite become null. Raises OSError."""
+    unfinished = folder / f".{CARD}.unfinished"
+    unfinished.write_bytes(_json_bytes({"format": FORMAT, **card}))
+    unfinished.replace(folder / CARD)
 
 
 def export_bundle(
@@ -60,7 +67,7 @@ def export_bundle(
     network: NetworkSpec,
     weights: Weights,
     sample: pd.DataFrame,
-    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    predict: Callable[[NDArray[np.float32]], NDArray[np.floating]],
 ) -> None:
     """Write a bundle, load it again, and compare its predictions of the rows `sample` with those of the
     trained networks (`predict`); only a bundle that agrees gets its place.
@@ -164,6 +171,11 @@ def _read_schema(content: Mapping[str, Any]) -> Schema:
         raise BundleError(f"{PREPROCESSING}: {error}") from None
 
 
+def _json_bytes(content: Mapping[str, Any]) -> bytes:
+    text = json.dumps(finite_or_null(dict(content)), indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
+
+
 def _read_shape(content: Mapping[str, Any]) -> _Shape:
     sizes = [size for size in map(content.get, ("depth", "width", "members")) if type(size) is int]  # true is none
     if len(sizes) != 3 or not all(1 <= size <= _LARGEST for size in sizes):
@@ -193,7 +205,7 @@ def _names(value: object, key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _read_weights(content: bytes) -> dict[str, NDArray[np.float32]]:
+def _read_weights(content: bytes) -> Weights:
     try:
         return safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -205,8 +217,9 @@ def _must_match(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None
         raise BundleError(f"{WEIGHTS} {'must not' if name in weights else 'must'} hold an array {name!r}.")
     for name, shape in shapes.items():
         array = weights[name]
-        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+        dtype = np.dtype(np.float64 if name in TARGET_STATISTICS else np.float32)
+        if array.shape != shape or array.dtype != dtype or not np.isfinite(array).all():
             raise BundleError(
-                f"The array {name!r} of {WEIGHTS} must hold finite float32 numbers in the shape {shape}, but is "
+                f"The array {name!r} of {WEIGHTS} must hold finite {dtype} numbers in the shape {shape}, but is "
                 f"{array.dtype} in {array.shape}, or not finite."
             )

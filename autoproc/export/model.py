@@ -20,7 +20,7 @@ class Model:
 
     card: Mapping[str, Any] = field(repr=False)
     schema: Schema = field(repr=False)
-    network: Callable[[NDArray[np.float32]], NDArray[np.float32]] = field(repr=False)
+    network: Callable[[NDArray[np.float32]], NDArray[np.floating]] = field(repr=False)
     task: Task
     targets: tuple[str, ...]
     classes: tuple[str, ...]

@@ -18,7 +18,7 @@ from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Member, Stack
 from autoproc.plan import Task
-from autoproc.results import Curves, FloatArray, Fold, Score, Trained
+from autoproc.results import Curves, FloatArray, Fold, Score, Trained, Weights
 from autoproc.spec import Candidate, NetworkSpec
 
 # Side by side as many members as keep a step's tensors near this size: larger ones leave the processor's
@@ -93,7 +93,7 @@ class StackEngine:
         self._release(lambda member: member.key == key)
         running = self._running.pop(key)
         members = running.members
-        failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), None)
+        failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), self._without_score(members))
         at_best = [m.train_score[m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
         return Trained(
             candidate=running.candidate,
@@ -106,7 +106,7 @@ class StackEngine:
             weights=self._weights(running),
         )
 
-    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows."""
         return tuple(
             Predictor(self._data.task, self._layout, {n: w[[k]] for n, w in trained.weights.items()}).mean(
@@ -114,6 +114,17 @@ class StackEngine:
             )
             for k, fold in enumerate(self._data.folds)
         )
+
+    def _without_score(self, members: Sequence[Member]) -> str | None:
+        """Why a candidate has no score although nothing diverged."""
+        for member in members:
+            if len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
+                return f"fold {member.fold + 1} has no score: {self._metric.name} is not defined on its validation rows"
+        return None
+
+    def close(self) -> None:
+        """Let the threads go; the engine cannot train any more."""
+        self._shards.close()
 
     def _make_stack(self, signature: Signature, shard: int) -> Stack:
         return Stack(*signature, self._n_outputs, self._data, self._metric, shard)
@@ -130,7 +141,7 @@ class StackEngine:
         best = float(np.mean([m.best_score for m in members]))
         return Standing(key, max(m.epoch for m in members), validation, best, finished)
 
-    def _weights(self, running: _Running) -> dict[str, NDArray[np.float32]]:
+    def _weights(self, running: _Running) -> Weights:
         by_fold = [running.weights[k] for k in range(self.n_folds)]
         parameters = {name: np.stack([weights[name] for weights in by_fold]) for name in by_fold[0]}
         data = self._data
@@ -139,13 +150,13 @@ class StackEngine:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device asked for; `auto` takes a GPU where there is one.
+    """The device asked for; `auto` takes an Nvidia GPU where there is one, and the CPU otherwise.
 
     Raises PlanError for a device that this machine does not have.
     """
-    usable = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
     if name == "auto":
-        return torch.device(usable[0])
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    usable = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
     usable += [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     if name not in usable:
         raise PlanError(f"The device {name!r} is not available to torch on this machine; there is {', '.join(usable)}.")

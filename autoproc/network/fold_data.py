@@ -11,7 +11,7 @@ from torch import Tensor
 from autoproc.data.vectorize import Layout
 from autoproc.network.inputs import Inputs, InputSizes, fit_scaling, scale, widen
 from autoproc.plan import Task
-from autoproc.results import Fold
+from autoproc.results import FloatArray, Fold
 
 _SAMPLE_WITHOUT_VALIDATION = 1024
 
@@ -52,7 +52,7 @@ class FoldData:
         numbers = matrix[:, list(layout.numeric)]
         scaling = [fit_scaling(numbers[fold.train]) for fold in folds]
         self.center, self.spread = (self._stack([pair[i] for pair in scaling]) for i in (0, 1))
-        self._targets, self.target_center, self.target_spread = self._fit_targets()
+        self._fit_targets()
         self.validation = self._evaluation([fold.validation for fold in folds])
         self.train_sample = self._evaluation([self._sample(k) for k in range(len(folds))])
 
@@ -70,7 +70,7 @@ class FoldData:
         inputs = scale(self._inputs.rows(rows), self.center[folds], self.spread[folds])
         targets = self._targets[rows]
         if self.task in ("regression", "vector_regression"):
-            targets = (targets - self.target_center[folds][:, None]) / self.target_spread[folds][:, None]
+            targets = (targets - self._center[folds][:, None]) / self._spread[folds][:, None]
         return inputs, targets
 
     def batches(self, fold: int, epoch: int, batch_size: int) -> tuple[Tensor, Tensor]:
@@ -92,22 +92,28 @@ class FoldData:
     def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)
 
-    def _fit_targets(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Targets in the loss's type, and mean and standard deviation of each fold's training targets
-        (K, t); for classes these are 0 and 1."""
+    def _fit_targets(self) -> None:
+        """Targets in the loss's type, and each fold's mean and standard deviation of the training targets.
+
+        Values are first shifted and divided by what brings them near 1, the same for all folds: that cancels
+        out in what the network learns, and keeps float32 from rounding away a large offset.
+        """
         if self.task in ("binary", "multiclass"):
             kind = torch.float32 if self.task == "binary" else torch.int64
-            flat = torch.zeros(self.n_folds, 1, device=self.device)
-            return torch.from_numpy(self.raw_targets).to(self.device, kind), flat, flat + 1
-        values = self.raw_targets.astype(np.float64)
-        means = [values[fold.train].mean(axis=0) for fold in self.folds]
-        spreads = [values[fold.train].std(axis=0) for fold in self.folds]
-        spreads = [np.where(spread > 0, spread, 1.0) for spread in spreads]
-        return (
-            torch.from_numpy(values.astype(np.float32)).to(self.device),
-            self._stack([mean.astype(np.float32) for mean in means]),
-            self._stack([spread.astype(np.float32) for spread in spreads]),
+            self._targets = torch.from_numpy(self.raw_targets).to(self.device, kind)
+            self.target_center = torch.zeros(self.n_folds, 1, dtype=torch.float64)
+            self.target_spread = self.target_center + 1
+            return
+        offset = self.raw_targets.mean(axis=0)
+        size = _nonzero(np.abs(self.raw_targets - offset).max(axis=0))
+        values = (self.raw_targets - offset) / size
+        means = np.stack([values[fold.train].mean(axis=0) for fold in self.folds])
+        spreads = np.stack([_nonzero(values[fold.train].std(axis=0)) for fold in self.folds])
+        self._targets, self._center, self._spread = (
+            torch.from_numpy(array.astype(np.float32)).to(self.device) for array in (values, means, spreads)
         )
+        self.target_center = torch.from_numpy(offset + size * means)
+        self.target_spread = torch.from_numpy(size * spreads)
 
     def _sample(self, fold: int) -> NDArray[np.int64]:
         """A fixed sample of a fold's training rows, as many as it has validation rows."""
@@ -126,6 +132,15 @@ class FoldData:
 
 def generator(*seeds: int) -> torch.Generator:
     """A CPU generator whose stream is fixed by all of `seeds` together."""
+    return torch.Generator().manual_seed(seed_of(*seeds))
+
+
+def seed_of(*seeds: int) -> int:
+    """One seed that is fixed by all of `seeds` together."""
     # Their number goes in as well, because a SeedSequence takes no notice of zeros at its end.
     state = np.random.SeedSequence((len(seeds), *seeds)).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
+    return int(state[0]) << 32 | int(state[1])
+
+
+def _nonzero(sizes: FloatArray) -> FloatArray:
+    return np.where(sizes > 0, sizes, 1.0)

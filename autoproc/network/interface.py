@@ -62,7 +62,7 @@ class Engine(Protocol):
         """Take a running or finished candidate out, with its members' best weights."""
         ...
 
-    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows: K arrays of shape (n_k,) for
         binary probabilities, (n_k, C) for class probabilities, (n_k, t) for values in the target's units."""
         ...

@@ -25,10 +25,11 @@ def predictions(task: Task, outputs: Tensor, center: Tensor, spread: Tensor) -> 
     """What outputs (S, rows, c) predict: probability of the positive class (S, rows), probabilities
     (S, rows, C), or values in the targets' own units (S, rows, t).
 
-    `center` and `spread` (S, t) are the members' target statistics; classes do not use them.
+    `outputs` are on the CPU. `center` and `spread`, float64 (S, t), are the members' target statistics, which
+    classes do not use; values are float64, for float32 cannot tell 1,700,000,000 from 1,700,000,060.
     """
     if task == "binary":
         return torch.sigmoid(outputs[..., 0])
     if task == "multiclass":
         return torch.softmax(outputs, dim=-1)
-    return outputs * spread[:, None] + center[:, None]
+    return outputs.double() * spread[:, None] + center[:, None]

@@ -22,8 +22,8 @@ _BETAS = {"adam": (0.9, 0.999), "adamw": (0.9, 0.999), "rmsprop": (0.0, 0.99)}
 _CORRECTED = {"adam": 1.0, "adamw": 1.0, "rmsprop": 0.0}
 
 
-def coefficients(specs: Sequence[TrainSpec], device: torch.device) -> Tensor:
-    """Constant coefficients of members, (S, 6): b1, b2, corrected, l1, l2, decoupled decay."""
+def coefficients(specs: Sequence[TrainSpec]) -> Tensor:
+    """Constant coefficients of members, float64 (S, 6): b1, b2, corrected, l1, l2, decoupled decay."""
     rows = [
         (
             *_BETAS[spec.optimizer],
@@ -34,25 +34,27 @@ def coefficients(specs: Sequence[TrainSpec], device: torch.device) -> Tensor:
         )
         for spec in specs
     ]
-    return torch.tensor(rows, dtype=torch.float64, device=device).reshape(len(specs), 6)
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(specs), 6)
 
 
 class Update:
     """One epoch's updates: binds the members' coefficients and learning rates, which are constant in it.
 
     `moments` is (2, S, P), changed in place by `step`; `steps` (S,) counts the updates that members have
-    had before this epoch.
+    had before this epoch. What is a number a member is float64 on the CPU, as in torch.optim (some devices
+    have no float64), and reaches the moments' device as float32.
     """
 
     def __init__(
         self, constants: Tensor, learning_rates: Tensor, steps: Tensor, moments: Tensor, n_weights: int
     ) -> None:
         b1, b2, self._corrected, l1, l2, decay = constants.T[:, :, None]
+        self._device = moments.device
         self._b1, self._b2 = b1, b2
-        self._rise1, self._rise2 = (1 - b1).float(), (1 - b2).float()
+        self._rise1, self._rise2 = self._send(1 - b1), self._send(1 - b2)
         self._rates = learning_rates.double()[:, None]
-        self._shrink = (1 - self._rates * decay).float()
-        self._l1, self._l2 = l1.float(), l2.float()
+        self._shrink = self._send(1 - self._rates * decay)
+        self._l1, self._l2 = self._send(l1), self._send(l2)
         self._has_l1, self._has_l2, self._has_decay = (
             bool((l1 > 0).any()),
             bool((l2 > 0).any()),
@@ -77,6 +79,9 @@ class Update:
         correction1 = 1 - self._corrected * self._b1**self._steps
         correction2 = 1 - self._corrected * self._b2**self._steps
         # The gradients' memory serves for what follows: fresh memory of this size is slow to get.
-        denominator = torch.mul(self._second, (1 / correction2).float(), out=gradients).sqrt_().add_(_EPS)
+        denominator = torch.mul(self._second, self._send(1 / correction2), out=gradients).sqrt_().add_(_EPS)
         step = torch.div(self._first, denominator, out=denominator)
-        parameters.sub_(step.mul_((self._rates / correction1).float()))
+        parameters.sub_(step.mul_(self._send(self._rates / correction1)))
+
+    def _send(self, numbers: Tensor) -> Tensor:
+        return numbers.float().to(self._device)

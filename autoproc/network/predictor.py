@@ -1,7 +1,5 @@
 """Prediction with trained networks: all that is needed after training, without data or folds."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,16 +9,18 @@ from autoproc.network.inputs import Inputs, InputSizes, scale, widen
 from autoproc.network.layers import ParameterTable, forward
 from autoproc.network.loss import predictions
 from autoproc.plan import Task
+from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
 _ROWS_AT_ONCE = 4096
-STATISTICS = ("input.center", "input.spread", "target.center", "target.spread")
+TARGET_STATISTICS = ("target.center", "target.spread")
+STATISTICS = ("input.center", "input.spread", *TARGET_STATISTICS)
 
 
 class Predictor:
     """K networks of one shape with their own scaling: members (K, ...) of everything in `weights`."""
 
-    def __init__(self, task: Task, layout: Layout, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    def __init__(self, task: Task, layout: Layout, weights: Weights) -> None:
         self._task: Task = task
         self._layout = layout
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
@@ -33,7 +33,7 @@ class Predictor:
         return len(self._statistics["input.center"])
 
     @torch.inference_mode()
-    def members(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def members(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
         """Each network's predictions of the vectoriser's matrix (n, n_columns): (K, n), (K, n, C) or (K, n, t)."""
         chunks = [
             self._predict(widen(matrix[start : start + _ROWS_AT_ONCE], self._layout, torch.device("cpu")))
@@ -41,12 +41,11 @@ class Predictor:
         ]
         return np.concatenate(chunks, axis=1)
 
-    def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
         """The networks' average prediction: (n,), (n, C) or (n, t)."""
-        mean: NDArray[np.float32] = self.members(matrix).mean(axis=0, dtype=np.float32)
-        return mean
+        return np.asarray(self.members(matrix).mean(axis=0))
 
-    def _predict(self, inputs: Inputs) -> NDArray[np.float32]:
+    def _predict(self, inputs: Inputs) -> NDArray[np.floating]:
         everyone = torch.zeros(self.n_members, dtype=torch.int64)
         copies = Inputs(inputs.dense[None], inputs.codes[None]).members(everyone)
         scaled = scale(copies, self._statistics["input.center"], self._statistics["input.spread"])
@@ -59,7 +58,7 @@ def expected_shapes(
     network: NetworkSpec, layout: Layout, task: Task, n_outputs: int, n_members: int
 ) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array that a Predictor of this kind needs; classes have one target statistic,
-    which they do not use."""
+    which they do not use. Arrays are float32, but for the targets' statistics, which are float64."""
     sizes = InputSizes.of(layout)
     table = ParameterTable.of(network, sizes, n_outputs)
     parameters = dict(zip(table.names, table.shapes, strict=True))

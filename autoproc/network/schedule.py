@@ -6,7 +6,7 @@ The stand-in only carries the rate, so that every member follows exactly what to
 import torch
 from torch.optim import lr_scheduler
 
-from autoproc.spec import ExponentialLR, MultiStepLR, NoScheduler, ReduceLROnPlateau, Scheduler, StepLR
+from autoproc.spec import ExponentialLR, MultiStepLR, NoScheduler, ReduceLROnPlateau, Replay, Scheduler, StepLR
 
 
 class Schedule:
@@ -42,5 +42,8 @@ def _torch_scheduler(
             return lr_scheduler.MultiStepLR(optimizer, milestones=list(milestones), gamma=gamma)
         case ExponentialLR(gamma):
             return lr_scheduler.ExponentialLR(optimizer, gamma=gamma)
+        case Replay(rates):
+            start = optimizer.param_groups[0]["lr"]
+            return lr_scheduler.LambdaLR(optimizer, lambda epoch: rates[min(epoch, len(rates) - 1)] / start)
         case ReduceLROnPlateau(factor, patience):
             return lr_scheduler.ReduceLROnPlateau(optimizer, factor=factor, patience=patience)

@@ -49,6 +49,10 @@ class Shards:
         with _single_threaded():
             list(self._pool.map(Stack.train_epoch, stacks))
 
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown()
+
     def remove(self, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
         """Take out the members for which `leaving` holds, with their best parameters by name."""
         for signature, shards in list(self._stacks.items()):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.metrics import Metric
-from autoproc.network.fold_data import EvaluationRows, FoldData, generator
+from autoproc.network.fold_data import EvaluationRows, FoldData, generator, seed_of
 from autoproc.network.layers import Dropout, ParameterTable, forward
 from autoproc.network.loss import losses, predictions
 from autoproc.network.optimizer import Update, coefficients
@@ -66,11 +66,12 @@ class Stack:
         self._metric = metric
         self._batch_size = batch_size
         self._table = ParameterTable.of(network, data.sizes, n_outputs)
-        self._noise = torch.Generator(data.device).manual_seed(data.seed + shard)
+        seed = seed_of(data.seed, shard, network.depth, network.width, batch_size)
+        self._noise = torch.Generator(data.device).manual_seed(seed)
         empty = torch.empty(0, self._table.n_parameters, device=data.device)
         self._parameters, self._best = empty, empty.clone()
         self._moments = torch.empty(2, 0, self._table.n_parameters, device=data.device)
-        self._steps = torch.empty(0, device=data.device)
+        self._steps = torch.empty(0)
 
     def add(self, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in. Members of one fold start from the same parameters, so that candidates
@@ -82,7 +83,7 @@ class Stack:
         self._parameters = torch.cat([self._parameters, rows])
         self._best = torch.cat([self._best, rows])
         self._moments = torch.cat([self._moments, rows.new_zeros(2, *rows.shape)], dim=1)
-        self._steps = torch.cat([self._steps, rows.new_zeros(len(rows))])
+        self._steps = torch.cat([self._steps, torch.zeros(len(rows))])
         return added
 
     def remove(self, leaving: Sequence[int]) -> list[dict[str, NDArray[np.float32]]]:
@@ -97,7 +98,7 @@ class Stack:
     def train_epoch(self) -> None:
         """Train all members by one epoch, score them, and step their schedulers."""
         rates = [member.schedule.learning_rate for member in self.members]
-        self._train(torch.tensor(rates, dtype=torch.float64, device=self._data.device))
+        self._train(torch.tensor(rates, dtype=torch.float64))
         train_score, train_loss = self._evaluate(self._data.train_sample)
         validation_score, validation_loss = self._evaluate(self._data.validation)
         improved = []
@@ -120,14 +121,14 @@ class Stack:
             return False
         member.schedule.step(loss)
         score = member.validation_score[-1]
-        better = not scored or not member.best_epoch or bool(self._metric.gain(score, member.best_score) > 0)
+        better = not scored or np.isnan(member.best_score) or bool(self._metric.gain(score, member.best_score) > 0)
         if better:
             member.best_score, member.best_epoch = score, member.epoch
         return better
 
     def _train(self, rates: Tensor) -> None:
         specs = [member.spec for member in self.members]
-        constants = coefficients(specs, self._data.device)
+        constants = coefficients(specs)
         update = Update(constants, rates, self._steps, self._moments, self._table.n_weights)
         dropout = None
         if any(spec.dropout for spec in specs):
@@ -176,8 +177,9 @@ class Stack:
         if not chunks:
             return scores, loss
         outputs = torch.cat(chunks, dim=1)
-        center, spread = self._data.target_center[folds], self._data.target_spread[folds]
-        predicted = predictions(self._data.task, outputs, center, spread).cpu().numpy()
+        own = folds.cpu()
+        center, spread = self._data.target_center[own], self._data.target_spread[own]
+        predicted = predictions(self._data.task, outputs.cpu(), center, spread).numpy()
         lost = losses(self._data.task, outputs, where.targets[folds]).cpu().numpy()
         for fold in sorted({member.fold for member in self.members}):
             rows, members = where.rows[fold], (folds == fold).cpu().numpy()

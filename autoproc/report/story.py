@@ -43,7 +43,7 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
 def _state(facts: JobFacts) -> Iterator[str]:
     if facts.stopped_by:
         yield f"**Stopped:** {_sentence(facts.stopped_by)}"
-    elif not facts.model_path:
+    elif not facts.verdict:
         yield "*The job is not complete: what is not told here has not happened yet.*"
     if facts.seconds is not None:
         yield f"Took {format_seconds(facts.seconds)}."

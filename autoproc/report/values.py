@@ -106,7 +106,7 @@ def _rung_values(rung: Rung) -> Values:
         "train_score": rung.trained.train_score.mean,
         "overfit": rung.verdict.overfit,
         "epoch": rung.verdict.epoch,
-        "n_epochs": rung.trained.curves.validation_score.shape[1],
+        "n_epochs": rung.trained.n_epochs,
         "evidence": _evidence(rung),
         "reason": rung.verdict.reason,
     }

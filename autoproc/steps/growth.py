@@ -12,61 +12,79 @@ from autoproc.errors import NoSignalError
 from autoproc.network.interface import Engine, Standing
 from autoproc.overfit import judge, peak_epoch
 from autoproc.plan import Plan
-from autoproc.results import Growth, Rung, Score, Trained
+from autoproc.results import Growth, OverfitVerdict, Rung, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
-_FEWEST_EPOCHS = 10  # of a rung, even when time is over: fewer say nothing
+_FEWEST_EPOCHS = 10  # that say something of a rung when time cuts it short
+
+
+OnTrained = Callable[[int, Trained, OverfitVerdict | None], None]
+"""Told of each training with its rung's number, and the verdict if it is the one that counts for its rung."""
 
 
 def grow_until_overfit(
-    engine: Engine,
-    metric: Metric,
-    plan: Plan,
-    learning_rate: float,
-    deadline: Deadline,
-    on_rung: Callable[[Rung], None],
+    engine: Engine, metric: Metric, plan: Plan, learning_rate: float, deadline: Deadline, on_trained: OnTrained
 ) -> Growth:
     """Climb the ladder from its smallest rung; `learning_rate` is the baseline's.
 
-    `on_rung` is told of each rung as soon as it is judged. A rung whose training failed is passed over;
-    raises NoSignalError when all failed.
+    A rung whose trainings all failed is passed over; raises NoSignalError when all rungs failed.
     """
     capacities = ladder(plan)
     rungs: list[Rung] = []
     for number, network in enumerate(capacities):
-        if rungs and deadline.passed:
+        at_least = _FEWEST_EPOCHS if not rungs else 1
+        trainings = _train_rung(engine, network, metric, plan, learning_rate, deadline, at_least)
+        # A later rung that time has cut short says nothing; the first one was given its epochs.
+        cut_short = bool(rungs) and deadline.passed and max(t.n_epochs for t in trainings) < _FEWEST_EPOCHS
+        rung = None if cut_short else _judge_rung(number, trainings, metric)
+        for trained in trainings:
+            on_trained(number, trained, rung.verdict if rung and trained is rung.trained else None)
+        if rung:
+            rungs.append(rung)
+            if rung.verdict.overfit and not _still_gains(rungs, metric):
+                return _growth(rungs, capacities, metric, "a larger network no longer validates better")
+        if deadline.passed:
             return _growth(rungs, capacities, metric, "the time for growth ran out")
-        trained = _train_rung(engine, network, metric, plan, learning_rate, deadline)
-        if trained.failed:
-            continue
-        rung = Rung(number, trained, judge(str(network), trained.curves, metric))
-        on_rung(rung)
-        rungs.append(rung)
-        if rung.verdict.overfit and len(rungs) > 1 and not _is_better(rung, _best(rungs[:-1], metric), metric):
-            return _growth(rungs, capacities, metric, "a larger network no longer validates better")
     return _growth(rungs, capacities, metric, "the ladder ended")
 
 
+def _judge_rung(number: int, trainings: Sequence[Trained], metric: Metric) -> Rung | None:
+    """The best of a rung's trainings with its verdict; None where all failed."""
+    usable = [trained for trained in trainings if not trained.failed]
+    if not usable:
+        return None
+    best = _best_trained(usable, metric)
+    return Rung(number, best, judge(str(best.candidate.network), best.curves, metric))
+
+
+def _still_gains(rungs: Sequence[Rung], metric: Metric) -> bool:
+    """Whether the last rung validates better than all before it; a first rung has none before it."""
+    return len(rungs) == 1 or _is_better(rungs[-1], _best(rungs[:-1], metric), metric)
+
+
 def _train_rung(
-    engine: Engine, network: NetworkSpec, metric: Metric, plan: Plan, learning_rate: float, deadline: Deadline
-) -> Trained:
-    """One capacity at each of the learning rates, side by side, each until its validation peak is old
-    enough; the better one (or a failed one, if all failed)."""
+    engine: Engine,
+    network: NetworkSpec,
+    metric: Metric,
+    plan: Plan,
+    learning_rate: float,
+    deadline: Deadline,
+    at_least: int,
+) -> list[Trained]:
+    """One capacity at each of the learning rates, side by side, each until its validation peak is old enough."""
     epochs = plan.growth.max_epochs
     for key, factor in enumerate(plan.growth.learning_rate_factors):
         training = unregularised(plan, engine.n_train_rows, learning_rate * factor, epochs)
         engine.start(key, Candidate(network, training))
-    watches = {key: _Watch(metric, plan.growth.patience) for key in range(len(plan.growth.learning_rate_factors))}
-    trained: list[Trained] = []
-    while watches:
+    watches = [_Watch(metric, plan.growth.patience) for _ in plan.growth.learning_rate_factors]
+    trained: dict[int, Trained] = {}
+    while len(trained) < len(watches):
         for standing in engine.train_epoch():
             stale = watches[standing.key].is_stale(standing)
-            late = deadline.passed and standing.epoch >= _FEWEST_EPOCHS
+            late = deadline.passed and standing.epoch >= at_least
             if standing.finished or stale or late:
-                trained.append(engine.collect(standing.key))
-                del watches[standing.key]
-    usable = [candidate for candidate in trained if not candidate.failed]
-    return _best_trained(usable, metric) if usable else trained[0]
+                trained[standing.key] = engine.collect(standing.key)
+    return [trained[key] for key in range(len(watches))]
 
 
 class _Watch:
@@ -79,10 +97,8 @@ class _Watch:
 
     def is_stale(self, standing: Standing) -> bool:
         self._validation.append(standing.validation.tolist())
-        if standing.finished:
-            return True
         curve = np.array(self._validation).T
-        return standing.epoch - peak_epoch(curve, self._metric) >= self._patience
+        return np.isnan(curve).any() or standing.epoch - peak_epoch(curve, self._metric) >= self._patience
 
 
 def _best_trained(candidates: Sequence[Trained], metric: Metric) -> Trained:

@@ -4,7 +4,7 @@ The loop is the whole of it: keep the engine full, train an epoch, report, prune
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +21,7 @@ from autoproc.space import Space, Value
 from autoproc.spec import Candidate
 
 FIRST_CHECK = 5  # epochs before a trial can be pruned
-HALVING = 2  # of the trials that reach a check, about the better half goes on
+DEFAULT = 1  # number of the trial with the default configuration; 0 is the grown network
 
 OnTrial = Callable[[Trial, Trained], None]
 _OPTUNA_STATES: dict[TrialState, optuna.trial.TrialState] = {
@@ -58,8 +58,7 @@ def search_regularisation(
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
     while loop.wants_more or loop.running:
         loop.fill()
-        for standing in engine.train_epoch():
-            loop.report(standing)
+        loop.report(engine.train_epoch())
         if deadline.passed:
             loop.stop()
             return loop.result("time limit")
@@ -103,18 +102,24 @@ class _Loop:
         while self.wants_more and self._has_room():
             trial = self._study.ask()
             candidate = self._sample(trial)
+            if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
+                candidate = replace(self._growth.best.trained.candidate, train=self._default)
             self.running[trial.number] = _Running(trial, candidate)
             self._engine.start(trial.number, candidate)
 
-    def report(self, standing: Standing) -> None:
-        """Tell Optuna how a running trial stands, and end it if it is finished or not worth going on."""
-        trial = self.running[standing.key].trial
-        if np.isfinite(standing.best):
-            trial.report(standing.best, standing.epoch)
-        if standing.finished:
-            self._end(standing.key, "complete", "")
-        elif trial.should_prune():
-            self._end(standing.key, "pruned", f"behind the better half at epoch {standing.epoch}")
+    def report(self, standings: Sequence[Standing]) -> None:
+        """Tell Optuna how the running trials stand, and end those that are finished or not worth going on.
+
+        All report before any is judged, so that it does not matter in which order they stand.
+        """
+        for standing in standings:
+            if np.isfinite(standing.best):
+                self.running[standing.key].trial.report(standing.best, standing.epoch)
+        for standing in standings:
+            if standing.finished:
+                self._end(standing.key, "complete", "")
+            elif self.running[standing.key].trial.should_prune():
+                self._end(standing.key, "pruned", f"among the worse half at epoch {standing.epoch}")
 
     def stop(self) -> None:
         """End what runs as it stands: the best weights so far are as good as any."""
@@ -162,21 +167,41 @@ class _Loop:
             self._best, self._trained = trial, trained
 
     def _note(self, number: int, trained: Trained, state: TrialState, reason: str) -> Trial:
-        n_epochs = trained.curves.validation_score.shape[1]
         parameters = trained.candidate.parameters
-        trial = Trial(number, state, parameters, trained.score, n_epochs, trained.seconds, reason)
+        trial = Trial(number, state, parameters, trained.score, trained.n_epochs, trained.seconds, reason)
         self._trials.append(trial)
         self._on_trial(trial, trained)
         return trial
 
 
+class WorseHalfPruner(optuna.pruners.BasePruner):
+    """Successive halving among trials that train side by side: at epochs 5, 10, 20, ... a trial is pruned when it
+    is worse than the median of all trials, ended or not, that have reported at that epoch.
+
+    Optuna's own SuccessiveHalvingPruner compares a trial with those that were judged before it, and so prunes none
+    or nearly all of trials that arrive together, depending on their order.
+    """
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        epoch = trial.last_step
+        if epoch is None or not _is_check(epoch):
+            return False
+        reached = [t.intermediate_values for t in study.get_trials(deepcopy=False)]
+        median = float(np.median([values[epoch] for values in reached if epoch in values]))
+        own = trial.intermediate_values[epoch]
+        return own < median if study.direction == optuna.study.StudyDirection.MAXIMIZE else own > median
+
+
+def _is_check(epoch: int) -> bool:
+    """Whether trials are judged at this epoch: FIRST_CHECK times a power of two."""
+    times, rest = divmod(epoch, FIRST_CHECK)
+    return rest == 0 and times > 0 and times & (times - 1) == 0
+
+
 def _new_study(metric: Metric, seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        direction=metric.direction,
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST_CHECK, reduction_factor=HALVING),
-    )
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    return optuna.create_study(direction=metric.direction, sampler=sampler, pruner=WorseHalfPruner())
 
 
 def _best_so_far(trained: Trained, metric: Metric) -> dict[int, float]:

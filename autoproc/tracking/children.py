@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autoproc.results import Baseline, FloatArray, Receipt, Rung, Search, Trained, Trial, Verdict
+from autoproc.results import Baseline, FloatArray, OverfitVerdict, Receipt, Search, Trained, Trial, Verdict
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 
@@ -17,11 +17,15 @@ def baseline_child(trained: Trained) -> Child:
     return _training(name, "baseline", state, trained, trained.failed or "")
 
 
-def rung_child(rung: Rung) -> Child:
-    """One rung of the growth ladder, with its verdict."""
-    name = f"growth {rung.number + 1}: {rung.trained.candidate.network}"
-    state = "overfits" if rung.verdict.overfit else "does not overfit"
-    return _training(name, "growth", state, rung.trained, rung.verdict.reason)
+def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) -> Child:
+    """One training of a rung of the growth ladder; the one that counts for its rung has the verdict."""
+    name = f"growth {number + 1}: {trained.candidate.network}"
+    if verdict is None:
+        state = "failed" if trained.failed else "not the rung's best"
+        rate = trained.candidate.train.learning_rate
+        return _training(f"{name}, learning rate {rate:g}", "growth", state, trained, trained.failed or "")
+    state = "overfits" if verdict.overfit else "does not overfit"
+    return _training(name, "growth", state, trained, verdict.reason)
 
 
 def trial_child(trial: Trial, trained: Trained) -> Child:
@@ -85,7 +89,7 @@ def _final_values(trained: Trained) -> dict[str, float]:
         names.SCORE: trained.score.mean,
         names.STANDARD_ERROR: trained.score.standard_error,
         names.TRAIN_SCORE: trained.train_score.mean,
-        names.EPOCHS: float(trained.curves.validation_score.shape[1]),
+        names.EPOCHS: float(trained.n_epochs),
         names.SECONDS: trained.seconds,
         **{names.fold_score(k): score for k, score in enumerate(trained.score.folds, start=1)},
     }

@@ -1,12 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from autoproc.data.metrics import METRICS, Metric
 from autoproc.deadline import Deadline
 from autoproc.plan import make_plan
-from autoproc.results import Baseline, Fold, Problem
+from autoproc.results import Baseline, Fold, Problem, Trained
 from autoproc.spec import Candidate
-from autoproc.steps.baseline import train_baseline
+from autoproc.steps.baseline import _lift_of_chance, train_baseline
 from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -46,18 +48,20 @@ def test_the_best_learning_rate_is_kept_and_all_are_told() -> None:
     assert [trained.candidate.train.learning_rate for trained in found.tried] == [1e-3, 1e-2, 1e-1]
     assert found.dummy.mean == 0.5
     assert found.gain.mean == pytest.approx(0.4)
-    assert found.beats_dummy and "beyond noise" in found.reason
+    assert found.beats_dummy
+    assert found.reason.startswith("with learning rate and epoch picked on other folds, it is better by 0.400, beyond")
 
 
 def test_a_gain_within_the_noise_of_the_folds_beats_nothing() -> None:
     found, _ = baseline(reaches(0.505))
     assert found.gain.mean == pytest.approx(0.005)
-    assert not found.beats_dummy and "within noise" in found.reason
+    assert not found.beats_dummy and "which is within noise (0.02" in found.reason
 
 
 def test_a_network_that_is_worse_than_the_dummy_does_not_beat_it() -> None:
     found, _ = baseline(reaches(0.4))
     assert not found.beats_dummy
+    assert found.reason.endswith("it is worse by 0.100")
 
 
 def test_a_lower_score_beats_the_dummy_where_lower_is_better() -> None:
@@ -66,14 +70,80 @@ def test_a_lower_score_beats_the_dummy_where_lower_is_better() -> None:
     assert found.beats_dummy and found.gain.mean > 0
 
 
-@pytest.mark.parametrize(("top", "beats"), [(0.51, True), (0.49, False)])
-def test_on_a_single_split_any_gain_counts(top: float, beats: bool) -> None:
-    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.array([0.9]), np.array([top])
+def test_a_fold_has_no_say_in_its_own_learning_rate_and_epoch() -> None:
+    """Each fold has a lucky epoch of its own, at a learning rate of its own: picked by itself, it would score 0.9."""
+    rates = PLAN.baseline.learning_rates
 
-    found, _ = baseline(script, n_folds=1)
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        lucky = [epoch == 2 + k and candidate.train.learning_rate == rates[k % 3] for k in range(5)]
+        return FOLDS + 0.9, np.where(lucky, 0.9, 0.49)
+
+    found, _ = baseline(script)
+    assert found.gain.mean == pytest.approx(-0.01)
+    assert not found.beats_dummy
+
+
+def test_folds_of_another_repeat_have_no_say_because_they_validate_the_same_rows() -> None:
+    """Two repeats of two folds: what picks for a fold is the one beside it, although the other repeat is luckier."""
+    halves = [Fold(EVERYONE[k != EVERYONE % 2], EVERYONE[k == EVERYONE % 2]) for k in range(2)]
+    quarters = [Fold(EVERYONE[k != EVERYONE // 50], EVERYONE[k == EVERYONE // 50]) for k in range(2)]
+    targets = np.arange(100) // 2 % 2
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        first, second = (0.6, 0.5) if epoch == 3 else (0.5, 0.9) if epoch == 5 else (0.5, 0.5)
+        return np.full(4, 0.9), np.array([first, first, second, second])
+
+    engine = ScriptedEngine(script, 4)
+    found = train_baseline(engine, targets, halves + quarters, PROBLEM, AUC, PLAN, Deadline(None))
+    assert found.gain.folds == pytest.approx((0.1, 0.1, 0.4, 0.4))
+
+
+def test_a_member_that_stopped_early_keeps_its_last_score() -> None:
+    """At the third epoch all are best on average, with fold 1 at the score of its second and last one."""
+    curve = np.array([[0.5, 0.7, np.nan]] + [[0.5, 0.6, 0.8]] * 4)
+
+    class Stopping(ScriptedEngine):
+        def collect(self, key: int) -> Trained:
+            trained = super().collect(key)
+            curves = dataclasses.replace(trained.curves, validation_score=curve)
+            return dataclasses.replace(trained, curves=curves)
+
+    engine = Stopping(reaches(0.8))
+    found = train_baseline(engine, TARGETS, PARTS, PROBLEM, AUC, PLAN, Deadline(None))
+    assert found.gain.folds == pytest.approx((0.2, 0.3, 0.3, 0.3, 0.3))
+
+
+class PredictingEngine(ScriptedEngine):
+    """Predicts the rows of its one fold with a correlation to the target that is given."""
+
+    correlation = 0.0
+
+    def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
+        rows = PARTS[0].validation
+        noise = np.random.default_rng(0).random(len(rows))
+        return ((self.correlation * TARGETS[rows] + (1 - self.correlation) * noise).astype(np.float32),)
+
+
+@pytest.mark.parametrize(("correlation", "beats"), [(0.9, True), (0.3, False)])
+def test_a_gain_on_a_single_split_has_to_exceed_the_noise_of_resampled_rows(correlation: float, beats: bool) -> None:
+    y = TARGETS[PARTS[0].validation]
+    engine = PredictingEngine(lambda candidate, epoch: (np.array([0.9]), np.array([score])), 1)
+    engine.correlation = correlation
+    score = float(AUC(y, engine.out_of_fold(None)[0][None])[0])  # type: ignore[arg-type]
+    assert score > 0.5
+    found = train_baseline(engine, TARGETS, PARTS[:1], PROBLEM, AUC, PLAN, Deadline(None))
     assert found.beats_dummy == beats
-    assert "one validation split" in found.reason
+    assert found.gain.mean == pytest.approx(score - 0.5)
+    assert "on the one validation split it is better by" in found.reason
+    assert ("beyond noise" if beats else "within noise") in found.reason
+
+
+def test_average_precision_of_an_order_at_random_is_no_gain() -> None:
+    y = np.array([1, 1, 1] + 17 * [0])
+    random = np.random.default_rng(0).random((20_000, 20))
+    metric = METRICS["average_precision"]
+    assert metric(y, random).mean() - 0.15 == pytest.approx(_lift_of_chance(y, metric), abs=0.004)
+    assert _lift_of_chance(y, AUC) == 0
 
 
 def test_a_learning_rate_that_diverges_is_left_aside() -> None:
@@ -90,7 +160,7 @@ def test_a_learning_rate_that_diverges_is_left_aside() -> None:
 def test_where_all_diverge_nothing_beats_the_dummy_and_the_reason_says_why() -> None:
     found, _ = baseline(lambda candidate, epoch: (FOLDS, np.full(5, np.nan)))
     assert not found.beats_dummy
-    assert "every learning rate failed" in found.reason and "diverged" in found.reason
+    assert found.reason == "every learning rate failed: fold 1 diverged"
     assert np.isnan(found.gain.mean)
 
 
