@@ -122,7 +122,8 @@ class GrowthPlan(_Section):
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )
     max_epochs: int = Field(200, ge=1)
-    patience: int = Field(12, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
+    patience: int = Field(20, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
+    most_flat: int = Field(3, ge=1, description="Rungs in a row that may validate no better before growth ends.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 
 

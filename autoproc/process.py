@@ -172,7 +172,7 @@ def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weig
 
 def _no_signal(baseline: Baseline) -> str:
     return (
-        f"The baseline network does not beat the dummy: it is {baseline.reason}. Nothing that follows would mean "
+        f"The baseline network does not beat the dummy: {baseline.reason}. Nothing that follows would mean "
         "anything, so the job stops here. Check that the target is the right column, that the features were known "
         "before it, that rows and targets belong together, and whether there are enough rows; --force goes on anyway."
     )

@@ -106,7 +106,7 @@ def table(kind: str, n_rows: int, seed: int) -> pd.DataFrame:
 def baseline_lines(n_tables: int) -> Iterator[dict[str, object]]:
     cases = [("binary", 300, None), ("binary", 600, None), ("binary", 1500, None), ("rare", 600, None)]
     cases += [("classes", 400, None), ("number", 300, None), ("binary", 600, "validation_split")]
-    cases += [("weak", 1000, None), ("weak", 1500, None), ("weak", 2500, "validation_split")]
+    cases += [("weak", 1000, None), ("weak", 1400, None), ("weak", 2500, "validation_split")]
     for kind, n_rows, protocol in cases:
         outcomes = [beats_dummy(kind, n_rows, protocol, seed) for seed in range(n_tables)]
         yield {

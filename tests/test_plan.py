@@ -17,6 +17,9 @@ def optional(strategy):
     return st.none() | strategy
 
 
+RUNGS = st.sets(st.integers(1, 9), min_size=1, max_size=4).flatmap(
+    lambda depths: st.tuples(st.just(sorted(depths)), st.lists(st.integers(1, 999), min_size=len(depths)).map(sorted))
+).map(lambda parts: list(zip(*parts, strict=False)))  # fmt: skip
 PLANS = st.fixed_dictionaries(
     {},
     optional={
@@ -44,9 +47,7 @@ PLANS = st.fixed_dictionaries(
                 "l1": st.floats(0, 1),
             },
         ),
-        "growth": st.fixed_dictionaries(
-            {}, optional={"rungs": st.lists(st.tuples(st.integers(1, 9), st.integers(1, 999)), min_size=1, max_size=4)}
-        ),
+        "growth": st.fixed_dictionaries({}, optional={"rungs": RUNGS}),
     },
 )
 
@@ -134,11 +135,17 @@ def test_what_is_no_duration_is_refused(value):
         ({"positive": True}, "'positive' must be text .* but is True"),
         ({"target": None}, "'target' must be a list, but is None"),
         ({"train": None}, "'train' must be a mapping of keys to values, but is None"),
-        ({"growth": {"patience": 2}}, "'growth.patience' must be greater than or equal to 3"),
+        ({"growth": {"patience": 4}}, "'growth.patience' must be greater than or equal to 5, but is 4"),
         ({"growth": {"rungs": []}}, r"'growth.rungs' must have at least 1 item, but is \[\]"),
         ({"growth": {"rungs": [[1, 0]]}}, r"^The plan's 'growth.rungs.0.1' must be greater .* to 1, but is 0\.$"),
         ({"growth": {"rungs": [[1]]}}, r"^The plan's 'growth.rungs.0.1' must have a value more, but is \[1\]\.$"),
         ({"growth": {"rungs": [[1, 2, 3]]}}, r"^The plan's 'growth.rungs.0' must have at most 2 items, but is .*\]\.$"),
+        (
+            {"growth": {"rungs": [[1, 8], [2, 4]]}},
+            r"'growth.rungs' must rise: each \(depth, width\) at least",
+        ),
+        ({"growth": {"rungs": [[2, 8], [1, 16]]}}, "'growth.rungs' must rise: each"),
+        ({"growth": {"rungs": [[1, 8], [1, 8]]}}, "'growth.rungs' must rise: .*, and not the same"),
         ({"baseline": {"learning_rates": [0.0]}}, "'baseline.learning_rates.0' must be greater than 0"),
     ],
 )

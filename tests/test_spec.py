@@ -11,6 +11,7 @@ from autoproc.spec import (
     NetworkSpec,
     NoScheduler,
     ReduceLROnPlateau,
+    Replay,
     StepLR,
     TrainSpec,
     make_scheduler,
@@ -117,3 +118,14 @@ def test_parameters_are_flat_and_plain(kind):
 def test_parameters_show_milestones_as_text():
     candidate = Candidate(NetworkSpec(1, 4), TrainSpec(scheduler=MultiStepLR((2, 5), 0.5)))
     assert candidate.parameters["scheduler.milestones"] == "2, 5"
+
+
+def test_a_replay_is_no_scheduler_that_a_plan_could_name():
+    assert "replay" not in SCHEDULERS
+    assert Replay((0.1, 0.0)).rates == (0.1, 0.0)
+
+
+@pytest.mark.parametrize("rates", [(), (0.1, -0.1)])
+def test_a_replay_needs_rates(rates):
+    with pytest.raises(PlanError, match="a replay's rates must be at least one, none negative"):
+        Replay(rates)

@@ -70,6 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort as error:
+        click.echo("autoproc: interrupted", err=True)
         return TERMINATED if isinstance(error.__cause__, _Terminated) else INTERRUPTED
     except AutoprocError as error:
         click.echo(_paragraph(f"autoproc: {error}"), err=True)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,20 @@ def _require_writable(out: Path, data: str) -> None:
 def _require_replaceable(out: Path, overwrite: bool) -> None:
     if not overwrite:
         raise PlanError(f"{out} exists already. Name another place, or pass --overwrite to replace it.")
-    if out.is_dir() and not (out / CARD).is_file():
-        raise PlanError(f"--overwrite replaces a model only, but the folder {out} has no {CARD}. Name another place.")
+    if not _holds_model(out):
+        what = "folder" if out.is_dir() else "file"
+        raise PlanError(f"--overwrite replaces a model only, but the {what} {out} has no {CARD}. Name another place.")
+
+
+def _holds_model(path: Path) -> bool:
+    """Whether a folder or a zip file has a model's card."""
+    if path.is_dir():
+        return (path / CARD).is_file()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return CARD in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _place_copy(source: Path, out: Path) -> None:
@@ -114,11 +127,22 @@ def _place_copy(source: Path, out: Path) -> None:
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=".autoproc-export-") as scratch:
             copy = Path(scratch) / f"new{out.suffix}"
             copy_bundle(source, copy)
-            if out.exists():
-                os.replace(out, Path(scratch) / "old")
-            os.replace(copy, out)
+            _exchange(copy, out, Path(scratch) / "old")
     except OSError as error:
         raise PlanError(f"The model cannot be written to {out}: {error.strerror}. Name another place.") from None
+
+
+def _exchange(new: Path, out: Path, old: Path) -> None:
+    """Move `new` to `out`, and what stands there to `old`; put that back where the second move fails."""
+    if not out.exists():
+        os.replace(new, out)
+        return
+    os.replace(out, old)
+    try:
+        os.replace(new, out)
+    except BaseException:
+        os.replace(old, out)
+        raise
 
 
 def _write_csv(predictions: "DataFrame") -> None:

@@ -93,6 +93,7 @@ def define_problem(development: Table, plan: Plan) -> Problem:
         classes = _Classes((), (), "")
     else:
         classes = _binary_classes(targets[0], plan.positive) if task == "binary" else _sorted_classes(targets[0])
+        _must_differ_from_probabilities(targets[0].name, classes.names)
     columns = describe_columns(development, plan.target, plan.ignore)
     return Problem(task, plan.target, classes.names, classes.counts, columns, f"{reason}{classes.reason}")
 
@@ -253,6 +254,16 @@ def _binary_classes(target: _Target, asked: str | None) -> _Classes:
     share = 100 * counts[positive] / sum(counts)
     reason = f"; {names[positive]!r} is the positive class, {why}, with {share:.1f} % of {_rows(sum(counts))}"
     return _Classes(tuple(names[i] for i in order), tuple(counts[i] for i in order), reason)
+
+
+def _must_differ_from_probabilities(target: str, classes: tuple[str, ...]) -> None:
+    """Raises DataError where predictions would have two columns of one name."""
+    for name in classes:
+        if target == f"probability_{name}":
+            raise DataError(
+                f"The target must not be named {target!r}, because predictions have a column of that name for the "
+                f"probability of its class {name!r}. Rename the column."
+            )
 
 
 def _encode_classes(table: Table, problem: Problem) -> NDArray[np.int64]:

@@ -104,7 +104,7 @@ class FoldData:
             self.target_center = torch.zeros(self.n_folds, 1, dtype=torch.float64)
             self.target_spread = self.target_center + 1
             return
-        offset = self.raw_targets.mean(axis=0)
+        offset = np.median(self.raw_targets, axis=0)  # which no outlier moves beyond the others' digits
         size = _nonzero(np.abs(self.raw_targets - offset).max(axis=0))
         values = (self.raw_targets - offset) / size
         means = np.stack([values[fold.train].mean(axis=0) for fold in self.folds])

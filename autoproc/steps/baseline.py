@@ -22,7 +22,7 @@ from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
 # Of a single split, where learning rate and epoch are picked by the rows that judge: on noise the best of all of
-# them lies beyond 3 standard errors in about 2 % of the jobs, beyond 2 in 23 % (benchmarks/false_alarms.py).
+# them lies beyond 3 standard errors in about 2 % of the jobs (benchmarks/false_alarms.py).
 _STANDARD_ERRORS = 3.0
 
 

@@ -31,6 +31,7 @@ def grow_until_overfit(
     """
     capacities = ladder(plan)
     rungs: list[Rung] = []
+    n_flat = 0
     for number, network in enumerate(capacities):
         at_least = _FEWEST_EPOCHS if not rungs else 1
         trainings = _train_rung(engine, network, metric, plan, learning_rate, deadline, at_least)
@@ -40,9 +41,12 @@ def grow_until_overfit(
         for trained in trainings:
             on_trained(number, trained, rung.verdict if rung and trained is rung.trained else None)
         if rung:
+            n_flat = n_flat + 1 if rungs and not _is_better(rung, _best(rungs, metric), metric) else 0
             rungs.append(rung)
-            if rung.verdict.overfit and not _still_gains(rungs, metric):
+            if rung.verdict.overfit and n_flat:
                 return _growth(rungs, capacities, metric, "a larger network no longer validates better")
+            if n_flat == plan.growth.most_flat:
+                return _growth(rungs, capacities, metric, f"{n_flat} larger networks in a row validated no better")
         if deadline.passed:
             return _growth(rungs, capacities, metric, "the time for growth ran out")
     return _growth(rungs, capacities, metric, "the ladder ended")
@@ -55,11 +59,6 @@ def _judge_rung(number: int, trainings: Sequence[Trained], metric: Metric) -> Ru
         return None
     best = _best_trained(usable, metric)
     return Rung(number, best, judge(str(best.candidate.network), best.curves, metric))
-
-
-def _still_gains(rungs: Sequence[Rung], metric: Metric) -> bool:
-    """Whether the last rung validates better than all before it; a first rung has none before it."""
-    return len(rungs) == 1 or _is_better(rungs[-1], _best(rungs[:-1], metric), metric)
 
 
 def _train_rung(
@@ -133,5 +132,5 @@ def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: 
     if overfitting:
         reason = f"{overfitting[-1].verdict.reason}; {ended}"
     else:
-        reason = f"no rung overfits, {ended} first: {rungs[-1].verdict.reason}"
+        reason = f"no rung overfits; {ended}: {rungs[-1].verdict.reason}"
     return Growth(tuple(rungs), capacities, chosen.number, bool(overfitting), reason)

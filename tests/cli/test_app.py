@@ -73,7 +73,8 @@ def test_the_version(capsys):
 def test_each_end_has_its_exit_code(process, fails, outcome, code):
     process.outcome = outcome
     told = fails("tune", "my.csv", "--target", "y", code=code)
-    assert told.strip() == ("autoproc: x" if str(outcome) else "")
+    assert told.strip() == ("autoproc: x" if str(outcome) else "autoproc: interrupted")
+    assert told.endswith("\n")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(process, capsys):

@@ -52,8 +52,8 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
 ) -> None:
     finished = jobs(task)
     counts = [len(finished.record.children(finished.result["run_id"], stage)) for stage in STAGES]
-    n_rungs = len(finished.result["growth"]["rungs"])
-    assert counts == [len(tables.SMALL["baseline"]["learning_rates"]), n_rungs, tables.SMALL["trials"], 1]
+    n_rates, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
+    assert counts == [len(tables.SMALL["baseline"]["learning_rates"]), n_rates * n_rungs, tables.SMALL["trials"], 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 
@@ -84,10 +84,18 @@ def test_baseline_children_are_the_learning_rates(binary: Finished, record: Reco
     assert max(scores) == binary.result["baseline"]["network"]
 
 
-def test_growth_children_are_the_rungs(binary: Finished, record: Record, parent: Run) -> None:
+def test_growth_children_are_the_rungs_at_each_learning_rate(binary: Finished, record: Record, parent: Run) -> None:
     runs, rungs = children(record, parent, "growth"), binary.result["growth"]["rungs"]
-    assert [run.info.run_name for run in runs] == ["growth 1: 1 x 4", "growth 2: 1 x 8"]
-    for run, rung in zip(runs, rungs, strict=True):
+    judged, others = ([run for run in runs if (", learning rate" in run.info.run_name) == other] for other in (0, 1))
+    assert [run.info.run_name for run in judged] == ["growth 1: 1 x 4", "growth 2: 1 x 8"]
+    for run, best in zip(others, judged, strict=True):
+        rate = float(run.data.params["learning_rate"])
+        assert run.info.run_name == f"{best.info.run_name}, learning rate {rate:g}"
+        assert run.data.tags[names.STATE] == "not the rung's best"
+        assert run.data.metrics[names.SCORE] <= best.data.metrics[names.SCORE]
+        assert run.data.params["width"] == best.data.params["width"]
+        assert rate != float(best.data.params["learning_rate"])
+    for run, rung in zip(judged, rungs, strict=True):
         assert run.data.metrics[names.SCORE] == rung["score"]
         assert run.data.metrics[names.EPOCHS] == rung["n_epochs"]
         assert (run.data.tags[names.STATE] == "overfits") == rung["overfit"]

@@ -97,6 +97,7 @@ def test_a_job_that_is_interrupted_closes_its_record(folder: Path, number: signa
     out, rest = job.communicate()
     assert (job.returncode, out) == (code, ""), told + rest
     assert "Traceback" not in rest and "Error" not in rest
+    assert rest.splitlines()[-1] == "autoproc: interrupted"
     text = assert_closed(folder, "KILLED")
     assert "## Growth" in text and "## Holdout" not in text and "**Stopped:** interrupted" in text
     assert list((folder / "mlruns" / "receipts").iterdir()) == []

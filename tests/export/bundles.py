@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autoproc.data.encoders import BooleanColumn, CategoryColumn, DateColumn, NumberColumn
 from autoproc.data.vectorize import Schema
 from autoproc.export.bundle import write_bundle
-from autoproc.network.predictor import Predictor, expected_shapes
+from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
 from autoproc.plan import Task
 from autoproc.spec import NetworkSpec
 
@@ -37,13 +37,13 @@ class Made:
     """What `write_bundle` takes."""
 
     card: dict[str, Any]
-    weights: dict[str, NDArray[np.float32]]
+    weights: dict[str, NDArray[np.floating]]
 
     def write(self, folder: Path) -> Path:
         write_bundle(folder, self.card, SCHEMA, NETWORK, self.weights)
         return folder
 
-    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
         return Predictor(self.card["task"], SCHEMA.layout, self.weights).mean(matrix)
 
 
@@ -55,7 +55,10 @@ def make(task: Task, **card: object) -> Made:
     n_outputs = len(filled["classes"]) if task == "multiclass" else len(filled["targets"])
     random = np.random.default_rng(SEED)
     shapes = expected_shapes(NETWORK, SCHEMA.layout, task, n_outputs, N_MEMBERS)
-    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    weights: dict[str, NDArray[np.floating]] = {
+        name: random.normal(size=shape).astype(np.float64 if name in TARGET_STATISTICS else np.float32)
+        for name, shape in shapes.items()
+    }
     weights["output.bias"][:] = 0
     weights["input.spread"] = np.abs(weights["input.spread"]) + 1
     return Made(filled, weights)

@@ -14,7 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoproc.errors import BundleError
-from autoproc.export.bundle import CARD, FILES, NETWORK, PREPROCESSING, WEIGHTS, copy_bundle, export_bundle, load
+from autoproc.export.bundle import (
+    CARD,
+    FILES,
+    NETWORK,
+    PREPROCESSING,
+    WEIGHTS,
+    copy_bundle,
+    export_bundle,
+    load,
+    write_card,
+)
 from autoproc.plan import Task
 from tests.export import bundles
 
@@ -76,6 +86,15 @@ def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
     made = bundles.make("binary", story="größer", scores=[0.5])
     card = load(made.write(tmp_path / "model")).card
     assert card == {"format": 1, **made.card}
+
+
+def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
+    write_card(bundle, card)
+    assert load(bundle).card == {"format": 1, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    after = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    assert {name for name in after if after[name] != before.get(name)} == {CARD}
 
 
 def test_a_model_that_predicts_something_else_gets_no_place(tmp_path: Path) -> None:
@@ -254,6 +273,14 @@ def test_weights_that_do_not_fit(bundle: Path, kind: str) -> None:
     (bundle / WEIGHTS).write_bytes(safetensors.numpy.save(weights))
     text = refused(bundle)
     assert WEIGHTS in text and ("other" if kind == "one more" else "output.bias") in text
+
+
+@pytest.mark.parametrize("name", ["target.center", "target.spread"])
+def test_statistics_of_targets_must_be_float64(bundle: Path, name: str) -> None:
+    weights = bundles.make("binary").weights
+    weights[name] = weights[name].astype(np.float32)
+    (bundle / WEIGHTS).write_bytes(safetensors.numpy.save(weights))
+    assert f"{name!r} of {WEIGHTS} must hold finite float64 numbers" in refused(bundle)
 
 
 def test_a_bundle_of_another_schema(bundle: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_networks_outputs_reach_the_columns_unchanged(models: dict[Task, Mod
     predicted = models[task].predict(bundles.rows())
     wanted = outputs[:, None] if task == "binary" else outputs
     names = COLUMNS[task][-wanted.shape[1] :]
-    np.testing.assert_array_equal(predicted[names].to_numpy(np.float32), wanted)
+    np.testing.assert_array_equal(predicted[names].to_numpy(wanted.dtype), wanted)
 
 
 @settings(max_examples=20)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from autoproc.data.metrics import METRICS
 from autoproc.errors import PlanError
 from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.interface import train_together
+from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import TASKS, sample
@@ -186,9 +188,71 @@ def test_fewer_large_networks_stand_side_by_side_than_small_ones():
 
 def test_devices():
     assert choose_device("cpu").type == "cpu"
-    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    assert choose_device("auto").type in ("cpu", "cuda")
     with pytest.raises(PlanError, match=r"The device 'cuda:99' is not available .*; there is .*cpu.*\."):
         choose_device("cuda:99")
+
+
+def test_auto_leaves_a_device_without_float64_to_those_who_ask_for_it(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert choose_device("auto").type == "cpu"
+    assert choose_device("mps").type == "mps"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda y: 1.7e9 + 60 * y,
+        lambda y: 1e8 + y,
+        lambda y: 1e45 * y,
+        lambda y: 1e-50 * y,
+    ],
+    ids=["time stamps", "large offset", "beyond float32", "below float32"],
+)
+def test_an_offset_or_a_size_of_the_target_does_not_change_its_score(change):
+    problem = replace(sample("regression", n_rows=80), metric=METRICS["r2"])
+    configuration = candidate(max_epochs=25, learning_rate=0.03, width=8)
+    [plain] = train_together(problem.engine(), [configuration])
+    assert plain.score.mean > 0.5
+    changed = replace(problem, targets=change(problem.targets))
+    engine = changed.engine()
+    [trained] = train_together(engine, [configuration])
+    assert trained.failed is None
+    assert trained.score.mean == pytest.approx(plain.score.mean, abs=0.02)
+    for k, predicted in enumerate(engine.out_of_fold(trained)):
+        rows = changed.folds[k].validation
+        assert predicted.dtype == np.float64
+        assert changed.metric(changed.targets[rows], predicted[None])[0] == pytest.approx(trained.score.folds[k])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_statistics_of_targets_are_float64_and_all_else_is_float32(task):
+    [trained] = train_together(sample(task).engine(), [candidate()])
+    kinds = {name: array.dtype for name, array in trained.weights.items()}
+    assert {name for name, kind in kinds.items() if kind == np.float64} == set(TARGET_STATISTICS)
+    assert set(kinds.values()) == {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def test_a_fold_without_a_score_fails_its_candidate_with_the_reason():
+    """The second fold validates one class alone, for which ROC AUC is not defined."""
+    problem = replace(sample(), metric=METRICS["roc_auc"])
+    positive = np.flatnonzero(problem.targets == 1)[:5]
+    folds = (problem.folds[0], Fold(np.setdiff1d(np.arange(47), positive), positive))
+    [trained] = train_together(replace(problem, folds=folds).engine(), [candidate()])
+    assert trained.failed == "fold 2 has no score: roc_auc is not defined on its validation rows"
+    assert np.isnan(trained.score.mean)
+
+
+def test_a_closed_engine_has_no_threads(two_threads):
+    before = set(threading.enumerate())
+    engine = sample().engine()
+    train_together(engine, [candidate()])
+    started = set(threading.enumerate()) - before
+    assert started
+    engine.close()
+    assert not any(thread.is_alive() for thread in started)
 
 
 FRESH = Candidate(NetworkSpec(2, 4), TrainSpec(max_epochs=3, patience=0, batch_size=16, dropout=0.3))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.network.fold_data import FoldData, generator
+from autoproc.network.fold_data import FoldData, generator, seed_of
 from autoproc.results import Fold
 from tests.network.sample_data import LAYOUT, TASKS, sample
 
@@ -55,6 +55,12 @@ def test_generators_differ_in_every_seed():
     assert torch.rand(1, generator=generator(1, 2)).item() == draws[0]
 
 
+@given(st.lists(st.integers(0, 2**32), min_size=1, max_size=5))
+def test_a_seed_is_one_that_torch_takes_and_is_that_of_the_generator(seeds):
+    assert seed_of(*seeds) == generator(*seeds).initial_seed()
+    assert seed_of(*seeds) != seed_of(*seeds, 0)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_statistics_come_from_each_folds_training_rows_alone(task):
     problem = sample(task)
@@ -64,8 +70,10 @@ def test_statistics_come_from_each_folds_training_rows_alone(task):
     targets[left_out] = targets[left_out] * 0
     changed = replace(problem, matrix=matrix, targets=targets).fold_data()
     data = problem.fold_data()
-    for name in ("center", "spread", "target_center", "target_spread"):
+    for name in ("center", "spread"):
         assert torch.equal(getattr(data, name)[1], getattr(changed, name)[1])
+    for name in ("target_center", "target_spread"):  # rounded after a shift that all rows have in common
+        torch.testing.assert_close(getattr(data, name)[1], getattr(changed, name)[1], rtol=1e-13, atol=0)
     assert not torch.equal(data.center[0], changed.center[0])
 
 
@@ -86,6 +94,35 @@ def test_targets_of_regression_are_standardised_by_fold(task):
         _, targets = data.rows(torch.tensor([k]), torch.from_numpy(fold.train)[None])
         torch.testing.assert_close(targets.mean(dim=1), torch.zeros(1, targets.shape[2]), atol=1e-5, rtol=0)
         torch.testing.assert_close(targets.std(dim=1, correction=0), torch.ones(1, targets.shape[2]))
+
+
+@pytest.mark.parametrize("task", ["regression", "vector_regression"])
+def test_target_statistics_are_exact_whatever_the_units(task):
+    problem = sample(task)
+    for values in (problem.targets, problem.targets + 1.7e9, problem.targets * 1e45, problem.targets * 1e-50):
+        data = replace(problem, targets=values).fold_data()
+        assert data.target_center.dtype == data.target_spread.dtype == torch.float64
+        for k, fold in enumerate(problem.folds):
+            np.testing.assert_allclose(data.target_center[k], values[fold.train].mean(axis=0), rtol=1e-12)
+            np.testing.assert_allclose(data.target_spread[k], values[fold.train].std(axis=0), rtol=1e-6)
+
+
+def test_an_offset_or_a_size_of_the_target_changes_nothing_that_is_learned():
+    problem, everyone = sample("regression"), torch.arange(47)[None]
+    _, plain = problem.fold_data().rows(torch.tensor([1]), everyone)
+    for values in (1.7e9 + 60 * problem.targets, 1e8 + problem.targets, 1e45 * problem.targets):
+        _, moved = replace(problem, targets=values).fold_data().rows(torch.tensor([1]), everyone)
+        torch.testing.assert_close(moved, plain, rtol=0, atol=1e-5)
+
+
+def test_an_outlier_that_a_fold_leaves_out_changes_nothing_that_it_learns():
+    problem = sample("regression")
+    rows = torch.from_numpy(problem.folds[1].train)[None]
+    _, plain = problem.fold_data().rows(torch.tensor([1]), rows)
+    targets = problem.targets.copy()
+    targets[problem.folds[1].validation[0]] = 1e25
+    _, beside = replace(problem, targets=targets).fold_data().rows(torch.tensor([1]), rows)
+    torch.testing.assert_close(beside, plain, rtol=0, atol=1e-5)
 
 
 def test_a_constant_target_is_only_centred():

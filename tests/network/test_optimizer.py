@@ -45,7 +45,7 @@ def by_update(specs, epochs):
     done = 0
     for n_steps in epochs:
         steps = torch.full((len(specs),), float(done))
-        update = Update(coefficients(specs, torch.device("cpu")), rates, steps, moments, N_WEIGHTS)
+        update = Update(coefficients(specs), rates, steps, moments, N_WEIGHTS)
         for step in range(done, done + n_steps):
             update.step(parameters, gradients(len(specs), step))
         done += n_steps
@@ -65,7 +65,7 @@ def test_members_do_not_know_each_other():
     for member, spec in enumerate(SPECS[:3]):
         parameters, moments = start(1), torch.zeros(2, 1, N_PARAMETERS)
         rate = torch.tensor([spec.learning_rate], dtype=torch.float64)
-        update = Update(coefficients([spec], torch.device("cpu")), rate, torch.zeros(1), moments, N_WEIGHTS)
+        update = Update(coefficients([spec]), rate, torch.zeros(1), moments, N_WEIGHTS)
         for step in range(5):
             update.step(parameters, gradients(len(SPECS), step)[[member]])
         torch.testing.assert_close(parameters[0], together[member])
@@ -75,9 +75,7 @@ def test_a_broken_gradient_stays_with_its_member():
     moments = torch.zeros(2, 2, N_PARAMETERS)
     parameters = start(2)
     specs = [SPECS[0], SPECS[-1]]
-    update = Update(
-        coefficients(specs, torch.device("cpu")), torch.ones(2, dtype=torch.float64), torch.zeros(2), moments, N_WEIGHTS
-    )
+    update = Update(coefficients(specs), torch.ones(2, dtype=torch.float64), torch.zeros(2), moments, N_WEIGHTS)
     slopes = gradients(2, 0)
     slopes[0] = torch.nan
     update.step(parameters, slopes)
@@ -98,4 +96,9 @@ def test_penalties_spare_biases_and_embeddings(optimizer):
 
 
 def test_no_members_have_no_coefficients():
-    assert coefficients([], torch.device("cpu")).shape == (0, 6)
+    assert coefficients([]).shape == (0, 6)
+
+
+def test_numbers_of_members_are_float64_on_the_cpu():
+    assert coefficients(SPECS).dtype == torch.float64
+    assert coefficients(SPECS).device.type == "cpu"

@@ -3,7 +3,7 @@ import pytest
 
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
-from autoproc.network.predictor import STATISTICS, Predictor, expected_shapes
+from autoproc.network.predictor import STATISTICS, TARGET_STATISTICS, Predictor, expected_shapes
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import LAYOUT, TASKS, sample
 
@@ -28,7 +28,8 @@ def test_trained_weights_have_the_expected_names_and_shapes(trained):
     problem, candidate = trained
     expected = expected_shapes(NETWORK, LAYOUT, problem.task, problem.n_outputs, n_members=3)
     assert {name: array.shape for name, array in candidate.weights.items()} == expected
-    assert all(array.dtype == np.float32 for array in candidate.weights.values())
+    for name, array in candidate.weights.items():
+        assert array.dtype == (np.float64 if name in TARGET_STATISTICS else np.float32)
     n_targets = problem.targets.shape[1] if problem.targets.ndim == 2 else 1
     assert expected["target.center"] == (3, n_targets)
     assert set(STATISTICS) < set(expected)
@@ -37,7 +38,7 @@ def test_trained_weights_have_the_expected_names_and_shapes(trained):
 def test_predictions_have_the_tasks_shape_and_range(trained):
     problem, _ = trained
     everyone = predictor(trained).members(problem.matrix)
-    assert everyone.dtype == np.float32
+    assert everyone.dtype == (np.float32 if problem.task in ("binary", "multiclass") else np.float64)
     assert everyone.shape == (3, 47, *SHAPES[problem.task])
     assert np.isfinite(everyone).all()
     if problem.task in ("binary", "multiclass"):

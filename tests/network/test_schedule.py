@@ -1,7 +1,7 @@
 import pytest
 
 from autoproc.network.schedule import Schedule
-from autoproc.spec import ExponentialLR, MultiStepLR, NoScheduler, ReduceLROnPlateau, StepLR
+from autoproc.spec import ExponentialLR, MultiStepLR, NoScheduler, ReduceLROnPlateau, Replay, StepLR
 
 
 def rates(scheduler, losses):
@@ -20,6 +20,8 @@ def rates(scheduler, losses):
         (StepLR(2, 0.5), [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]),
         (MultiStepLR((1, 4), 0.5), [0.8, 0.4, 0.4, 0.4, 0.2, 0.2]),
         (MultiStepLR((3, 3), 0.5), [0.8, 0.8, 0.8, 0.2, 0.2, 0.2]),
+        (Replay((0.8, 0.8, 0.2)), [0.8, 0.8, 0.2, 0.2, 0.2, 0.2]),
+        (Replay((0.4, 0.0)), [0.4, 0.0, 0.0, 0.0, 0.0, 0.0]),
         (ExponentialLR(0.5), [0.8, 0.4, 0.2, 0.1, 0.05, 0.025]),
     ],
 )

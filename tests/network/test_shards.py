@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +19,7 @@ SIGNATURE = NetworkSpec(1, 4), 12
 def shards(n_threads: int) -> Shards:
     problem = sample()
     data = problem.fold_data()
-    return Shards(
-        lambda signature, shard: Stack(*signature, problem.n_outputs, data, problem.metric, shard), n_threads
-    )
+    return Shards(lambda signature, shard: Stack(*signature, problem.n_outputs, data, problem.metric, shard), n_threads)
 
 
 def test_members_are_dealt_out_evenly() -> None:
@@ -42,7 +41,8 @@ def test_members_leave_from_whichever_stack_they_are_in() -> None:
     assert dealt._stacks == {}
 
 
-def test_the_number_of_threads_does_not_change_what_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("two_threads")
+def test_the_number_of_threads_does_not_change_what_is_learned() -> None:
     candidates = [
         Candidate(NetworkSpec(depth, 4), replace(CALM, learning_rate=rate, l1=1e-4))
         for depth in (1, 2)
@@ -50,7 +50,7 @@ def test_the_number_of_threads_does_not_change_what_is_learned(monkeypatch: pyte
     ]
     trained = []
     for n_threads in (1, 2, 3):
-        monkeypatch.setattr(torch, "get_num_threads", lambda n_threads=n_threads: n_threads)
+        torch.set_num_threads(n_threads)
         trained.append(train_together(sample().engine(StackEngine), candidates))
     for one, *others in zip(*trained, strict=True):
         for other in others:
@@ -65,6 +65,19 @@ def test_the_setting_of_the_process_comes_back() -> None:
     dealt.add(SIGNATURE, 0, CALM, range(3))
     dealt.train_epoch()
     assert torch.get_num_threads() == before
+
+
+def test_closing_lets_the_threads_go() -> None:
+    before = set(threading.enumerate())
+    dealt = shards(2)
+    dealt.add(SIGNATURE, 0, CALM, range(3))
+    dealt.train_epoch()
+    started = set(threading.enumerate()) - before
+    assert started
+    dealt.close()
+    assert not any(thread.is_alive() for thread in started)
+    with pytest.raises(RuntimeError, match="shutdown"):
+        dealt.train_epoch()
 
 
 def test_an_error_in_one_stack_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,14 @@ def test_the_best_weights_are_those_of_the_best_epoch():
             np.testing.assert_array_equal(kept[name], array)
 
 
+def test_a_first_score_that_is_not_defined_gives_way_to_a_later_one():
+    stack = make_stack(metric=scripted(float("nan"), float("nan"), 0.4, float("nan"), 0.3))
+    stack.add(0, CALM, range(3))
+    train(stack, 5)
+    assert [member.best_epoch for member in stack.members] == [3, 3, 3]
+    assert [member.best_score for member in stack.members] == [0.4] * 3
+
+
 def test_an_error_is_best_where_it_is_lowest():
     falling = scripted(0.3, 0.2, 0.4)
     stack = make_stack(metric=Metric("error", "minimize", ("binary",), falling.function, "a script"))
@@ -193,6 +201,19 @@ def test_dropout_acts_in_training_only_and_follows_from_the_seed():
     first, second, without = (trained_alone(spec, 3) for spec in (dropped, dropped, plain))
     np.testing.assert_array_equal(curves_of(first, 0), curves_of(second, 0))
     assert not np.allclose(curves_of(first, 0), curves_of(without, 0))
+
+
+@pytest.mark.parametrize(
+    ("network", "batch_size", "shard", "seed"),
+    [(NETWORK, 12, 1, 0), (NETWORK, 13, 0, 0), (NetworkSpec(2, 7), 12, 0, 0), (NETWORK, 12, 0, 1)],
+)
+def test_dropout_is_drawn_afresh_for_each_shard_shape_batch_size_and_seed(network, batch_size, shard, seed):
+    def noise(network=NETWORK, batch_size=12, shard=0, seed=0):
+        problem = sample()
+        return Stack(network, batch_size, 1, problem.fold_data(seed), problem.metric, shard)._noise.initial_seed()
+
+    assert noise() == noise()
+    assert noise(network, batch_size, shard, seed) != noise()
 
 
 def test_dropout_of_one_leaves_those_without_it_alone():

@@ -90,7 +90,7 @@ class PlainMember:
         elif self.scheduler is not None:
             self.scheduler.step()
         score = self.curves["validation_score"][-1]
-        if not scored or self.best_epoch == 0 or self.metric.gain(score, self.best_score) > 0:
+        if not scored or np.isnan(self.best_score) or self.metric.gain(score, self.best_score) > 0:
             self.best_score, self.best_epoch, self.best = score, self.epoch, self.network.named_arrays()
 
 
@@ -119,7 +119,7 @@ class PlainData:
             targets = ((targets - statistics["target.center"]) / statistics["target.spread"]).astype(np.float32)
         return outputs, row_losses(self.task, outputs, torch.tensor(targets))
 
-    def predictions(self, outputs: Tensor, fold: int) -> NDArray[np.float32]:
+    def predictions(self, outputs: Tensor, fold: int) -> NDArray[np.floating]:
         """Probabilities, or values in the targets' units."""
         if self.task == "binary":
             return torch.sigmoid(outputs[:, 0]).numpy()
@@ -175,7 +175,7 @@ class PlainEngine:
 
     def collect(self, key: int) -> Trained:
         candidate, members = self._running.pop(key)
-        failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), None)
+        failed = next((f"fold {m.fold + 1} {reason}" for m in members if (reason := self._failure(m))), None)
         best_scores = [np.nan if failed else m.best_score for m in members]
         at_best = [m.curves["train_score"][m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
         weights = [{**m.best, **self._data.statistics[m.fold]} for m in members]
@@ -190,7 +190,7 @@ class PlainEngine:
             weights={name: np.stack([part[name] for part in weights]) for name in weights[0]},
         )
 
-    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         predicted = []
         for k, fold in enumerate(self._data.folds):
             network = PlainNetwork({name: array[k] for name, array in trained.weights.items()}, self._data.layout)
@@ -198,6 +198,11 @@ class PlainEngine:
                 outputs, _ = self._data.outputs(network, k, fold.validation)
             predicted.append(self._data.predictions(outputs, k))
         return tuple(predicted)
+
+    def _failure(self, member: PlainMember) -> str | None:
+        if not member.failed and len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
+            return f"has no score: {self._metric.name} is not defined on its validation rows"
+        return member.failed
 
     def _network(self, network: NetworkSpec, fold: int) -> PlainNetwork:
         table = ParameterTable.of(network, InputSizes.of(self._data.layout), self._n_outputs)

@@ -7,6 +7,7 @@ import pytest
 
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
+from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.results import Fold
 from autoproc.spec import (
     OPTIMIZERS,
@@ -60,7 +61,7 @@ def assert_same(trained, expected):
     assert trained.best_epochs == expected.best_epochs
     assert set(trained.weights) == set(expected.weights)
     for name, array in expected.weights.items():
-        assert trained.weights[name].dtype == np.float32
+        assert trained.weights[name].dtype == (np.float64 if name in TARGET_STATISTICS else np.float32)
         np.testing.assert_allclose(trained.weights[name], array, rtol=1e-4, atol=1e-4, err_msg=name)
     for name in vars(expected.curves):
         curve = getattr(trained.curves, name)

@@ -45,6 +45,8 @@ def test_the_story_fills_in_as_the_job_proceeds() -> None:
 def test_a_job_under_way_says_so_and_a_finished_one_does_not() -> None:
     assert "not complete" in story(data.start())
     assert "not complete" not in story(finished())
+    exported = replace(finished(), verdict=None)
+    assert exported.model_path and "not complete" in story(exported)
     assert "Took 3 min 05 s" in story(finished())
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from autoproc.network.interface import train_together
 from autoproc.results import Trained
-from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, TrainSpec
+from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, ReduceLROnPlateau, Replay, TrainSpec
 from autoproc.steps.final import everything, refit
 from tests.network.sample_data import sample
 from tests.steps.scripted_engine import ScriptedEngine, rises_to
@@ -39,11 +39,37 @@ def test_a_refit_takes_the_folds_median_best_epoch(best_epochs: tuple[int, ...],
     assert again.curves.validation_score.shape == (1, n_epochs)
 
 
+def with_rates(rates: np.ndarray, *best_epochs: int) -> Trained:
+    best = trained(*best_epochs)
+    return replace(best, curves=replace(best.curves, learning_rate=rates))
+
+
 def test_a_refit_changes_nothing_else_of_the_configuration() -> None:
     engine = ScriptedEngine(lambda candidate, epoch: (np.array([0.9]), np.array([0.1])), n_folds=1)
     refit(engine, trained(7))
     [candidate] = engine.started
-    assert candidate == replace(BEST, train=replace(BEST.train, max_epochs=7, patience=0))
+    replay = Replay((1.0,) * 7)  # the rate of a scripted engine
+    assert candidate == replace(BEST, train=replace(BEST.train, max_epochs=7, patience=0, scheduler=replay))
+
+
+def test_a_refit_takes_the_folds_median_rate_of_each_epoch_among_those_that_trained_it() -> None:
+    rates = np.array([[0.4, 0.4, 0.2, 0.2], [0.4, 0.2, 0.1, np.nan], [0.4, 0.2, np.nan, np.nan]])
+    engine = ScriptedEngine(lambda candidate, epoch: (np.array([0.9]), np.array([0.1])), n_folds=1)
+    refit(engine, with_rates(rates, 4, 3, 3))
+    [candidate] = engine.started
+    assert isinstance(candidate.train.scheduler, Replay)
+    assert candidate.train.scheduler.rates == pytest.approx((0.4, 0.2, 0.15))
+
+
+def test_the_rates_of_a_real_refit_follow_those_of_folds_that_lower_them_on_a_plateau() -> None:
+    problem = sample("regression")
+    whole = replace(problem, folds=(everything(len(problem.matrix)),))
+    spec = TrainSpec(max_epochs=30, patience=0, batch_size=16, learning_rate=0.05, scheduler=ReduceLROnPlateau(0.5, 0))
+    [best] = train_together(problem.engine(), [Candidate(NetworkSpec(1, 8), spec)])
+    again = refit(whole.engine(), replace(best, best_epochs=(30, 30, 30)))
+    rates = again.curves.learning_rate[0]
+    np.testing.assert_allclose(rates, np.median(best.curves.learning_rate, axis=0))
+    assert rates[0] == 0.05 and len(set(rates)) > 3
 
 
 def test_a_refit_of_real_networks_is_one_network_of_all_rows() -> None:

@@ -5,7 +5,7 @@ from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
 from autoproc.plan import make_plan
-from autoproc.results import Growth, Rung
+from autoproc.results import Growth, OverfitVerdict, Trained
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
 from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
@@ -14,9 +14,14 @@ AUC = METRICS["roc_auc"]
 PLAN = make_plan(None, {"growth": {"rungs": [[1, 8], [1, 16], [1, 32], [1, 64]], "max_epochs": 60, "patience": 8}})
 
 
-def grow(script: Script, deadline: Deadline | None = None) -> tuple[Growth, list[Rung], ScriptedEngine]:
+Told = tuple[int, Trained, OverfitVerdict | None]
+
+
+def grow(script: Script, deadline: Deadline | None = None) -> tuple[Growth, list[Told], ScriptedEngine]:
     engine, told = ScriptedEngine(script), []
-    growth = grow_until_overfit(engine, AUC, PLAN, 1e-2, deadline or Deadline(None), told.append)
+    growth = grow_until_overfit(
+        engine, AUC, PLAN, 1e-2, deadline or Deadline(None), lambda *training: told.append(training)
+    )
     return growth, told, engine
 
 
@@ -34,13 +39,20 @@ def overfits_from(width: int) -> Script:
 
 
 def test_growth_ends_at_the_first_overfitting_rung_that_is_not_better() -> None:
-    growth, told, _ = grow(overfits_from(32))
+    growth, _, _ = grow(overfits_from(32))
     assert [rung.number for rung in growth.rungs] == [0, 1, 2]
     assert [rung.verdict.overfit for rung in growth.rungs] == [False, False, True]
     assert growth.overfit and growth.witness.number == 2 and growth.witness.verdict.epoch == 11
     assert growth.best.number == growth.chosen
     assert "no longer validates better" in growth.reason
-    assert told == list(growth.rungs)
+
+
+def test_every_training_is_told_of_and_one_a_rung_has_its_verdict() -> None:
+    growth, told, engine = grow(overfits_from(32))
+    assert [number for number, _, _ in told] == [0, 0, 1, 1, 2, 2]
+    assert [trained.candidate for _, trained, _ in told] == engine.started
+    judged = [(number, trained, verdict) for number, trained, verdict in told if verdict]
+    assert judged == [(rung.number, rung.trained, rung.verdict) for rung in growth.rungs]
 
 
 def test_an_overfitting_first_rung_is_compared_with_the_next() -> None:
@@ -67,9 +79,31 @@ def test_a_better_rung_goes_on_although_it_overfits() -> None:
 
 
 def test_time_that_is_over_ends_growth_after_one_rung() -> None:
-    growth, _, _ = grow(overfits_from(1000), Deadline.after(0.0))
+    growth, told, _ = grow(overfits_from(1000), Deadline.after(0.0))
     assert len(growth.rungs) == 1 and not growth.overfit
     assert "time for growth ran out" in growth.reason
+    assert [trained.n_epochs for _, trained, _ in told] == [10, 10], "so many the first rung always gets"
+
+
+@pytest.mark.parametrize(("cut_at", "rungs"), [(1, [0]), (9, [0]), (10, [0, 1])])
+def test_a_later_rung_that_time_has_cut_short_is_not_judged(
+    cut_at: int, rungs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("autoproc.deadline.time.monotonic", lambda: now)
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal now
+        if candidate.network.width == 16 and epoch == cut_at:
+            now = 2.0
+        return overfits_from(1000)(candidate, epoch)
+
+    growth, told, _ = grow(script, Deadline(1.0))
+    assert [rung.number for rung in growth.rungs] == rungs
+    assert "time for growth ran out" in growth.reason
+    late = [(trained.n_epochs, verdict is not None) for number, trained, verdict in told if number == 1]
+    assert [n_epochs for n_epochs, _ in late] == [cut_at, cut_at]
+    assert any(judged for _, judged in late) == (1 in rungs)
 
 
 def test_each_rung_tries_each_learning_rate_and_keeps_the_better_one() -> None:
@@ -95,8 +129,10 @@ def test_a_diverging_rung_is_passed_over() -> None:
             return FOLDS, np.full(5, np.nan)
         return overfits_from(32)(candidate, epoch)
 
-    growth, _, _ = grow(script)
+    growth, told, _ = grow(script)
     assert [rung.number for rung in growth.rungs] == [0, 2]
+    failed = [(trained.failed, verdict) for number, trained, verdict in told if number == 1]
+    assert failed == [("fold 1 diverged", None)] * 2
 
 
 def test_growth_in_which_everything_diverges_is_an_error() -> None:

@@ -1,15 +1,22 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from autoproc.configurations import default_training
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
+from autoproc.network.interface import Standing
 from autoproc.plan import Plan, make_plan
 from autoproc.results import Growth, Search, Trained, Trial
 from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
-from autoproc.steps.search import FIRST_CHECK, search_regularisation
+from autoproc.steps.search import DEFAULT, FIRST_CHECK, WorseHalfPruner, search_regularisation
 from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -18,7 +25,7 @@ PLAN = make_plan(
     {
         "trials": 20,
         "train": {"max_epochs": 12},
-        "growth": {"rungs": [[1, 8], [1, 16], [1, 32]], "max_epochs": 20, "patience": 4},
+        "growth": {"rungs": [[1, 8], [1, 16], [1, 32]], "max_epochs": 20, "patience": 5},
     },
 )
 
@@ -30,7 +37,9 @@ def by_dropout(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray
 
 
 def grown(script: Script) -> Growth:
-    return grow_until_overfit(ScriptedEngine(script), AUC, PLAN, 1e-2, Deadline(None), lambda rung: None)
+    return grow_until_overfit(
+        ScriptedEngine(script), AUC, PLAN, 1e-2, Deadline(None), lambda number, trained, verdict: None
+    )
 
 
 def search(
@@ -66,6 +75,19 @@ def test_the_grown_network_and_the_default_come_first() -> None:
     assert engine.started[0].train.dropout == PLAN.train.dropout
 
 
+def test_the_default_is_tried_exactly_although_the_space_cannot_express_it() -> None:
+    """No space has this learning rate, this dropout, or a batch size that is not a power of two."""
+    default = {"learning_rate": 0.3, "dropout": 0.97, "batch_size": 77, "optimizer": "rmsprop", "l1": 0.5}
+    plan = make_plan(None, {**PLAN.model_dump(), "train": {**PLAN.train.model_dump(), **default}})
+    result, _, engine = search(plan=plan)
+    wanted = default_training(plan, engine.n_train_rows, 1e-2)
+    assert (wanted.learning_rate, wanted.dropout, wanted.batch_size) == (0.3, 0.97, 77)
+    chosen = grown(by_dropout).best.trained.candidate
+    assert engine.started[0] == replace(chosen, train=wanted)
+    assert result.trials[DEFAULT].parameters == engine.started[0].parameters
+    assert engine.started[1].train.learning_rate != 0.3
+
+
 def test_the_best_is_the_best_of_the_complete_ones_with_its_own_weights() -> None:
     result, told, _ = search()
     complete = [(trial, trained) for trial, trained in told if trial.state == "complete"]
@@ -79,6 +101,80 @@ def test_the_worse_half_is_pruned_at_a_check() -> None:
     result, _, _ = search()
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
     assert pruned and all(trial.n_epochs >= FIRST_CHECK and trial.reason for trial in pruned)
+
+
+def by_rate(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Level curves, at a height that the learning rate decides."""
+    return FOLDS + 0.9, FOLDS + 0.5 + candidate.train.learning_rate
+
+
+class Backwards(ScriptedEngine):
+    """Tells of its candidates in the opposite order."""
+
+    def train_epoch(self) -> tuple[Standing, ...]:
+        return super().train_epoch()[::-1]
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "rmse"])
+def test_the_worse_half_of_trials_that_arrive_together_is_pruned_in_whatever_order(metric: str) -> None:
+    plan = PLAN.model_copy(update={"trials": 9, "train": PLAN.train.model_copy(update={"max_epochs": 9})})
+    pruned = []
+    for kind in (ScriptedEngine, Backwards):
+        result = search_regularisation(
+            kind(by_rate, width=8), METRICS[metric], plan, load_space("default"), grown(by_rate), Deadline(None),
+            lambda *told: None,
+        )  # fmt: skip
+        heights = np.array([0.5 + trial.parameters["learning_rate"] for trial in result.trials])
+        worse = heights < np.median(heights) if metric == "roc_auc" else heights > np.median(heights)
+        assert [trial.state == "pruned" for trial in result.trials[1:]] == worse[1:].tolist()
+        assert all(trial.n_epochs == (FIRST_CHECK if trial.state == "pruned" else 9) for trial in result.trials[1:])
+        pruned.append([trial.state for trial in result.trials])
+    assert pruned[0] == pruned[1]
+    assert 3 <= pruned[0].count("pruned") <= 4
+
+
+def pruned_values(
+    values: list[float],
+    direction: Literal["maximize", "minimize"],
+    epoch: int = FIRST_CHECK,
+    ended: float | None = None,
+) -> set[float]:
+    """Which of the trials that report these values at an epoch are pruned, beside one that has ended."""
+    study = optuna.create_study(direction=direction, pruner=WorseHalfPruner())
+    if ended is not None:
+        study.add_trial(optuna.trial.create_trial(value=ended, intermediate_values={epoch: ended}))
+    trials = [study.ask() for _ in values]
+    for trial, value in zip(trials, values, strict=True):
+        trial.report(value, epoch)
+    return {value for trial, value in zip(trials, values, strict=True) if trial.should_prune()}
+
+
+EIGHT = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+
+
+@settings(max_examples=15)
+@given(st.permutations(EIGHT))
+def test_the_worse_half_is_the_same_in_every_order(values: list[float]) -> None:
+    assert pruned_values(values, "maximize") == {1.0, 2.0, 3.0, 4.0}
+    assert pruned_values(values, "minimize") == {5.0, 6.0, 7.0, 8.0}
+
+
+def test_a_trial_that_has_ended_counts_among_the_others() -> None:
+    assert pruned_values(EIGHT, "maximize", ended=9.0) == {1.0, 2.0, 3.0, 4.0}
+    assert pruned_values(EIGHT, "maximize", ended=0.0) == {1.0, 2.0, 3.0}
+    assert pruned_values([1.0], "maximize", ended=2.0) == {1.0}
+    assert pruned_values([1.0], "minimize", ended=2.0) == set()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "checked"), [(e, e in (5, 10, 20, 40, 80)) for e in (1, 4, 5, 6, 10, 15, 20, 30, 40)]
+)
+def test_trials_are_judged_at_epochs_that_double(epoch: int, checked: bool) -> None:
+    assert bool(pruned_values(EIGHT, "maximize", epoch)) == checked
+
+
+def test_a_lone_trial_and_equals_go_on() -> None:
+    assert pruned_values([1.0], "maximize") == pruned_values([3.0, 3.0, 3.0], "minimize") == set()
 
 
 def test_a_diverging_trial_fails_with_its_reason_and_never_wins() -> None:

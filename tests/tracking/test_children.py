@@ -12,7 +12,6 @@ from autoproc.results import (
     Estimate,
     OverfitVerdict,
     Receipt,
-    Rung,
     Score,
     Search,
     Trained,
@@ -37,7 +36,7 @@ TRAINED = Trained(
     weights={},
 )
 DIVERGED = replace(TRAINED, score=Score.of(np.array([NAN, NAN])), failed="fold 2 diverged in epoch 3: the loss is nan")
-TRIAL = Trial(7, "pruned", CANDIDATE.parameters, TRAINED.score, 3, 4.0, "behind the better half at epoch 3")
+TRIAL = Trial(7, "pruned", CANDIDATE.parameters, TRAINED.score, 3, 4.0, "among the worse half at epoch 3")
 SEARCH = Search((TRIAL,), TRIAL, TRAINED, "trials")
 RECEIPT = Receipt("key", "2031-05-06T10:41:00+00:00", "run", "table", 1, None, "/receipt.json")
 VERDICT = Verdict(
@@ -45,8 +44,8 @@ VERDICT = Verdict(
 )
 
 
-def rung(overfit: bool) -> Rung:
-    return Rung(1, TRAINED, OverfitVerdict(overfit, 2, "f1", 0.1, 0.1, 0.05, "2 x 8 and so on"))
+def judged(overfit: bool) -> OverfitVerdict:
+    return OverfitVerdict(overfit, 2, "f1", 0.1, 0.1, 0.05, "2 x 8 and so on")
 
 
 def test_curves_are_means_over_folds_in_which_a_stopped_fold_counts_with_its_last_value() -> None:
@@ -79,7 +78,7 @@ def test_final_values_hold_each_folds_score() -> None:
 
 
 def test_a_curve_and_a_final_value_never_share_a_name() -> None:
-    for child in (baseline_child(TRAINED), rung_child(rung(True)), trial_child(TRIAL, TRAINED)):
+    for child in (baseline_child(TRAINED), rung_child(1, TRAINED, judged(True)), trial_child(TRIAL, TRAINED)):
         assert not child.curves.keys() & child.metrics.keys()
 
 
@@ -93,7 +92,7 @@ def test_a_trial_with_its_state_parameters_and_reason() -> None:
     assert (child.name, child.stage, child.state) == ("trial 7", "trial", "pruned")
     assert child.parameters == CANDIDATE.parameters
     assert child.parameters["scheduler.step_size"] == 3
-    assert child.tags == {names.REASON: "behind the better half at epoch 3"}
+    assert child.tags == {names.REASON: "among the worse half at epoch 3"}
     assert trial_child(replace(TRIAL, state="complete", reason=""), TRAINED).tags == {}
 
 
@@ -110,9 +109,16 @@ def test_a_training_that_diverged_says_so() -> None:
 
 @pytest.mark.parametrize(("overfit", "state"), [(True, "overfits"), (False, "does not overfit")])
 def test_a_rung_with_its_verdict(overfit: bool, state: str) -> None:
-    child = rung_child(rung(overfit))
+    child = rung_child(1, TRAINED, judged(overfit))
     assert (child.name, child.stage, child.state) == ("growth 2: 2 x 8", "growth", state)
     assert child.tags == {names.REASON: "2 x 8 and so on"}
+
+
+@pytest.mark.parametrize(("trained", "state"), [(TRAINED, "not the rung's best"), (DIVERGED, "failed")])
+def test_a_training_that_does_not_count_for_its_rung(trained: Trained, state: str) -> None:
+    child = rung_child(1, trained, None)
+    assert (child.name, child.stage, child.state) == ("growth 2: 2 x 8, learning rate 0.0125", "growth", state)
+    assert child.tags == ({names.REASON: trained.failed} if trained.failed else {})
 
 
 def test_the_verdict_with_its_receipt() -> None:
