@@ -2,6 +2,8 @@
 
 import gc
 import pickle
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,11 @@ from autoproc import process
 from autoproc.data.holdout import seal
 from autoproc.data.table import read_table
 from autoproc.errors import DataError, PlanError
-from autoproc.plan import make_plan
+from autoproc.network.interface import train_together
+from autoproc.plan import Plan, make_plan
+from autoproc.prepared import Prepared
+from autoproc.results import Search, Trial
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.end_to_end import tables
 
 MARK = "sealed cell"
@@ -80,6 +86,40 @@ def test_rows_without_a_target_are_left_out_with_a_notice() -> None:
     prepared = process.inspect(make_plan(None, {"target": "price"}), frame)
     assert prepared.protocol.n_development + prepared.protocol.n_holdout == 216
     assert any("24 rows without a value in the target" in notice for notice in prepared.development.notices)
+
+
+def searched(prepared: Prepared, plan: Plan) -> Search:
+    """A search that found one configuration."""
+    with closing(process.make_engine(prepared, prepared.protocol.splits, plan)) as engine:
+        spec = TrainSpec(max_epochs=3, patience=0, batch_size=64)
+        [trained] = train_together(engine, [Candidate(NetworkSpec(1, 4), spec)])
+    trial = Trial(0, "complete", trained.candidate.parameters, trained.score, 3, 0.0, "")
+    return Search((trial,), trial, trained, "trials")
+
+
+def test_the_final_model_is_the_fold_networks_or_one_that_is_trained_on_all_rows() -> None:
+    warned: list[str] = []
+    plan = make_plan(None, {"target": "price", "device": "cpu", "protocol": {"folds": 3, "repeats": 1}})
+    prepared = process.inspect(plan, tables.table("regression"))
+    search = searched(prepared, plan)
+    assert process.final_weights(prepared, plan, search, warned.append) is search.trained.weights
+    refit = process.final_weights(prepared, plan.model_copy(update={"final": "refit"}), search, warned.append)
+    assert {len(array) for array in refit.values()} == {1}
+    assert warned == []
+
+
+def test_a_refit_that_diverges_gives_way_to_the_fold_networks_with_a_warning() -> None:
+    warned: list[str] = []
+    plan = make_plan(None, {"target": "price", "device": "cpu", "final": "refit", "protocol": {"folds": 3}})
+    prepared = process.inspect(plan, tables.table("regression"))
+    search = searched(prepared, plan)
+    trained = search.trained
+    wild = replace(trained.curves, learning_rate=np.full_like(trained.curves.learning_rate, 1e25))
+    search = replace(search, trained=replace(trained, curves=wild, best_epochs=(3, 3, 3)))
+    assert process.final_weights(prepared, plan, search, warned.append) is search.trained.weights
+    [warning] = warned
+    assert warning.startswith("The refit on all development rows failed (fold 1 diverged in epoch ")
+    assert warning.endswith("; the fold networks are exported instead.")
 
 
 def test_a_request_without_a_table_or_with_one_that_is_none() -> None:

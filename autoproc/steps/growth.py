@@ -45,10 +45,10 @@ def grow_until_overfit(
             rungs.append(rung)
             if rung.verdict.overfit and n_flat:
                 return _growth(rungs, capacities, metric, "a larger network no longer validates better")
-            if n_flat == plan.growth.most_flat:
-                return _growth(rungs, capacities, metric, f"{n_flat} larger networks in a row validated no better")
         if deadline.passed:
             return _growth(rungs, capacities, metric, "the time for growth ran out")
+        if n_flat == plan.growth.most_flat:
+            return _growth(rungs, capacities, metric, f"{n_flat} larger networks in a row validated no better")
     return _growth(rungs, capacities, metric, "the ladder ended")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import autoproc
 from autoproc.format import format_score
@@ -57,6 +58,11 @@ def test_a_saved_plan_runs_again_to_the_same_end(binary: Finished, rerun: Finish
     for value in ("score", "interval", "dummy", "threshold", "beside"):
         assert rerun.result["verdict"][value] == binary.result["verdict"][value]
     assert rerun.result["run_id"] != binary.result["run_id"]
+
+
+def test_a_saved_plan_has_no_reason_to_open_the_holdout_again(rerun: Finished) -> None:
+    assert rerun.result["verdict"]["receipt"]["reason"]
+    assert yaml.safe_load((rerun.job / "plan.yaml").read_text(encoding="utf-8"))["reopen_holdout"] is None
 
 
 def test_the_same_seed_makes_the_same_model_byte_for_byte(binary: Finished, rerun: Finished) -> None:

@@ -114,6 +114,12 @@ def test_one_receipt_says_that_the_holdout_was_opened_once(finished: Finished) -
     assert (written["key"], written["run_id"]) == (receipt["key"], finished.result["run_id"])
 
 
+def test_the_models_card_has_the_verdict(finished: Finished) -> None:
+    card = json.loads((finished.model / "card.json").read_text(encoding="utf-8"))
+    assert card["verdict"] == finished.result["verdict"]
+    assert card["best"] == finished.result["search"]["best"]
+
+
 def test_nothing_is_left_that_says_a_job_is_running(finished: Finished) -> None:
     assert list((finished.home / "running").iterdir()) == []
     assert not [path for path in finished.home.rglob("*") if path.name.endswith(".tmp") or "unfinished" in path.name]

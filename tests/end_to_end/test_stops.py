@@ -1,5 +1,6 @@
 """Jobs that do not come to their end: no signal, an error of ours, Ctrl-C and SIGTERM."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import autoproc
+from autoproc.errors import HomeError
 from autoproc.tracking import names
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Ended, Record, command, environment
@@ -76,6 +79,68 @@ def test_an_error_of_ours_keeps_its_traceback(
     assert "Traceback (most recent call last)" in log and "ZeroDivisionError: the search is broken" in log
     assert "**Stopped:** the search is broken" in assert_closed(folder, "FAILED")
     assert list((folder / "mlruns" / "receipts").iterdir()) == []
+
+
+def test_an_error_while_the_holdout_is_scored_leaves_the_model(
+    here: Callable[..., Ended], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError("the holdout is broken")
+
+    monkeypatch.setattr("autoproc.steps.verdict.open_holdout", broken)
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder, trials=2)
+    ended = here("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")
+    assert (ended.code, ended.out) == (1, "")
+    assert len(list((folder / "mlruns" / "receipts").iterdir())) == 1
+    model = job_folder(folder) / "model"
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    assert "verdict" not in card and card["best"]["score"] > 0
+    assert len(autoproc.load(model).predict(tables.table())) == tables.N_ROWS
+    assert here("predict", "last", "table.csv", "--out", "predicted.csv").code == 0
+    assert "**Stopped:** the holdout is broken" in assert_closed(folder, "FAILED")
+
+
+def test_the_model_stands_before_the_receipt_is_written(
+    here: Callable[..., Ended], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        assert (job_folder(folder) / "model" / "card.json").is_file()
+        raise ZeroDivisionError("no receipt")
+
+    monkeypatch.setattr("autoproc.process.write_receipt", broken)
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder, trials=1)
+    ended = here("tune", "table.csv", "--target", "failed", "--config", "small.yaml")
+    assert ended.code == 1 and "ZeroDivisionError: no receipt" in ended.err
+    assert list((folder / "mlruns" / "receipts").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (HomeError("the disk is full"), 2, "FAILED"),
+        (OSError("ours"), 1, "FAILED"),
+        (KeyboardInterrupt(), 130, "KILLED"),
+    ],
+)
+def test_an_error_before_the_job_has_its_folder_leaves_no_run_that_runs(
+    error: BaseException,
+    code: int,
+    status: str,
+    here: Callable[..., Ended],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("autoproc.tracking.home.Home.start_job", broken)
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder)
+    assert here("tune", "table.csv", "--target", "failed", "--config", "small.yaml").code == code
+    assert [run.info.status for run in Record(folder / "mlruns").runs] == [status]
+    assert list((folder / "mlruns" / "running").iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
