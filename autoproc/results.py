@@ -99,6 +99,14 @@ class Curves:
     learning_rate: FloatArray
 
 
+def carry_forward(curves: FloatArray, n_epochs: int) -> FloatArray:
+    """Curves (K, E) with each NaN replaced by the member's last value before it, up to epoch n_epochs: (K, n_epochs)."""
+    epochs = np.arange(curves.shape[1])
+    known = np.maximum.accumulate(np.where(np.isnan(curves), 0, epochs), axis=1)
+    asked = np.minimum(np.arange(n_epochs), epochs[-1])
+    return np.asarray(np.take_along_axis(curves, known[:, asked], axis=1))
+
+
 @dataclass(frozen=True)
 class Trained:
     """One candidate after training: its K members' curves, scores at their best epochs, and weights there.

@@ -17,7 +17,7 @@ from autoproc.format import format_score
 from autoproc.network.interface import Engine, train_together
 from autoproc.overfit import paired_noise
 from autoproc.plan import Plan
-from autoproc.results import Baseline, FloatArray, Fold, Problem, Score, Trained
+from autoproc.results import Baseline, FloatArray, Fold, Problem, Score, Trained, carry_forward
 from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
@@ -75,17 +75,10 @@ def _scores_picked_by_others(usable: Sequence[Trained], folds: Sequence[Fold], m
     Folds of another repeat validate some of the same rows, so they have no say.
     """
     n_epochs = max(trained.n_epochs for trained in usable)
-    curves = np.concatenate([_carried_on(trained.curves.validation_score, n_epochs) for trained in usable], axis=1)
+    curves = np.concatenate([carry_forward(trained.curves.validation_score, n_epochs) for trained in usable], axis=1)
     others = [[not np.isin(other.validation, fold.validation).any() for other in folds] for fold in folds]
     picked = [metric.argbest(curves[those].mean(axis=0)) for those in others]
     return np.asarray(curves[np.arange(len(folds)), picked])
-
-
-def _carried_on(curves: FloatArray, n_epochs: int) -> FloatArray:
-    """Curves (K, E) with each member's last score repeated to the end, (K, n_epochs)."""
-    last = np.sum(np.isfinite(curves), axis=1) - 1
-    epochs = np.minimum(np.arange(n_epochs), last[:, None])
-    return np.take_along_axis(curves, epochs, axis=1)
 
 
 def _lift_of_chance(y: Target, metric: Metric) -> float:

@@ -3,9 +3,16 @@
 import time
 from collections.abc import Mapping
 
-import numpy as np
-
-from autoproc.results import Baseline, FloatArray, OverfitVerdict, Receipt, Search, Trained, Trial, Verdict
+from autoproc.results import (
+    Baseline,
+    OverfitVerdict,
+    Receipt,
+    Search,
+    Trained,
+    Trial,
+    Verdict,
+    carry_forward,
+)
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 
@@ -106,10 +113,4 @@ def _mean_curves(trained: Trained) -> dict[str, list[float]]:
         names.LOSS_TRAIN: curves.train_loss,
         names.LEARNING_RATE: curves.learning_rate,
     }
-    return {name: _carry_forward(curve).mean(axis=0).tolist() for name, curve in by_name.items()}
-
-
-def _carry_forward(curve: FloatArray) -> FloatArray:
-    """Each row's NaN tail (K, E) filled with its last value."""
-    known = np.where(np.isnan(curve), 0, np.arange(curve.shape[1]))
-    return np.asarray(np.take_along_axis(curve, np.maximum.accumulate(known, axis=1), axis=1))
+    return {name: carry_forward(curve, curve.shape[1]).mean(axis=0).tolist() for name, curve in by_name.items()}

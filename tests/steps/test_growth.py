@@ -4,7 +4,7 @@ import pytest
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
-from autoproc.plan import make_plan
+from autoproc.plan import Plan, make_plan
 from autoproc.results import Growth, OverfitVerdict, Trained
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
@@ -17,10 +17,12 @@ PLAN = make_plan(None, {"growth": {"rungs": [[1, 8], [1, 16], [1, 32], [1, 64]],
 Told = tuple[int, Trained, OverfitVerdict | None]
 
 
-def grow(script: Script, deadline: Deadline | None = None) -> tuple[Growth, list[Told], ScriptedEngine]:
+def grow(
+    script: Script, deadline: Deadline | None = None, plan: Plan = PLAN
+) -> tuple[Growth, list[Told], ScriptedEngine]:
     engine, told = ScriptedEngine(script), []
     growth = grow_until_overfit(
-        engine, AUC, PLAN, 1e-2, deadline or Deadline(None), lambda *training: told.append(training)
+        engine, AUC, plan, 1e-2, deadline or Deadline(None), lambda *training: told.append(training)
     )
     return growth, told, engine
 
@@ -65,7 +67,25 @@ def test_growth_without_overfitting_climbs_the_whole_ladder_and_says_so() -> Non
     growth, _, _ = grow(overfits_from(1000))
     assert len(growth.rungs) == 4 and not growth.overfit
     assert growth.chosen == 3
-    assert growth.reason.startswith("no rung overfits, the ladder ended first")
+    assert growth.reason.startswith("no rung overfits; the ladder ended: ")
+
+
+@pytest.mark.parametrize(("gains_at", "rungs"), [(8, [0, 1, 2]), (16, [0, 1, 2, 3]), (32, [0, 1, 2, 3])])
+def test_larger_networks_that_validate_no_better_several_times_in_a_row_end_growth(
+    gains_at: int, rungs: list[int]
+) -> None:
+    """Two in a row, here; a rung that validates better starts the count anew."""
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        return rises_to(0.99, 60, epoch), rises_to(0.8 if candidate.network.width >= gains_at else 0.7, 5, epoch)
+
+    plan = PLAN.model_copy(update={"growth": PLAN.growth.model_copy(update={"most_flat": 2})})
+    growth, _, _ = grow(script, plan=plan)
+    assert [rung.number for rung in growth.rungs] == rungs
+    assert not growth.overfit
+    assert growth.best.trained.candidate.network.width == gains_at
+    told = "2 larger networks in a row validated no better" if gains_at < 32 else "the ladder ended"
+    assert growth.reason.startswith(f"no rung overfits; {told}: ")
 
 
 def test_a_better_rung_goes_on_although_it_overfits() -> None:
