@@ -1,0 +1,128 @@
+"""A bundle comes back as it was written, holds no code, and is copied whole."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.numpy
+
+from autoproc.errors import BundleError
+from autoproc.export.bundle import (
+    CARD,
+    FILES,
+    NETWORK,
+    PREPROCESSING,
+    WEIGHTS,
+    copy_bundle,
+    export_bundle,
+    load,
+    write_card,
+)
+from autoproc.plan import Task
+from tests.export import bundles
+
+PICKLE = b"\x80\x04"
+
+
+# What is written
+
+
+@pytest.mark.parametrize("task", bundles.TASKS)
+def test_a_bundle_predicts_what_the_trained_networks_predicted(task: Task, tmp_path: Path) -> None:
+    made = bundles.make(task)
+    export_bundle(
+        tmp_path / "model", made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(), made.predict
+    )
+    model = load(tmp_path / "model")
+    matrix = bundles.SCHEMA.matrix(bundles.rows())
+    np.testing.assert_array_equal(model.network(matrix), made.predict(matrix))
+    assert model.schema == bundles.SCHEMA
+    assert (model.task, list(model.targets)) == (task, made.card["targets"])
+    assert (list(model.classes), model.threshold) == (made.card["classes"], made.card["threshold"])
+
+
+def test_a_bundle_is_four_files_and_none_of_them_is_a_pickle(bundle: Path) -> None:
+    assert sorted(path.name for path in bundle.iterdir()) == sorted(FILES)
+    for name in (CARD, PREPROCESSING, NETWORK):
+        assert isinstance(json.loads((bundle / name).read_text(encoding="utf-8")), dict)
+    weights = (bundle / WEIGHTS).read_bytes()
+    assert safetensors.numpy.load(weights).keys() == bundles.make("binary").weights.keys()
+    assert not any((bundle / name).read_bytes().startswith(PICKLE) for name in FILES)
+
+
+def test_the_same_model_is_written_byte_for_byte_alike(tmp_path: Path) -> None:
+    first, second = (bundles.make("multiclass").write(tmp_path / name) for name in ("a", "b"))
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in FILES)
+
+
+def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
+    made = bundles.make("binary", story="größer", scores=[0.5])
+    card = load(made.write(tmp_path / "model")).card
+    assert card == {"format": 1, **made.card}
+
+
+def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
+    write_card(bundle, card)
+    assert load(bundle).card == {"format": 1, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    after = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    assert {name for name in after if after[name] != before.get(name)} == {CARD}
+
+
+def test_a_model_that_predicts_something_else_gets_no_place(tmp_path: Path) -> None:
+    made = bundles.make("regression")
+    place = tmp_path / "model"
+    with pytest.raises(RuntimeError, match="differs from the trained one"):
+        export_bundle(
+            place, made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(),
+            lambda matrix: made.predict(matrix) + 0.01,
+        )  # fmt: skip
+    assert not place.exists()
+
+
+def test_an_export_that_was_cut_off_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    made = bundles.make("binary")
+    unfinished = tmp_path / ".model.unfinished"
+    unfinished.mkdir()
+    (unfinished / CARD).write_text("{")
+    export_bundle(
+        tmp_path / "model", made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(), made.predict
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+# Copies
+
+
+@pytest.mark.parametrize("names", [("copy",), ("copy.zip",), ("one.zip", "copy"), ("one", "copy.zip")])
+def test_a_copy_is_the_same_model(bundle: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    source = bundle
+    for name in names:
+        copy_bundle(source, tmp_path / name)
+        source = tmp_path / name
+    assert source.is_file() == (source.suffix == ".zip")
+    pd.testing.assert_frame_equal(load(source).predict(bundles.rows()), load(bundle).predict(bundles.rows()))
+    if source.is_dir():
+        assert all((source / name).read_bytes() == (bundle / name).read_bytes() for name in FILES)
+        assert len(list(source.iterdir())) == len(FILES)
+    else:
+        with zipfile.ZipFile(source) as archive:
+            assert sorted(archive.namelist()) == sorted(FILES)
+
+
+def test_what_is_no_whole_bundle_is_not_copied(bundle: Path, tmp_path: Path) -> None:
+    (bundle / WEIGHTS).unlink()
+    for name in ("copy", "copy.zip"):
+        with pytest.raises(BundleError, match=WEIGHTS):
+            copy_bundle(bundle, tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
+def test_further_files_beside_a_bundle_are_neither_read_nor_copied(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "notes.txt").write_text("mine")
+    copy_bundle(bundle, tmp_path / "copy")
+    assert not (tmp_path / "copy" / "notes.txt").exists()
