@@ -26,7 +26,7 @@ from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
-from autoproc.results import Baseline, Growth, OverfitVerdict, Search, Trained, Trial, Verdict, Weights
+from autoproc.results import Baseline, Growth, OverfitVerdict, Score, Search, Trained, Trial, Verdict, Weights
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
@@ -68,6 +68,7 @@ class Job:
         self._facts = JobFacts.of(prepared)
         self._seconds: dict[str, float] = {}
         self._n_trials = 0
+        self._best_score: Score | None = None
         self._card: dict[str, Any] = {}
 
     @contextmanager
@@ -109,7 +110,10 @@ class Job:
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
         self._tracker.record(children.trial_child(trial, trained))
         self._n_trials += 1
-        self._progress.update("search", lines.trial_line(trial, self._n_trials, self._plan.trials))
+        best, metric = self._best_score, self._prepared.chosen.metric
+        if best is None or (trial.state == "complete" and metric.gain(trial.score.mean, best.mean) > 0):
+            best = self._best_score = trial.score
+        self._progress.update("search", lines.trial_line(trial, best, self._n_trials, self._plan.trials))
 
     def tell_search(self, search: Search) -> None:
         self._note(search=search)

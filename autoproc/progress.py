@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 _STEP_WIDTH = 12
+_SPINNER_WIDTH = 3
+_QUIET_SECONDS = 30.0
 
 
 class Progress(Protocol):
@@ -61,7 +64,8 @@ def layout(step: str, text: str, width: int | None = None) -> str:
 class TerminalProgress:
     """Lines on `stream` (standard error), with colour and a live status line where a person watches.
 
-    Piped, or with NO_COLOR, CI or TERM=dumb in the environment, it writes plain lines without control codes.
+    Piped, or with NO_COLOR, CI or TERM=dumb in the environment, it writes plain lines without control codes, and
+    what is going on only after half a minute without any other line.
     Use it in a `with` block, which takes the status line away at the end.
     """
 
@@ -69,6 +73,7 @@ class TerminalProgress:
         self._stream = stream or sys.stderr
         self._live = _is_watched(self._stream)
         self._status: Status | None = None
+        self._printed_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +93,15 @@ class TerminalProgress:
 
     def update(self, step: str, text: str) -> None:
         if not self._live:
+            if time.monotonic() - self._printed_at >= _QUIET_SECONDS:
+                self._print(step, text, style="")
             return
         from rich.console import Console
         from rich.status import Status
         from rich.text import Text
 
-        line = Text(layout(step, " ".join(text.split())), no_wrap=True, overflow="ellipsis")
+        line = Text(layout(step, " ".join(text.split())))
+        line.truncate(shutil.get_terminal_size().columns - _SPINNER_WIDTH, overflow="ellipsis")
         if self._status is None:
             self._status = Status(line, console=Console(file=self._stream), refresh_per_second=5)
             self._status.start()
@@ -108,6 +116,7 @@ class TerminalProgress:
     def _print(self, step: str, text: str, style: str) -> None:
         if not self._live:
             print(layout(step, text), file=self._stream, flush=True)
+            self._printed_at = time.monotonic()
             return
         from rich.console import Console
         from rich.text import Text

@@ -126,3 +126,13 @@ def test_silence_is_silent(capsys):
     progress.update("a", "b")
     progress.warn("b")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_pipe_is_told_what_goes_on_after_half_a_minute_of_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("autoproc.progress.time.monotonic", lambda: now[0])
+    stream = io.StringIO()
+    progress = TerminalProgress(stream)
+    for now[0], text in [(10.0, "soon"), (31.0, "trial 1"), (40.0, "trial 2"), (62.0, "trial 3")]:
+        progress.update("search", text)
+    assert stream.getvalue().splitlines() == ["search      trial 1", "search      trial 3"]

@@ -54,10 +54,10 @@ def growth_line(growth: Growth) -> str:
     return "\n".join([*lines, growth.reason])
 
 
-def trial_line(trial: Trial, n_finished: int, n_asked: int) -> str:
-    """How far the search is, and what its last trial scored."""
+def trial_line(trial: Trial, best: Score, n_finished: int, n_asked: int) -> str:
+    """How far the search is, the best score so far, and what its last trial scored."""
     text = "diverged" if trial.state == "failed" else f"{score_text(trial.score)} ({trial.state})"
-    return f"{n_finished} of at most {n_asked} trials; trial {trial.number}: {text}"
+    return f"{n_finished} of at most {n_asked} trials, best {score_text(best)}; trial {trial.number}: {text}"
 
 
 def search_line(search: Search) -> str:
