@@ -78,7 +78,8 @@ def verdict_line(verdict: Verdict) -> str:
     lines = [
         f"{opening_text(verdict)}: {metric_title(verdict.metric)} {estimate_text(verdict.holdout)} "
         f"on {format_count(verdict.n_rows)} rows",
-        f"cross-validated {score_text(verdict.cross_validated)}, dummy {format_score(verdict.dummy)} on the same rows",
+        f"cross-validated {score_text(verdict.cross_validated)} (the search chose by it), "
+        f"dummy {format_score(verdict.dummy)} on the same rows",
     ]
     lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]
     return "\n".join(lines)

@@ -76,7 +76,7 @@ def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     told = lines.verdict_line(data.verdict()).splitlines()
     assert told == [
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows",
-        "cross-validated 0.742 ± 0.023, dummy 0.0340 on the same rows",
+        "cross-validated 0.742 ± 0.023 (the search chose by it), dummy 0.0340 on the same rows",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
         "recall at threshold 0.31: 0.600 (95 %: 0.500 to 0.700)",
     ]
