@@ -143,6 +143,11 @@ def test_an_error_before_the_job_has_its_folder_leaves_no_run_that_runs(
     assert list((folder / "mlruns" / "running").iterdir()) == []
 
 
+def listen_to_ctrl_c() -> None:
+    """What a shell starts in the background, these tests perhaps among it, ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_job_that_is_interrupted_closes_its_record(folder: Path, number: signal.Signals, code: int) -> None:
@@ -150,7 +155,13 @@ def test_a_job_that_is_interrupted_closes_its_record(folder: Path, number: signa
     tables.write_plan(folder, trials=100_000)
     arguments = command("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")
     job = subprocess.Popen(
-        arguments, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,
     )
     assert job.stdout and job.stderr
     told = ""
@@ -159,7 +170,10 @@ def test_a_job_that_is_interrupted_closes_its_record(folder: Path, number: signa
         if line.startswith("growth"):  # what follows is a search that would take hours
             job.send_signal(number)
             break
-    out, rest = job.communicate()
+    try:
+        out, rest = job.communicate(timeout=120)
+    finally:
+        job.kill()
     assert (job.returncode, out) == (code, ""), told + rest
     assert "Traceback" not in rest and "Error" not in rest
     assert rest.splitlines()[-1] == "autoproc: interrupted"
