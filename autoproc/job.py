@@ -79,8 +79,9 @@ class Job:
         yield
         self._seconds[name] = round(time.monotonic() - started, 2)
 
-    def tell_start(self) -> None:
-        """What was decided before training."""
+    def tell_start(self, seconds: float) -> None:
+        """What was decided before training, and how long that took."""
+        self._seconds["prepare"] = seconds
         for step, text in lines.start_lines(self._facts):
             self._progress.say(step, text)
         for notice in self._facts.notices:
@@ -229,8 +230,11 @@ class Job:
 
 
 @contextmanager
-def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) -> Iterator[Job]:
-    """A job from its first line to its end: whatever ends it is in its log and in the record."""
+def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float) -> Iterator[Job]:
+    """A job from its first line to its end: whatever ends it is in its log and in the record.
+
+    `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
+    """
     resolved = _resolve(plan, prepared, home)
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
@@ -242,7 +246,7 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress) 
             write_atomically(folder / PLAN, resolved.to_yaml())
         job = Job(prepared, resolved, home, folder, tracker, LogProgress(progress, folder / LOG))
         try:
-            job.tell_start()
+            job.tell_start(round(time.monotonic() - started, 2))
             yield job
         except BaseException as error:
             job.fail(error)

@@ -30,7 +30,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(value: object) -> object:
-    """Seconds from a number or from text such as `90`, `90s`, `3m` or `1h30m`.
+    """Seconds from a number, or from text with units such as `90s`, `3m` or `1h30m`.
 
     >>> parse_duration("1h30m")
     5400.0
@@ -38,8 +38,6 @@ def parse_duration(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = value.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
     if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
         raise ValueError("must be a duration such as 90s, 3m or 1h30m")
     return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text))

@@ -6,6 +6,7 @@
 Everything between the seal and the verdict sees development rows alone.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -50,19 +51,20 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     """
     from autoproc.space_file import load_space
 
+    started = time.monotonic()
     deadline = Deadline.after(plan.time_limit)
     progress = progress or SilentProgress()
     progress.update("table", "reading")
     space = load_space(plan.space)
     prepared, holdout = prepare(plan, frame)
-    home = open_home(plan.home)
-    check_unopened(home.path, holdout.key, plan.reopen_holdout)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device
 
     choose_device(plan.device)
+    home = open_home(plan.home)
+    check_unopened(home.path, holdout.key, plan.reopen_holdout)
     with (
-        running_job(prepared, plan, home, progress) as job,
+        running_job(prepared, plan, home, progress, started) as job,
         closing(make_engine(prepared, prepared.protocol.splits, plan)) as engine,
     ):
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)

@@ -18,7 +18,7 @@ from autoproc.progress import Progress, SilentProgress, TerminalProgress
         "autoproc tune data.csv --target heating_load,cooling_load --ignore id",
         "autoproc tune train.csv --target failed --holdout test.csv --metric roc_auc",
         "autoproc tune data.parquet --target y --folds 10 --time-limit 30m --space wide",
-        "autoproc tune --config mlruns/jobs/RUN/plan.yaml --seed 1",
+        "autoproc tune --config plan.yaml --trials 300",
         "autoproc tune data.csv --target y --json > result.json",
     ),
 )

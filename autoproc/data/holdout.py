@@ -22,7 +22,8 @@ _KEY_LETTERS = 16
 class SealedHoldout:
     """Holdout rows under seal: their number and key are known, the rows are handed out by `open` alone.
 
-    The key names the holdout in its receipts: the same rows and targets have the same key in every job.
+    The key names the holdout in its receipts: the same table and targets have the same key in every job, whichever
+    rows are drawn.
     """
 
     __slots__ = ("_opened", "_table", "key", "n_rows")
@@ -85,7 +86,8 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
         )
     is_sealed = _draw(_strata(table, plan), n_holdout, plan.seed)
     sealed = np.flatnonzero(is_sealed)
-    key = _key("rows", table.fingerprint, sealed.astype("<i8").tobytes().hex(), *sorted(plan.target))
+    # Not the rows that were drawn: another draw from a table that was opened is no fresh holdout.
+    key = _key("rows", table.fingerprint, *sorted(plan.target))
     return _alone(table.take(np.flatnonzero(~is_sealed))), SealedHoldout(table.take(sealed), key)
 
 

@@ -35,7 +35,9 @@ def table_line(facts: JobFacts) -> str:
     kinds = Counter(column.kind for column in columns if column.used)
     used = ", ".join(f"{format_count(count)} {kind}" for kind, count in kinds.items())
     left_out = [_left_out(column) for column in columns if not column.used]
-    text = f"{one_line(facts.table_name)}: {format_count(facts.n_rows)} rows; columns: {used}"
+    protocol = facts.protocol
+    rows = f"{format_count(protocol.n_development)} for development, {format_count(protocol.n_holdout)} sealed"
+    text = f"{one_line(facts.table_name)}: {format_count(facts.n_rows)} rows ({rows}); columns: {used}"
     return f"{text}\nleft out: {listed(left_out, _LEFT_OUT_SHOWN)}" if left_out else text
 
 

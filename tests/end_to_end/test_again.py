@@ -122,8 +122,10 @@ def test_another_seed_seals_other_rows_and_makes_another_model(
     ended = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 1, "--json", "--quiet")
     assert (ended.code, ended.err) == (0, "")
     other = json.loads(ended.out)
-    assert other["verdict"]["receipt"]["key"] != binary.result["verdict"]["receipt"]["key"]
-    assert other["verdict"]["receipt"]["opening"] == 1
+    assert other["verdict"]["receipt"]["key"] == binary.result["verdict"]["receipt"]["key"]
+    assert other["verdict"]["receipt"]["opening"] == 1, "receipts hold for a home"
+    again = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 2, "--json", "--quiet")
+    assert again.code == 2 and "another --seed does not make the rows fresh" in again.err
     assert other["growth"] != binary.result["growth"]
     weights = folder / "mlruns" / "jobs" / other["run_id"] / "model" / WEIGHTS
     assert weights.read_bytes() != (binary.model / WEIGHTS).read_bytes()

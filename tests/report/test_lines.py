@@ -13,7 +13,7 @@ def test_the_start_names_table_problem_metric_and_protocol() -> None:
     told = dict(lines.start_lines(data.start()))
     assert list(told) == ["table", "problem", "metric", "protocol"]
     assert told["table"].splitlines() == [
-        "machines.csv: 10,000 rows; columns: 1 numeric, 1 categorical",
+        "machines.csv: 10,000 rows (8,000 for development, 2,000 sealed); columns: 1 numeric, 1 categorical",
         "left out: serial (a value of its own in each row)",
     ]
     assert told["problem"] == "binary: 'failed' holds two values"
