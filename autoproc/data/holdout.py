@@ -82,13 +82,19 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
         raise DataError(
             f"{table.name} has too few rows: at least {MIN_DEVELOPMENT_ROWS} must be left for development and "
             f"{MIN_HOLDOUT_ROWS} sealed as the holdout, but a share of {plan.holdout_share:g} of {n_rows:,} rows seals "
-            f"{n_holdout:,}. Add rows, change --holdout-share, or seal a table of your own with --holdout FILE."
+            f"{n_holdout:,}. {_remedy(n_rows)}, or seal a table of your own with --holdout FILE."
         )
     is_sealed = _draw(_strata(table, plan), n_holdout, plan.seed)
     sealed = np.flatnonzero(is_sealed)
     # Not the rows that were drawn: another draw from a table that was opened is no fresh holdout.
     key = _key("rows", table.fingerprint, *sorted(plan.target))
     return _alone(table.take(np.flatnonzero(~is_sealed))), SealedHoldout(table.take(sealed), key)
+
+
+def _remedy(n_rows: int) -> str:
+    """What helps when too few rows would be sealed or left: no share does where there are too few for both parts."""
+    enough = n_rows >= MIN_DEVELOPMENT_ROWS + MIN_HOLDOUT_ROWS
+    return "Add rows, change --holdout-share" if enough else "Add rows"
 
 
 def _strata(table: Table, plan: Plan) -> NDArray[np.int64]:
