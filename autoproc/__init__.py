@@ -1,8 +1,11 @@
 """autoproc: the deep-learning process from end to end on your own table, with every step on record.
 
-import autoproc
-result = autoproc.tune("data.csv", target="price")
-predictions = autoproc.load(result.model_path).predict(frame)
+    import autoproc
+
+    result = autoproc.tune("data.csv", target="price")
+    predictions = autoproc.load(result.model_path).predict(frame)
+
+Both are all there is to it; the command line is `autoproc.cli`, the steps are in `autoproc.process`.
 """
 
 from os import PathLike

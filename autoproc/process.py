@@ -167,7 +167,7 @@ def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weig
     from autoproc.steps.verdict import FinalModel, choose_threshold
 
     problem, schema = prepared.problem, prepared.schema
-    out_of_fold = engine.out_of_fold(search.trained)
+    out_of_fold = engine.out_of_fold(search.trained) if problem.task == "binary" else ()
     threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, out_of_fold)
     return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold)
 

@@ -87,11 +87,7 @@ def export_bundle(
 def load(path: str | Path) -> Model:
     """The model in a bundle, a folder or a zip file. Raises BundleError for anything else."""
     where = Path(path).expanduser()
-    files = _read_files(where)
-    try:
-        return _assemble(files)
-    except BundleError as error:
-        raise BundleError(f"The model {where} is damaged: {error} Export it again.") from None
+    return _open(where, _read_files(where))
 
 
 def copy_bundle(source: Path, out: Path) -> None:
@@ -99,8 +95,8 @@ def copy_bundle(source: Path, out: Path) -> None:
 
     Raises BundleError when `source` is no whole bundle, OSError when `out` cannot be written.
     """
-    load(source)
     files = _read_files(source)
+    _open(source, files)
     if out.suffix == ".zip":
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
@@ -132,6 +128,14 @@ def _read_files(path: Path) -> dict[str, bytes]:
             f"{path} is not a model: it must be a folder or zip with the files {', '.join(FILES)}, but there is: "
             f"{_cause(error)}. Name what `autoproc tune` or `autoproc export` wrote."
         ) from None
+
+
+def _open(where: Path, files: Mapping[str, bytes]) -> Model:
+    """The model in the files that were read from `where`."""
+    try:
+        return _assemble(files)
+    except BundleError as error:
+        raise BundleError(f"The model {where} is damaged: {error} Export it again.") from None
 
 
 def _cause(error: Exception) -> str:
