@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from autoproc.errors import PlanError, did_you_mean
 
-Optimizer = Literal["adam", "adamw", "rmsprop"]
-OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "adamw", "rmsprop")
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "adamw", "rmsprop", "sgd")
 
 
 def _require(holds: bool, what: str, rule: str, got: object) -> None:

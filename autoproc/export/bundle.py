@@ -32,7 +32,7 @@ from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
-FORMAT = 1
+FORMAT = 2
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
 _LARGEST = 100_000

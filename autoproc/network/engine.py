@@ -127,7 +127,7 @@ class StackEngine:
         self._shards.close()
 
     def _make_stack(self, signature: Signature, shard: int) -> Stack:
-        return Stack(*signature, self._n_outputs, self._data, self._metric, shard)
+        return Stack(*signature, self._n_outputs, self._data, self._metric)
 
     def _release(self, leaving: Callable[[Member], bool]) -> None:
         """Take members out of their stacks and keep their best weights."""

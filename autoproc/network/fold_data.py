@@ -1,7 +1,8 @@
-"""The development rows as the stack trains on them: in memory once, with every fold's own statistics."""
+"""The development rows as stacks train on them: scaled for each fold once, read by every member."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -9,20 +10,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.vectorize import Layout
-from autoproc.network.inputs import Inputs, InputSizes, fit_scaling, scale, widen
+from autoproc.network.dropout import N_PATTERNS, make_patterns
+from autoproc.network.inputs import Inputs, InputSizes, fit_scaling, scale_, widen
+from autoproc.network.scratch import Scratch
+from autoproc.network.seeds import generator
 from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 
 _SAMPLE_WITHOUT_VALIDATION = 1024
+_MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
+_MOST_REMEMBERED = 64 * 2**20  # bytes of batches that are kept for the members to come
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One epoch of one fold: `rows` and `patterns` int32, `weights` float32, all (n_steps, batch)."""
+
+    rows: Tensor
+    patterns: Tensor
+    weights: Tensor
 
 
 @dataclass(frozen=True)
 class EvaluationRows:
-    """Rows on which every fold's members are scored: scaled inputs and standardised targets padded to the
-    longest fold, (K, rows, ...), with each fold's true row numbers beside."""
+    """Rows on which every fold's members are scored: numbers (K, longest fold), padded with row 0, with each fold's
+    own row numbers beside."""
 
-    inputs: Inputs
-    targets: Tensor
+    padded: Tensor
     rows: tuple[NDArray[np.int64], ...]
 
 
@@ -41,6 +55,7 @@ class FoldData:
         task: Task,
         seed: int,
         device: torch.device,
+        most_copied: int = _MOST_COPIED,
     ) -> None:
         self.folds = tuple(folds)
         self.task: Task = task
@@ -48,13 +63,20 @@ class FoldData:
         self.device = device
         self.raw_targets = targets
         self.sizes = InputSizes.of(layout)
-        self._inputs = widen(matrix, layout, device)
         numbers = matrix[:, list(layout.numeric)]
         scaling = [fit_scaling(numbers[fold.train]) for fold in folds]
         self.center, self.spread = (self._stack([pair[i] for pair in scaling]) for i in (0, 1))
+        self._n_rows = len(matrix)
+        inputs = widen(matrix, layout, device)
+        self._codes = inputs.codes
+        self._scaled = inputs.dense.nbytes * len(folds) <= most_copied
+        self._dense = self._scaled_copies(inputs.dense) if self._scaled else inputs.dense
         self._fit_targets()
         self.validation = self._evaluation([fold.validation for fold in folds])
         self.train_sample = self._evaluation([self._sample(k) for k in range(len(folds))])
+        n_bytes = 12 * self.n_train_rows
+        self._remembered = lru_cache(max(_MOST_REMEMBERED // n_bytes, len(folds)))(self._draw)
+        self.patterns = lru_cache(None)(self._patterns)
 
     @property
     def n_folds(self) -> int:
@@ -65,32 +87,59 @@ class FoldData:
         """Training rows of the largest fold."""
         return max(len(fold.train) for fold in self.folds)
 
-    def rows(self, folds: Tensor, rows: Tensor) -> tuple[Inputs, Tensor]:
-        """Scaled inputs (U, rows, ...) and standardised targets of `rows` (U, rows) as folds (U,) see them."""
-        inputs = scale(self._inputs.rows(rows), self.center[folds], self.spread[folds])
-        targets = self._targets[rows]
+    def inputs(self, folds: Tensor, rows: Tensor, scratch: Scratch) -> Inputs:
+        """Scaled inputs of `rows` (S, n) as folds (S,) see them: dense (S, n, n_dense), codes (S, n, C).
+
+        They lie in `scratch` and are valid until the next call.
+        """
+        dense = scratch.take("dense", *rows.shape, self.sizes.n_dense)
+        places = rows + folds[:, None] * self._n_rows if self._scaled else rows
+        torch.index_select(self._dense, 0, places.flatten(), out=dense.view(-1, self.sizes.n_dense))
+        if not self._scaled:
+            scale_(dense, self.center[folds], self.spread[folds])
+        codes = self._codes.index_select(0, rows.flatten()) if self.sizes.vocabularies else self._codes[:0]
+        return Inputs(dense, codes.view(*rows.shape, -1) if len(codes) else codes)
+
+    def targets(self, folds: Tensor, rows: Tensor) -> Tensor:
+        """Targets of `rows` (S, n), standardised as folds (S,) see them: (S, n), or (S, n, t) of values."""
+        targets = self._targets.index_select(0, rows.flatten()).view(*rows.shape, *self._targets.shape[1:])
         if self.task in ("regression", "vector_regression"):
             targets = (targets - self._center[folds][:, None]) / self._spread[folds][:, None]
-        return inputs, targets
+        return targets
 
-    def batches(self, fold: int, epoch: int, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Row numbers and weights (n_steps, batch) of one epoch of one fold, in an order fixed by seed,
-        fold and epoch.
+    def batches(self, fold: int, epoch: int, batch_size: int) -> Batches:
+        """The batches of one epoch of one fold, in an order fixed by seed, fold and epoch.
 
-        All folds take the same number of steps, with batches as equal as can be; a place without a row
-        has weight 0.
+        All folds take the same number of steps, with batches as equal as can be. Weights are such that a batch's
+        weighted sum is its mean; a place without a row has weight 0.
         """
+        return self._remembered(fold, epoch, batch_size)
+
+    def _draw(self, fold: int, epoch: int, batch_size: int) -> Batches:
         train = torch.from_numpy(self.folds[fold].train)
         n_steps = -(-self.n_train_rows // batch_size)
         width = -(-self.n_train_rows // n_steps)
         least, more = divmod(len(train), n_steps)
-        taken = torch.arange(width) < least + (torch.arange(n_steps) < more)[:, None]
-        rows = torch.zeros(n_steps, width, dtype=torch.int64)
-        rows[taken] = train[torch.randperm(len(train), generator=generator(self.seed, fold, epoch))]
-        return rows.to(self.device), taken.float().to(self.device)
+        sizes = least + (torch.arange(n_steps) < more).int()[:, None]
+        taken = torch.arange(width) < sizes
+        source = generator(self.seed, fold, epoch)
+        rows = torch.zeros(n_steps, width, dtype=torch.int32)
+        rows[taken] = train[torch.randperm(len(train), generator=source)].int()
+        patterns = torch.randint(N_PATTERNS, rows.shape, generator=source, dtype=torch.int32)
+        weights = taken / sizes.clamp(min=1)
+        return Batches(rows.to(self.device), patterns.to(self.device), weights.to(self.device))
+
+    def _patterns(self, layer: int, width: int) -> Tensor:
+        """Patterns of dropout of a hidden layer."""
+        return make_patterns(self.seed, layer, width).to(self.device)
 
     def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+    def _scaled_copies(self, dense: Tensor) -> Tensor:
+        """(K * n, n_dense): all rows as each fold scales them, one fold after the other."""
+        copies = dense.expand(self.n_folds, *dense.shape).clone()
+        return scale_(copies, self.center, self.spread).flatten(0, 1)
 
     def _fit_targets(self) -> None:
         """Targets in the loss's type, and each fold's mean and standard deviation of the training targets.
@@ -125,21 +174,7 @@ class FoldData:
     def _evaluation(self, rows: Sequence[NDArray[np.int64]]) -> EvaluationRows:
         longest = max(map(len, rows))
         padded = np.stack([np.pad(part, (0, longest - len(part))) for part in rows])
-        every = torch.arange(self.n_folds, device=self.device)
-        inputs, targets = self.rows(every, torch.from_numpy(padded).to(self.device))
-        return EvaluationRows(inputs, targets, tuple(rows))
-
-
-def generator(*seeds: int) -> torch.Generator:
-    """A CPU generator whose stream is fixed by all of `seeds` together."""
-    return torch.Generator().manual_seed(seed_of(*seeds))
-
-
-def seed_of(*seeds: int) -> int:
-    """One seed that is fixed by all of `seeds` together."""
-    # Their number goes in as well, because a SeedSequence takes no notice of zeros at its end.
-    state = np.random.SeedSequence((len(seeds), *seeds)).generate_state(2, np.uint32)
-    return int(state[0]) << 32 | int(state[1])
+        return EvaluationRows(torch.from_numpy(padded).to(self.device), tuple(rows))
 
 
 def _nonzero(sizes: FloatArray) -> FloatArray:

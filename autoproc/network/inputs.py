@@ -41,23 +41,11 @@ class InputSizes:
 
 @dataclass(frozen=True)
 class Inputs:
-    """`dense` float32 (n, n_dense), NaN only in its numeric part; `codes` int64 (n, embedded columns),
-    shifted so that all embedded columns share one table."""
+    """`dense` float32 (..., n_dense), NaN only in its numeric part; `codes` int64 (..., embedded columns), shifted so
+    that all embedded columns share one table."""
 
     dense: Tensor
     codes: Tensor
-
-    def rows(self, rows: Tensor) -> "Inputs":
-        """The inputs of `rows`, an index tensor of any shape (..., ) -> (..., n_dense)."""
-        return Inputs(self.dense[rows], self.codes[rows])
-
-    def members(self, index: Tensor) -> "Inputs":
-        """Entries `index` of the first axis."""
-        return Inputs(self.dense.index_select(0, index), self.codes.index_select(0, index))
-
-    def slice(self, start: int, stop: int) -> "Inputs":
-        """Rows start..stop of (members, rows, columns)."""
-        return Inputs(self.dense[:, start:stop], self.codes[:, start:stop])
 
 
 def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> Inputs:
@@ -91,13 +79,13 @@ def fit_scaling(numbers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDAr
     return center.astype(np.float32), np.clip(scale, tiny, huge).astype(np.float32)
 
 
-def scale(inputs: Inputs, center: Tensor, spread: Tensor) -> Inputs:
-    """Centre and scale the numeric part per member, clip it smoothly, and put 0 for missing numbers.
+def scale_(dense: Tensor, center: Tensor, spread: Tensor) -> Tensor:
+    """Centre and scale the numeric part of each member, clip it smoothly, and put 0 for missing numbers; in place.
 
-    `inputs` is (members, rows, ...), `center` and `spread` (members, n_numeric). The clipping
+    `dense` is (members, rows, n_dense), `center` and `spread` (members, n_numeric). The clipping
     x / sqrt(1 + (x / 3)^2) keeps far values within 3 scales (Holzmueller et al. 2024, RealMLP).
     """
-    n_numeric = center.shape[1]
-    numbers = (inputs.dense[..., :n_numeric] - center[:, None]).div_(spread[:, None]).clamp_(-_FAR, _FAR)
-    numbers = (numbers / (numbers / 3).square_().add_(1).sqrt_()).nan_to_num_(0.0)
-    return Inputs(torch.cat([numbers, inputs.dense[..., n_numeric:]], dim=-1), inputs.codes)
+    numbers = dense[..., : center.shape[1]]
+    numbers.sub_(center[:, None]).div_(spread[:, None]).clamp_(-_FAR, _FAR)
+    numbers.div_((numbers / 3).square_().add_(1).sqrt_()).nan_to_num_(0.0)
+    return dense

@@ -12,24 +12,35 @@ from autoproc.plan import Task
 
 
 def losses(task: Task, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Loss of each row, (S, rows), for outputs (S, rows, c) and targets (S, rows) or (S, rows, t)."""
+    """Loss of each row, (S, rows), for outputs (S, c, rows) and targets (S, rows) or (S, rows, t)."""
     if task == "binary":
-        return functional.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
+        return functional.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none")
     if task == "multiclass":
-        flat = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
-        return flat.view(targets.shape)
-    return (outputs - targets).square().mean(dim=-1)
+        return functional.cross_entropy(outputs, targets, reduction="none")
+    return (outputs - targets.transpose(1, 2)).square_().mean(dim=1)
+
+
+def slopes(task: Task, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Slopes (S, c, rows), in the outputs (S, c, rows), of the rows' losses times their `weights` (S, rows)."""
+    if task == "binary":
+        return torch.sigmoid(outputs).sub_(targets[:, None]).mul_(weights[:, None])
+    if task == "multiclass":
+        truth = targets[:, None]
+        excess = torch.softmax(outputs, dim=1)
+        return excess.scatter_add_(1, truth, excess.new_full((), -1).expand(truth.shape)).mul_(weights[:, None])
+    n_values = outputs.shape[1]
+    return (outputs - targets.transpose(1, 2)).mul_(weights[:, None] * (2 / n_values))
 
 
 def predictions(task: Task, outputs: Tensor, center: Tensor, spread: Tensor) -> Tensor:
-    """What outputs (S, rows, c) predict: probability of the positive class (S, rows), probabilities
+    """What outputs (S, c, rows) predict: probability of the positive class (S, rows), probabilities
     (S, rows, C), or values in the targets' own units (S, rows, t).
 
     `outputs` are on the CPU. `center` and `spread`, float64 (S, t), are the members' target statistics, which
     classes do not use; values are float64, for float32 cannot tell 1,700,000,000 from 1,700,000,060.
     """
     if task == "binary":
-        return torch.sigmoid(outputs[..., 0])
+        return torch.sigmoid(outputs[:, 0])
     if task == "multiclass":
-        return torch.softmax(outputs, dim=-1)
-    return outputs.double() * spread[:, None] + center[:, None]
+        return torch.softmax(outputs, dim=1).transpose(1, 2)
+    return outputs.transpose(1, 2).double() * spread[:, None] + center[:, None]

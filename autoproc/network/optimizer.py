@@ -1,87 +1,109 @@
-"""Adam, AdamW and RMSprop for S members at once, each with its own kind, rate and penalties.
+"""Adam, AdamW, RMSprop and SGD for S members at once, each with its own kind, rate and penalties.
 
-The three are one update with different coefficients, so members of different kinds share a stack:
-    g' = g + l1 * sign(w) + l2 * w             (weights only; l2 is Adam's and RMSprop's weight_decay)
-    m  = b1 * m + (1 - b1) * g'                (RMSprop: b1 = 0)
-    v  = b2 * v + (1 - b2) * g'^2              (RMSprop: b2 = alpha = 0.99)
-    w  = w * (1 - lr * decay)                  (weights only; AdamW's weight_decay)
-    w  = w - lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)    (RMSprop: without the corrections)
-as in torch.optim, whose defaults for betas, alpha and eps are used.
+torch's own fused kernels do the work, one pass over the numbers for all members of a kind. They know one learning rate
+for all, so they are given the rate 1 and move a displacement u, and the parameters follow it at each member's rate:
+
+    g' = g + l1 * sign(w) + l2 * w                 weights only; l2 is the weight_decay of all kinds but AdamW
+    u  = u - (the kind's step for g') - decay * w  weights only; decay is AdamW's weight_decay
+    w  = w0 + rate * u                             w0: the parameters at the start of the epoch, where u = 0
+
+which is torch.optim's update for a rate that stays the same for the epoch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from autoproc.spec import TrainSpec
+from autoproc.network.scratch import Scratch
+from autoproc.spec import OPTIMIZERS, Optimizer, TrainSpec
 
 _EPS = 1e-8
+_MOMENTUM = 0.9  # of SGD
 _BETAS = {"adam": (0.9, 0.999), "adamw": (0.9, 0.999), "rmsprop": (0.0, 0.99)}
-# Adam's correction of the moments' start at zero; RMSprop has none.
-_CORRECTED = {"adam": 1.0, "adamw": 1.0, "rmsprop": 0.0}
+# RMSprop is Adam without the first moment, and without the correction for moments that start at 0: the correction is
+# gone after so many steps.
+_ENDLESS = 1e9
 
 
-def coefficients(specs: Sequence[TrainSpec]) -> Tensor:
-    """Constant coefficients of members, float64 (S, 6): b1, b2, corrected, l1, l2, decoupled decay."""
-    rows = [
-        (
-            *_BETAS[spec.optimizer],
-            _CORRECTED[spec.optimizer],
-            spec.l1,
-            spec.weight_decay if spec.optimizer != "adamw" else 0.0,
-            spec.weight_decay if spec.optimizer == "adamw" else 0.0,
-        )
-        for spec in specs
-    ]
-    return torch.tensor(rows, dtype=torch.float64).reshape(len(specs), 6)
+@dataclass(frozen=True)
+class Progress:
+    """Where S members stand: `parameters` (S, P), `moments` (2, S, P) and the `steps` (S,) that they have taken, all
+    float32 and changed in place."""
+
+    parameters: Tensor
+    moments: Tensor
+    steps: Tensor
 
 
 class Update:
-    """One epoch's updates: binds the members' coefficients and learning rates, which are constant in it.
+    """One epoch's updates of members with these `specs`, at `rates` which are constant in it.
 
-    `moments` is (2, S, P), changed in place by `step`; `steps` (S,) counts the updates that members have
-    had before this epoch. What is a number a member is float64 on the CPU, as in torch.optim (some devices
-    have no float64), and reaches the moments' device as float32.
+    `gradients` (S, P) is where each step finds them. Of the columns the first `n_weights` are weights.
     """
 
     def __init__(
-        self, constants: Tensor, learning_rates: Tensor, steps: Tensor, moments: Tensor, n_weights: int
+        self,
+        specs: Sequence[TrainSpec],
+        rates: Sequence[float],
+        progress: Progress,
+        gradients: Tensor,
+        n_weights: int,
+        scratch: Scratch,
     ) -> None:
-        b1, b2, self._corrected, l1, l2, decay = constants.T[:, :, None]
-        self._device = moments.device
-        self._b1, self._b2 = b1, b2
-        self._rise1, self._rise2 = self._send(1 - b1), self._send(1 - b2)
-        self._rates = learning_rates.double()[:, None]
-        self._shrink = self._send(1 - self._rates * decay)
-        self._l1, self._l2 = self._send(l1), self._send(l2)
-        self._has_l1, self._has_l2, self._has_decay = (
-            bool((l1 > 0).any()),
-            bool((l2 > 0).any()),
-            bool((decay > 0).any()),
+        self._parameters = progress.parameters
+        self._steps = progress.steps
+        self._start = scratch.take("start", *gradients.shape).copy_(progress.parameters)
+        self._displacement = scratch.take("displacement", *gradients.shape).zero_()
+        self._rates = self._column(rates)
+        self._moves = [
+            self._move(optimizer, [row for row, spec in enumerate(specs) if spec.optimizer == optimizer], gradients, progress)
+            for optimizer in OPTIMIZERS
+        ]
+        adamw = [spec.optimizer == "adamw" for spec in specs]
+        penalties = [spec.l1 for spec in specs]
+        added = [0.0 if decoupled else spec.weight_decay for spec, decoupled in zip(specs, adamw, strict=True)]
+        decoupled = [-spec.weight_decay if decoupled else 0.0 for spec, decoupled in zip(specs, adamw, strict=True)]
+        self._weights, self._slopes, self._drift = (
+            numbers[:, :n_weights] for numbers in (progress.parameters, gradients, self._displacement)
         )
-        self._steps = steps.double()[:, None]
-        self._first, self._second = moments
-        self._n_weights = n_weights
+        self._l1, self._l2, self._decay = (self._column(c) if any(c) else None for c in (penalties, added, decoupled))
+        self._signs = scratch.take("signs", *self._weights.shape) if any(penalties) else None
 
-    def step(self, parameters: Tensor, gradients: Tensor) -> None:
-        """Change `parameters` (S, P) in place; `gradients` (S, P) is used up."""
-        self._steps = self._steps + 1
-        weights, slopes = parameters[:, : self._n_weights], gradients[:, : self._n_weights]
-        if self._has_l1:
-            slopes.add_(weights.sign().mul_(self._l1))
-        if self._has_l2:
-            slopes.addcmul_(weights, self._l2)
-        if self._has_decay:
-            weights.mul_(self._shrink)
-        self._first.lerp_(gradients, self._rise1)
-        self._second.lerp_(gradients.square_(), self._rise2)
-        correction1 = 1 - self._corrected * self._b1**self._steps
-        correction2 = 1 - self._corrected * self._b2**self._steps
-        # The gradients' memory serves for what follows: fresh memory of this size is slow to get.
-        denominator = torch.mul(self._second, self._send(1 / correction2), out=gradients).sqrt_().add_(_EPS)
-        step = torch.div(self._first, denominator, out=denominator)
-        parameters.sub_(step.mul_(self._send(self._rates / correction1)))
+    def step(self) -> None:
+        """Change the parameters; the gradients are used up."""
+        if self._l1 is not None:
+            self._slopes.addcmul_(torch.sign(self._weights, out=self._signs), self._l1)
+        if self._l2 is not None:
+            self._slopes.addcmul_(self._weights, self._l2)
+        if self._decay is not None:
+            self._drift.addcmul_(self._weights, self._decay)
+        self._steps += 1
+        for move in self._moves:
+            move()
+        torch.addcmul(self._start, self._displacement, self._rates, out=self._parameters)
 
-    def _send(self, numbers: Tensor) -> Tensor:
-        return numbers.float().to(self._device)
+    def _column(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, device=self._parameters.device)[:, None]
+
+    def _move(self, optimizer: Optimizer, members: Sequence[int], gradients: Tensor, progress: Progress) -> Callable[[], None]:
+        """What moves the displacement of `members` by a step of this kind at rate 1."""
+        moved, slopes, first, second = (
+            [numbers[row] for row in members] for numbers in (self._displacement, gradients, *progress.moments)
+        )
+        if not members:
+            return lambda: None
+        if optimizer == "sgd":
+            return partial(
+                torch._fused_sgd_, moved, slopes, first, weight_decay=0.0, momentum=_MOMENTUM, lr=1.0,
+                dampening=0.0, nesterov=False, maximize=False, is_first_step=False,
+            )  # fmt: skip
+        endless = torch.tensor(_ENDLESS, device=gradients.device)
+        steps = [endless if optimizer == "rmsprop" else progress.steps[row] for row in members]
+        beta1, beta2 = _BETAS[optimizer]
+        return partial(
+            torch._fused_adam_, moved, slopes, first, second, [], steps, lr=1.0, beta1=beta1, beta2=beta2,
+            weight_decay=0.0, eps=_EPS, amsgrad=False, maximize=False,
+        )  # fmt: skip

@@ -5,9 +5,11 @@ import torch
 from numpy.typing import NDArray
 
 from autoproc.data.vectorize import Layout
-from autoproc.network.inputs import Inputs, InputSizes, scale, widen
-from autoproc.network.layers import ParameterTable, forward
+from autoproc.network.inputs import Inputs, InputSizes, scale_, widen
+from autoproc.network.layers import ParameterTable
 from autoproc.network.loss import predictions
+from autoproc.network.passes import Batch, Network
+from autoproc.network.scratch import Scratch
 from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
@@ -25,7 +27,12 @@ class Predictor:
         self._layout = layout
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
         self._statistics = {name: tensors.pop(name) for name in STATISTICS}
-        self._parameters = tensors
+        depth = sum(name.endswith(".bias") for name in tensors) - 1
+        spec = NetworkSpec(depth, tensors["hidden.0.bias"].shape[1])
+        self._table = ParameterTable.of(spec, InputSizes.of(layout), tensors["output.bias"].shape[1])
+        self._rows = torch.zeros(self.n_members, self._table.n_columns)
+        for name, view in self._table.views(self._rows).items():
+            view.copy_(tensors[name])
 
     @property
     def n_members(self) -> int:
@@ -46,10 +53,11 @@ class Predictor:
         return np.asarray(self.members(matrix).mean(axis=0))
 
     def _predict(self, inputs: Inputs) -> NDArray[np.floating]:
-        everyone = torch.zeros(self.n_members, dtype=torch.int64)
-        copies = Inputs(inputs.dense[None], inputs.codes[None]).members(everyone)
-        scaled = scale(copies, self._statistics["input.center"], self._statistics["input.spread"])
-        outputs = forward(self._parameters, scaled)
+        copies = inputs.dense.expand(self.n_members, *inputs.dense.shape).clone()
+        scale_(copies, self._statistics["input.center"], self._statistics["input.spread"])
+        codes = inputs.codes.expand(self.n_members, *inputs.codes.shape)
+        network = Network(self._table, self._rows, Scratch(copies.device))
+        outputs = network.forward(Batch(Inputs(copies, codes)))
         center, spread = self._statistics["target.center"], self._statistics["target.spread"]
         return predictions(self._task, outputs, center, spread).numpy()
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: torch's own schedulers, each on a stand-in optimiser with one parameter.
+"""Learning-rate schedules: torch's own schedulers, each on a stand-in for an optimiser.
 
 The stand-in only carries the rate, so that every member follows exactly what torch's class does.
 """
@@ -9,11 +9,22 @@ from torch.optim import lr_scheduler
 from autoproc.spec import ExponentialLR, MultiStepLR, NoScheduler, ReduceLROnPlateau, Replay, Scheduler, StepLR
 
 
+class _Rate(torch.optim.Optimizer):
+    """A learning rate without parameters. It leaves out the base class's own start, which would load torch's
+    compiler for seconds."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self.param_groups = [{"lr": learning_rate}]
+
+    def step(self) -> None:  # type: ignore[override]  # torch warns when a scheduler steps before its optimiser
+        """Nothing is left to do."""
+
+
 class Schedule:
     """The learning rate of one member, epoch by epoch."""
 
     def __init__(self, learning_rate: float, scheduler: Scheduler) -> None:
-        self._optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=learning_rate)
+        self._optimizer = _Rate(learning_rate)
         self._scheduler = _torch_scheduler(self._optimizer, scheduler)
 
     @property
@@ -23,7 +34,7 @@ class Schedule:
 
     def step(self, validation_loss: float) -> None:
         """To be called after an epoch's validation."""
-        self._optimizer.step()  # torch warns when a scheduler steps before its optimiser
+        self._optimizer.step()
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
             self._scheduler.step(validation_loss)
         elif self._scheduler is not None:

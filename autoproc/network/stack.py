@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.metrics import Metric
-from autoproc.network.fold_data import EvaluationRows, FoldData, generator, seed_of
-from autoproc.network.layers import Dropout, ParameterTable, forward
-from autoproc.network.loss import losses, predictions
-from autoproc.network.optimizer import Update, coefficients
+from autoproc.network.dropout import Dropout
+from autoproc.network.fold_data import Batches, EvaluationRows, FoldData
+from autoproc.network.layers import ParameterTable
+from autoproc.network.loss import losses, predictions, slopes
+from autoproc.network.optimizer import Progress, Update
+from autoproc.network.passes import Batch, Network
 from autoproc.network.schedule import Schedule
+from autoproc.network.scratch import Scratch
+from autoproc.network.seeds import generator
 from autoproc.results import FloatArray
 from autoproc.spec import NetworkSpec, TrainSpec
 
-_EVALUATION_ROWS = 512  # rows a forward pass without gradients takes at once: keeps its tensors in cache
+_EVALUATION_ROWS = 512  # rows that a pass without gradients takes at once: keeps its tensors in cache
+# What the rows of a stack's memory hold.
+_PARAMETERS, _BEST, _MOMENTS, _STATES = 0, 1, slice(2, 4), 4
 
 
 @dataclass
@@ -58,47 +64,46 @@ class Member:
 class Stack:
     """Members that train as one batched program on the folds of `data`."""
 
-    def __init__(
-        self, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData, metric: Metric, shard: int = 0
-    ) -> None:
+    def __init__(self, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData, metric: Metric) -> None:
         self.members: list[Member] = []
         self._data = data
         self._metric = metric
         self._batch_size = batch_size
+        self._spec = network
         self._table = ParameterTable.of(network, data.sizes, n_outputs)
-        seed = seed_of(data.seed, shard, network.depth, network.width, batch_size)
-        self._noise = torch.Generator(data.device).manual_seed(seed)
-        empty = torch.empty(0, self._table.n_parameters, device=data.device)
-        self._parameters, self._best = empty, empty.clone()
-        self._moments = torch.empty(2, 0, self._table.n_parameters, device=data.device)
-        self._steps = torch.empty(0)
+        self._scratch = Scratch(data.device)
+        self._rows = torch.empty(_STATES, 0, self._table.n_columns, device=data.device)
+        self._steps = torch.empty(0, device=data.device)
 
     def add(self, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in. Members of one fold start from the same parameters, so that candidates
         of equal shape differ by their configuration alone."""
+        first, last = len(self.members), len(self.members) + len(folds)
+        self._reserve(last)
+        starts = torch.stack([self._table.initial(generator(self._data.seed, k)) for k in folds])
+        self._rows[:, first:last] = 0
+        self._rows[[_PARAMETERS, _BEST], first:last] = starts.to(self._data.device)
+        self._steps[first:last] = 0
         added = [Member(key, k, spec, Schedule(spec.learning_rate, spec.scheduler)) for k in folds]
         self.members += added
-        starts = [self._table.initial(generator(self._data.seed, k)) for k in folds]
-        rows = torch.stack(starts).to(self._data.device)
-        self._parameters = torch.cat([self._parameters, rows])
-        self._best = torch.cat([self._best, rows])
-        self._moments = torch.cat([self._moments, rows.new_zeros(2, *rows.shape)], dim=1)
-        self._steps = torch.cat([self._steps, torch.zeros(len(rows))])
         return added
 
     def remove(self, leaving: Sequence[int]) -> list[dict[str, NDArray[np.float32]]]:
-        """Let the members in rows `leaving` go; returns their best parameters by name."""
-        taken = self._best[list(leaving)].cpu()
-        staying = [row for row in range(len(self.members)) if row not in set(leaving)]
-        self.members = [self.members[row] for row in staying]
-        self._parameters, self._best = self._parameters[staying], self._best[staying]
-        self._moments, self._steps = self._moments[:, staying], self._steps[staying]
+        """Let the members in rows `leaving` go; returns their best parameters by name. The last members take the
+        places that become free."""
+        taken = self._rows[_BEST, list(leaving)].cpu()
+        for row in sorted(leaving, reverse=True):
+            last = self.members.pop()
+            if row < len(self.members):
+                self.members[row] = last
+                self._rows[:, row] = self._rows[:, len(self.members)]
+                self._steps[row] = self._steps[len(self.members)]
         return [{n: v[0].numpy() for n, v in self._table.views(row[None]).items()} for row in taken]
 
     def train_epoch(self) -> None:
         """Train all members by one epoch, score them, and step their schedulers."""
         rates = [member.schedule.learning_rate for member in self.members]
-        self._train(torch.tensor(rates, dtype=torch.float64))
+        self._train(rates)
         train_score, train_loss = self._evaluate(self._data.train_sample)
         validation_score, validation_loss = self._evaluate(self._data.validation)
         improved = []
@@ -110,7 +115,7 @@ class Stack:
             member.validation_loss.append(float(validation_loss[row]))
             if self._judge(member):
                 improved.append(row)
-        self._best[improved] = self._parameters[improved]
+        self._rows[_BEST, improved] = self._rows[_PARAMETERS, improved]
 
     def _judge(self, member: Member) -> bool:
         """Whether the member's parameters are now its best; steps its schedule, notes its failure."""
@@ -126,64 +131,69 @@ class Stack:
             member.best_score, member.best_epoch = score, member.epoch
         return better
 
-    def _train(self, rates: Tensor) -> None:
-        specs = [member.spec for member in self.members]
-        constants = coefficients(specs)
-        update = Update(constants, rates, self._steps, self._moments, self._table.n_weights)
-        dropout = None
-        if any(spec.dropout for spec in specs):
-            dropout = Dropout(torch.tensor([spec.dropout for spec in specs], device=self._data.device), self._noise)
-        folds, order, rows, weights = self._epoch_order()
-        leaves = {name: view.requires_grad_() for name, view in self._table.views(self._parameters.detach()).items()}
-        gradients = torch.empty_like(self._parameters)
-        for step in range(rows.shape[1]):
-            inputs, targets = self._data.rows(folds, rows[:, step])
-            outputs = forward(leaves, inputs.members(order), dropout)
-            loss = losses(self._data.task, outputs, targets.index_select(0, order))
-            weight = weights[:, step].index_select(0, order)
-            total = ((loss * weight).sum(dim=1) / weight.sum(dim=1).clamp_(min=1)).sum()
-            slopes = torch.autograd.grad(total, list(leaves.values()))
-            with torch.no_grad():
-                torch.cat([slope.flatten(1) for slope in slopes], dim=1, out=gradients)
-                update.step(self._parameters, gradients)
-        self._steps += rows.shape[1]
+    def _reserve(self, n_members: int) -> None:
+        """Have places for at least `n_members` rows; places that were used before are used again."""
+        n_places = self._rows.shape[1]
+        if n_members > n_places:
+            more = max(n_members, n_places * 5 // 4) - n_places
+            self._rows = torch.cat([self._rows, self._rows.new_empty(_STATES, more, self._rows.shape[2])], dim=1)
+            self._steps = torch.cat([self._steps, self._steps.new_empty(more)])
 
-    def _epoch_order(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Batches of this epoch, gathered once for members at the same (fold, epoch): the U folds (U,),
-        each member's entry among them (S,), and row numbers and weights (U, n_steps, batch)."""
-        places = [(member.fold, member.epoch + 1) for member in self.members]
-        unique = sorted(set(places))
-        index = {place: u for u, place in enumerate(unique)}
-        batches = [self._data.batches(fold, epoch, self._batch_size) for fold, epoch in unique]
-        device = self._data.device
-        return (
-            torch.tensor([fold for fold, _ in unique], device=device),
-            torch.tensor([index[place] for place in places], device=device),
-            torch.stack([rows for rows, _ in batches]),
-            torch.stack([weights for _, weights in batches]),
+    @torch.inference_mode()
+    def _train(self, rates: Sequence[float]) -> None:
+        n_members = len(self.members)
+        specs = [member.spec for member in self.members]
+        progress = Progress(self._rows[_PARAMETERS, :n_members], self._rows[_MOMENTS, :n_members], self._steps[:n_members])
+        gradients = self._scratch.take("gradients", *progress.parameters.shape).zero_()
+        network = Network(self._table, progress.parameters, self._scratch)
+        update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
+        dropout = self._dropout(specs)
+        folds, batches = self._next_batches()
+        for rows, patterns, weights in zip(batches.rows, batches.patterns, batches.weights, strict=True):
+            batch = Batch(self._data.inputs(folds, rows, self._scratch), patterns.flatten())
+            outputs = network.forward(batch, dropout)
+            network.backward(batch, slopes(self._data.task, outputs, self._data.targets(folds, rows), weights), gradients, dropout)
+            update.step()
+
+    def _dropout(self, specs: Sequence[TrainSpec]) -> Dropout | None:
+        if not any(spec.dropout for spec in specs):
+            return None
+        rates = torch.tensor([spec.dropout for spec in specs], device=self._data.device)
+        return Dropout(rates, [self._data.patterns(layer, self._spec.width) for layer in range(self._spec.depth)])
+
+    def _next_batches(self) -> tuple[Tensor, Batches]:
+        """Folds (S,) of the members, and the batches of each one's next epoch side by side: (n_steps, S, batch)."""
+        own = [self._data.batches(member.fold, member.epoch + 1, self._batch_size) for member in self.members]
+        rows, patterns, weights = (
+            torch.stack([getattr(batches, name) for batches in own], dim=1) for name in ("rows", "patterns", "weights")
         )
+        return self._folds(), Batches(rows.long(), patterns, weights)
+
+    def _folds(self) -> Tensor:
+        return torch.tensor([member.fold for member in self.members], device=self._data.device)
 
     @torch.inference_mode()
     def _evaluate(self, where: EvaluationRows) -> tuple[FloatArray, FloatArray]:
         """Score and mean loss of each member (S,) on its fold's rows; NaN where there are none."""
-        folds = torch.tensor([member.fold for member in self.members], device=self._data.device)
-        parameters = self._table.views(self._parameters)
-        n_rows = where.targets.shape[1]
-        chunks = [
-            forward(parameters, where.inputs.slice(start, start + _EVALUATION_ROWS).members(folds))
-            for start in range(0, n_rows, _EVALUATION_ROWS)
-        ]
-        scores, loss = np.full((2, len(self.members)), np.nan)
-        if not chunks:
+        n_members, n_rows = len(self.members), where.padded.shape[1]
+        scores, loss = np.full((2, n_members), np.nan)
+        if not n_rows:
             return scores, loss
-        outputs = torch.cat(chunks, dim=1)
+        folds = self._folds()
+        rows = where.padded[folds]
+        network = Network(self._table, self._rows[_PARAMETERS, :n_members], self._scratch)
+        outputs = self._scratch.take("outputs", n_members, self._table.n_outputs, n_rows)
+        for start in range(0, n_rows, _EVALUATION_ROWS):
+            part = slice(start, start + _EVALUATION_ROWS)
+            batch = Batch(self._data.inputs(folds, rows[:, part], self._scratch))
+            network.forward(batch, out=outputs[:, :, part])
         own = folds.cpu()
         center, spread = self._data.target_center[own], self._data.target_spread[own]
         predicted = predictions(self._data.task, outputs.cpu(), center, spread).numpy()
-        lost = losses(self._data.task, outputs, where.targets[folds]).cpu().numpy()
+        lost = losses(self._data.task, outputs, self._data.targets(folds, rows)).cpu().numpy()
         for fold in sorted({member.fold for member in self.members}):
-            rows, members = where.rows[fold], (folds == fold).cpu().numpy()
-            if len(rows):
-                loss[members] = lost[members, : len(rows)].mean(axis=1, dtype=np.float64)
-                scores[members] = self._metric(self._data.raw_targets[rows], predicted[members, : len(rows)])
+            true_rows, members = where.rows[fold], (own == fold).numpy()
+            if len(true_rows):
+                loss[members] = lost[members, : len(true_rows)].mean(axis=1, dtype=np.float64)
+                scores[members] = self._metric(self._data.raw_targets[true_rows], predicted[members, : len(true_rows)])
         return scores, loss
