@@ -97,8 +97,9 @@ class FoldData:
         torch.index_select(self._dense, 0, places.flatten(), out=dense.view(-1, self.sizes.n_dense))
         if not self._scaled:
             scale_(dense, self.center[folds], self.spread[folds])
-        codes = self._codes.index_select(0, rows.flatten()) if self.sizes.vocabularies else self._codes[:0]
-        return Inputs(dense, codes.view(*rows.shape, -1) if len(codes) else codes)
+        if not self.sizes.vocabularies:
+            return Inputs(dense, self._codes)
+        return Inputs(dense, self._codes.index_select(0, rows.flatten()).view(*rows.shape, -1))
 
     def targets(self, folds: Tensor, rows: Tensor) -> Tensor:
         """Targets of `rows` (S, n), standardised as folds (S,) see them: (S, n), or (S, n, t) of values."""

@@ -24,92 +24,108 @@ class Batch:
 
 
 class Network:
-    """S networks with the parameters `rows` (S, n_columns of `table`)."""
+    """S networks with the parameters `rows` (S, n_columns of `table`); `backward` fills `gradients`, of the same shape.
 
-    def __init__(self, table: ParameterTable, rows: Tensor, scratch: Scratch) -> None:
-        self._table = table
-        self._rows = rows
+    What a pass returns or remembers lies in `scratch` and is valid until the next pass.
+    """
+
+    def __init__(
+        self, table: ParameterTable, rows: Tensor, scratch: Scratch, gradients: Tensor | None = None
+    ) -> None:
         self._scratch = scratch
-        self._parameters = table.views(rows)
-        self._depth = sum(name.startswith("hidden.") for name in table.names) // 2
+        parameters = table.views(rows)
+        depth = sum(name.startswith("hidden.") for name in table.names) // 2
+        self._weights = [parameters[f"hidden.{layer}.weight"] for layer in range(depth)]
+        self._biases = [parameters[f"hidden.{layer}.bias"].unsqueeze(1) for layer in range(depth)]
+        self._output_weight = parameters["output.weight"]
+        self._output_bias = parameters["output.bias"].unsqueeze(2)
+        self._embedding = _Embedding(table, rows, scratch) if "embedding" in parameters else None
+        self._slopes = table.views(gradients) if gradients is not None else {}
+        self._gradients = gradients
         self._hidden: list[Tensor] = []  # activations of the last forward pass, layer by layer
-        self._embedded: Tensor | None = None
 
     def forward(self, batch: Batch, dropout: Dropout | None = None, out: Tensor | None = None) -> Tensor:
-        """Outputs (S, n_outputs, rows): logits, or standardised values. They and what `backward` needs are valid
-        until the next pass."""
-        n_members, n_rows = batch.inputs.dense.shape[:2]
+        """Outputs (S, n_outputs, rows): logits, or standardised values."""
         hidden = batch.inputs.dense
+        n_members, n_rows, n_dense = hidden.shape
         self._hidden = []
-        for layer in range(self._depth):
-            name = f"hidden.{layer}"
-            bias, weight = self._parameters[f"{name}.bias"], self._parameters[f"{name}.weight"]
-            units = self._scratch.take(name, n_members, n_rows, bias.shape[1])
-            torch.baddbmm(bias.unsqueeze(1), hidden, weight[:, : hidden.shape[2]], out=units)
-            if layer == 0 and "embedding" in self._parameters:
-                self._embedded = self._embed(batch.inputs.codes)
-                units.baddbmm_(self._embedded, weight[:, hidden.shape[2] :])
+        for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
+            units = self._scratch.take(f"hidden.{layer}", n_members, n_rows, bias.shape[2])
+            if layer == 0 and self._embedding is not None:
+                torch.baddbmm(bias, hidden, weight[:, :n_dense], out=units)
+                units.baddbmm_(self._embedding.look_up(batch.inputs.codes), weight[:, n_dense:])
+            else:
+                torch.baddbmm(bias, hidden, weight, out=units)
             hidden = units.relu_()
             if dropout is not None and batch.patterns is not None:
                 dropout.drop(layer, hidden, batch.patterns, self._scratch)
             self._hidden.append(hidden)
-        bias, weight = self._parameters["output.bias"], self._parameters["output.weight"]
         if out is None:
-            out = self._scratch.take("output", n_members, bias.shape[1], n_rows)
-        return torch.baddbmm(bias.unsqueeze(2), weight, hidden.transpose(1, 2), out=out)
+            out = self._scratch.take("output", n_members, self._output_bias.shape[1], n_rows)
+        return torch.baddbmm(self._output_bias, self._output_weight, hidden.transpose(1, 2), out=out)
 
-    def backward(self, batch: Batch, slopes: Tensor, gradients: Tensor, dropout: Dropout | None = None) -> None:
-        """Fill `gradients` (S, n_columns) with the slopes of the loss in the parameters, given those in the outputs,
-        `slopes` (S, n_outputs, rows), of the forward pass just made."""
-        into = self._table.views(gradients)
-        self._multiply(slopes, self._hidden[-1], into["output.weight"])
-        torch.sum(slopes, dim=2, out=into["output.bias"])
-        upstream, weight = slopes.transpose(1, 2), self._parameters["output.weight"]
-        for layer in reversed(range(self._depth)):
+    def backward(self, batch: Batch, slopes: Tensor, dropout: Dropout | None = None) -> None:
+        """Fill the gradients with the slopes of the loss in the parameters, given those in the outputs, `slopes`
+        (S, n_outputs, rows), of the forward pass just made."""
+        self._multiply(slopes, self._hidden[-1], self._slopes["output.weight"])
+        torch.sum(slopes, dim=2, out=self._slopes["output.bias"])
+        upstream, weight = slopes.transpose(1, 2), self._output_weight
+        for layer in reversed(range(len(self._weights))):
             units = self._hidden[layer]
             inner = self._scratch.take(f"slopes.{layer % 2}", *units.shape)
             _product(upstream, weight, inner)
             torch.ops.aten.threshold_backward.grad_input(inner, units, 0, grad_input=inner)
             if dropout is not None:
                 dropout.scale(inner)
-            below = self._hidden[layer - 1] if layer else batch.inputs.dense
-            into_weight = into[f"hidden.{layer}.weight"]
-            self._multiply(below.transpose(1, 2), inner, into_weight[:, : below.shape[2]])
-            torch.sum(inner, dim=1, out=into[f"hidden.{layer}.bias"])
-            upstream, weight = inner, self._parameters[f"hidden.{layer}.weight"].transpose(1, 2)
-        if self._embedded is not None:
-            self._backward_embedding(batch, upstream, gradients, into)
+            torch.sum(inner, dim=1, out=self._slopes[f"hidden.{layer}.bias"])
+            if layer:
+                self._multiply(self._hidden[layer - 1].transpose(1, 2), inner, self._slopes[f"hidden.{layer}.weight"])
+            upstream, weight = inner, self._weights[layer].transpose(1, 2)
+        self._backward_inputs(batch, upstream)
 
-    def _embed(self, codes: Tensor) -> Tensor:
-        """(S, rows, C * EMBEDDING_SIZE): each member's vectors of the codes, side by side."""
-        n_members, n_rows, n_codes = codes.shape
-        embedded = self._scratch.take("embedded", n_members, n_rows, n_codes * EMBEDDING_SIZE)
-        vectors = self._rows.view(-1, EMBEDDING_SIZE)
-        torch.index_select(vectors, 0, self._places(codes), out=embedded.view(-1, EMBEDDING_SIZE))
-        return embedded
-
-    def _backward_embedding(self, batch: Batch, upstream: Tensor, gradients: Tensor, into: dict[str, Tensor]) -> None:
-        assert self._embedded is not None
-        weight, into_weight = self._parameters["hidden.0.weight"], into["hidden.0.weight"]
-        n_dense = batch.inputs.dense.shape[2]
-        self._multiply(self._embedded.transpose(1, 2), upstream, into_weight[:, n_dense:])
-        inner = self._scratch.take("slopes.embedded", *self._embedded.shape)
-        torch.bmm(upstream, weight[:, n_dense:].transpose(1, 2), out=inner)
-        into["embedding"].zero_()
-        gradients.view(-1, EMBEDDING_SIZE).index_add_(0, self._places(batch.inputs.codes), inner.view(-1, EMBEDDING_SIZE))
+    def _backward_inputs(self, batch: Batch, upstream: Tensor) -> None:
+        """The slopes of the first layer's weights, and of the embeddings below it."""
+        dense, into = batch.inputs.dense, self._slopes["hidden.0.weight"]
+        n_dense = dense.shape[2]
+        self._multiply(dense.transpose(1, 2), upstream, into[:, :n_dense])
+        if self._embedding is not None:
+            self._multiply(self._embedding.vectors.transpose(1, 2), upstream, into[:, n_dense:])
+            inner = self._scratch.take("slopes.embedded", *self._embedding.vectors.shape)
+            torch.bmm(upstream, self._weights[0][:, n_dense:].transpose(1, 2), out=inner)
+            self._slopes["embedding"].zero_()
+            self._embedding.add_slopes(inner, self._gradients)
 
     def _multiply(self, left: Tensor, right: Tensor, into: Tensor) -> None:
         """Put the product in its place. torch multiplies all members in one call only if the product's memory is in
         one piece, which is worth a copy."""
-        product = self._scratch.take("product", *into.shape)
-        into.copy_(torch.bmm(left, right, out=product))
+        into.copy_(torch.bmm(left, right, out=self._scratch.take("product", *into.shape)))
 
-    def _places(self, codes: Tensor) -> Tensor:
-        """Where the codes' vectors lie, if the rows are cut into pieces of EMBEDDING_SIZE."""
-        n_columns = self._table.n_columns // EMBEDDING_SIZE
-        first = self._table.starts[self._table.names.index("embedding")] // EMBEDDING_SIZE
-        members = torch.arange(len(codes), device=codes.device) * n_columns + first
-        return (codes + members[:, None, None]).flatten()
+
+class _Embedding:
+    """Each member's vectors of codes. Rows of parameters are cut into pieces of EMBEDDING_SIZE, and some of the pieces
+    are the embeddings."""
+
+    def __init__(self, table: ParameterTable, rows: Tensor, scratch: Scratch) -> None:
+        self._pieces = rows.view(-1, EMBEDDING_SIZE)
+        self._scratch = scratch
+        first = table.starts[table.names.index("embedding")] // EMBEDDING_SIZE
+        members = torch.arange(rows.shape[0], device=rows.device) * (table.n_columns // EMBEDDING_SIZE)
+        self._firsts = (members + first)[:, None, None]
+        self._places: Tensor
+        self.vectors: Tensor
+        """Of the last look-up."""
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """The vectors of `codes` (S, rows, C) side by side: (S, rows, C * EMBEDDING_SIZE)."""
+        n_members, n_rows, n_codes = codes.shape
+        self._places = (codes + self._firsts).flatten()
+        self.vectors = self._scratch.take("embedded", n_members, n_rows, n_codes * EMBEDDING_SIZE)
+        torch.index_select(self._pieces, 0, self._places, out=self.vectors.view(-1, EMBEDDING_SIZE))
+        return self.vectors
+
+    def add_slopes(self, slopes: Tensor, gradients: Tensor) -> None:
+        """Add the slopes in the vectors looked up, of their shape, to the embeddings' `gradients`."""
+        gradients.view(-1, EMBEDDING_SIZE).index_add_(0, self._places, slopes.view(-1, EMBEDDING_SIZE))
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> None:

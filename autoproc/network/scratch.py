@@ -16,17 +16,24 @@ class Scratch:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._blocks: dict[str, Tensor] = {}
+        self._taken: dict[tuple[str, tuple[int, ...]], Tensor] = {}
 
     def take(self, name: str, *shape: int) -> Tensor:
         """A contiguous float32 tensor of this shape with undefined content."""
-        size = prod(shape)
-        block = self._blocks.get(name)
-        if block is None or len(block) < size:
-            self._blocks.pop(name, None)  # before its successor is there
-            block = self._blocks[name] = torch.empty(size, device=self._device)
-        return block[:size].view(shape)
+        taken = self._taken.get((name, shape))
+        if taken is None:
+            taken = self._taken[name, shape] = self._reserve(name, prod(shape)).view(shape)
+        return taken
 
     @property
     def n_bytes(self) -> int:
         """What is reserved."""
         return sum(block.nbytes for block in self._blocks.values())
+
+    def _reserve(self, name: str, size: int) -> Tensor:
+        block = self._blocks.get(name)
+        if block is None or block.shape[0] < size:
+            self._taken = {key: taken for key, taken in self._taken.items() if key[0] != name}
+            self._blocks.pop(name, None)  # before its successor is there
+            block = self._blocks[name] = torch.empty(size, device=self._device)
+        return block[:size]

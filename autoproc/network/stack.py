@@ -145,14 +145,14 @@ class Stack:
         specs = [member.spec for member in self.members]
         progress = Progress(self._rows[_PARAMETERS, :n_members], self._rows[_MOMENTS, :n_members], self._steps[:n_members])
         gradients = self._scratch.take("gradients", *progress.parameters.shape).zero_()
-        network = Network(self._table, progress.parameters, self._scratch)
+        network = Network(self._table, progress.parameters, self._scratch, gradients)
         update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
         dropout = self._dropout(specs)
         folds, batches = self._next_batches()
-        for rows, patterns, weights in zip(batches.rows, batches.patterns, batches.weights, strict=True):
-            batch = Batch(self._data.inputs(folds, rows, self._scratch), patterns.flatten())
+        for rows, patterns, weights in zip(batches.rows, batches.patterns.flatten(1), batches.weights, strict=True):
+            batch = Batch(self._data.inputs(folds, rows, self._scratch), patterns)
             outputs = network.forward(batch, dropout)
-            network.backward(batch, slopes(self._data.task, outputs, self._data.targets(folds, rows), weights), gradients, dropout)
+            network.backward(batch, slopes(self._data.task, outputs, self._data.targets(folds, rows), weights), dropout)
             update.step()
 
     def _dropout(self, specs: Sequence[TrainSpec]) -> Dropout | None:
