@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,28 +12,30 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
+from autoproc.machine import total_memory, used_memory
+from autoproc.network.costs import Costs
+from autoproc.network.evaluation import ROWS_AT_ONCE
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
 from autoproc.network.layers import ParameterTable
+from autoproc.network.member import Member
 from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.shards import Shards, Signature
-from autoproc.network.stack import Member, Stack
+from autoproc.network.stack import Stack
 from autoproc.plan import Task
 from autoproc.results import Curves, FloatArray, Fold, Score, Trained, Weights
 from autoproc.spec import Candidate, NetworkSpec
 
-# Side by side as many members as keep a step's tensors near this size: larger ones leave the processor's
-# caches, smaller ones leave its cores waiting for Python (benchmarks/throughput.py measures it).
-_STEP_BYTES = 32 * 2**20
-_MOST_CANDIDATES = 8
+_FEWEST_CANDIDATES = 2  # side by side, for the cores to be busy also where they cannot share one's folds evenly
+_MOST_CANDIDATES = 12  # ... for the search to learn from some before it asks for others
 
 
 @dataclass
 class _Running:
     candidate: Candidate
-    started: float
-    members: list[Member]
-    weights: dict[int, dict[str, NDArray[np.float32]]]  # of members that have left the stack, by fold
+    started: float = 0.0
+    members: list[Member] = field(default_factory=list)
+    weights: dict[int, dict[str, NDArray[np.float32]]] = field(default_factory=dict)  # of members that left, by fold
 
 
 class StackEngine:
@@ -49,15 +52,19 @@ class StackEngine:
         metric: Metric,
         seed: int,
         device: str = "auto",
+        memory_limit: int | None = None,
     ) -> None:
         self._data = FoldData(matrix, targets, layout, folds, task, seed, choose_device(device))
         self._matrix = matrix
         self._layout = layout
         self._n_outputs = n_outputs
         self._metric = metric
-        n_threads = torch.get_num_threads() if self._data.device.type == "cpu" else 1
-        self._shards = Shards(self._make_stack, n_threads)
+        self._n_threads = torch.get_num_threads() if self._data.device.type == "cpu" else 1
+        self._shards = Shards(self._make_stack, self._n_threads)
         self._running: dict[int, _Running] = {}
+        self._waiting: list[int] = []  # keys of those that are not in yet
+        self._costs = lru_cache(None)(self._estimate)
+        self._budget = _budget(memory_limit)
 
     @property
     def n_folds(self) -> int:
@@ -69,27 +76,34 @@ class StackEngine:
         """Training rows of the largest fold."""
         return self._data.n_train_rows
 
-    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
-        """How many candidates of this shape are best trained at once, at least 1."""
-        table = ParameterTable.of(network, self._data.sizes, self._n_outputs)
-        activations = batch_size * network.width * network.depth
-        member_bytes = 4 * (table.n_parameters + activations)
-        return max(1, min(_MOST_CANDIDATES, _STEP_BYTES // (member_bytes * self.n_folds)))
+    def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
+        """Whether one more candidate of this shape finds enough free slots, and memory."""
+        if not self._running:
+            return True
+        if self._waiting or self._bytes((network, batch_size)) > self._budget:
+            return False
+        taken = sum(self._shards.n_members(shape) / self._slots(shape) for shape in self._shards.signatures)
+        return taken + self.n_folds / self._slots((network, batch_size)) <= 1 + 1e-9
 
     def start(self, key: int, candidate: Candidate) -> None:
-        """Let a candidate's K members in."""
-        signature = candidate.network, candidate.train.batch_size
-        members = self._shards.add(signature, key, candidate.train, range(self.n_folds))
-        self._running[key] = _Running(candidate, time.monotonic(), members, {})
+        """Let a candidate's K members in, as soon as there is memory for them."""
+        self._running[key] = _Running(candidate)
+        self._waiting.append(key)
+        self._let_in()
 
     def train_epoch(self) -> tuple[Standing, ...]:
         """Train every running candidate by one epoch, and validate it."""
         self._shards.train_epoch()
         self._release(lambda member: member.finished)
-        return tuple(self._standing(key) for key in self._running)
+        standings = tuple(self._standing(key) for key, running in self._running.items() if running.members)
+        self._let_in()
+        return standings
 
     def collect(self, key: int) -> Trained:
-        """Take a running or finished candidate out, with its members' best weights."""
+        """Take a candidate out, running, finished or waiting, with its members' best weights."""
+        if key in self._waiting:
+            self._waiting.remove(key)
+            self._admit(key)
         self._release(lambda member: member.key == key)
         running = self._running.pop(key)
         members = running.members
@@ -117,6 +131,8 @@ class StackEngine:
 
     def _without_score(self, members: Sequence[Member]) -> str | None:
         """Why a candidate has no score although nothing diverged."""
+        if not any(member.epoch for member in members):
+            return "it waited for memory and never trained"
         for member in members:
             if len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
                 return f"fold {member.fold + 1} has no score: {self._metric.name} is not defined on its validation rows"
@@ -126,8 +142,48 @@ class StackEngine:
         """Let the threads go; the engine cannot train any more."""
         self._shards.close()
 
-    def _make_stack(self, signature: Signature, shard: int) -> Stack:
-        return Stack(*signature, self._n_outputs, self._data, self._metric)
+    def _make_stack(self, signature: Signature) -> Stack:
+        return Stack(self._costs(signature), self._data, self._metric, self._width(signature))
+
+    def _estimate(self, signature: Signature) -> Costs:
+        network, batch_size = signature
+        table = ParameterTable.of(network, self._data.sizes, self._n_outputs)
+        evaluated = min(ROWS_AT_ONCE, self._data.n_train_rows)
+        return Costs(table, network, batch_size, evaluated)
+
+    def _slots(self, signature: Signature) -> int:
+        """Members that are best in training at once, on all threads."""
+        slots = self._costs(signature).slots * self._n_threads
+        return min(max(slots, _FEWEST_CANDIDATES * self.n_folds), _MOST_CANDIDATES * self.n_folds)
+
+    def _width(self, signature: Signature) -> int:
+        """Members that one stack trains in one step: what half of the memory has room for."""
+        costs = self._costs(signature)
+        return max(1, min(costs.slots, int(self._budget / 2 / self._n_threads / costs.step_bytes)))
+
+    def _let_in(self) -> None:
+        """Let in those that wait, in their order, while there is memory; one candidate is always let in."""
+        while self._waiting:
+            signature = _signature(self._running[self._waiting[0]].candidate)
+            if self._shards.signatures and self._bytes(signature) > self._budget:
+                return
+            self._admit(self._waiting.pop(0))
+
+    def _admit(self, key: int) -> None:
+        running = self._running[key]
+        running.started = time.monotonic()
+        signature = _signature(running.candidate)
+        running.members = self._shards.add(signature, key, running.candidate.train, range(self.n_folds))
+
+    def _bytes(self, more: Signature) -> int:
+        """Estimated memory of all stacks with one candidate more, of the signature `more`."""
+        total = 0
+        for signature in {*self._shards.signatures, more}:
+            costs = self._costs(signature)
+            n_members = self._shards.n_members(signature) + (self.n_folds if signature == more else 0)
+            total += n_members * costs.kept_bytes
+            total += min(n_members, self._width(signature) * self._n_threads) * costs.step_bytes
+        return total
 
     def _release(self, leaving: Callable[[Member], bool]) -> None:
         """Take members out of their stacks and keep their best weights."""
@@ -147,6 +203,25 @@ class StackEngine:
         data = self._data
         statistics = (data.center, data.spread, data.target_center, data.target_spread)
         return {**parameters, **{n: t.cpu().numpy() for n, t in zip(STATISTICS, statistics, strict=True)}}
+
+
+def _signature(candidate: Candidate) -> Signature:
+    return candidate.network, candidate.train.batch_size
+
+
+def _budget(memory_limit: int | None) -> int:
+    """Bytes that stacks may take: what the limit (null: half of the machine's memory) leaves beside the rest.
+
+    Raises PlanError where that is nothing.
+    """
+    limit = total_memory() // 2 if memory_limit is None else memory_limit
+    used = used_memory()
+    if limit <= used:
+        raise PlanError(
+            f"The memory limit must leave room for training, but is {limit / 1e6:,.0f} MB, and before any training "
+            f"{used / 1e6:,.0f} MB are in use. Raise `--memory-limit`."
+        )
+    return limit - used
 
 
 def choose_device(name: str) -> torch.device:
@@ -174,7 +249,7 @@ def _curves(members: Sequence[Member]) -> Curves:
 
 
 def _pad(curves: Sequence[Sequence[float]]) -> FloatArray:
-    padded = np.full((len(curves), max(map(len, curves))), np.nan)
+    padded = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
     for row, curve in enumerate(curves):
         padded[row, : len(curve)] = curve
     return padded

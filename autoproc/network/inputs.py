@@ -58,7 +58,7 @@ def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> 
     ]
     dense = np.concatenate(parts, axis=1, dtype=np.float32)
     starts = np.cumsum([0, *(size for _, size in layout.embedded)])[:-1]
-    codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64) + starts.astype(np.int64)
+    codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64, order="C") + starts.astype(np.int64)
     return Inputs(torch.from_numpy(dense).to(device), torch.from_numpy(codes).to(device))
 
 

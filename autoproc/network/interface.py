@@ -46,12 +46,14 @@ class Engine(Protocol):
         """Training rows of the largest fold."""
         ...
 
-    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
-        """How many candidates of this shape are best trained at once, at least 1."""
+    def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
+        """Whether one more candidate of this shape would make good use of the machine, beside those in training.
+        Members that have stopped leave their room to others. Always true when nothing runs."""
         ...
 
     def start(self, key: int, candidate: Candidate) -> None:
-        """Let a candidate's K members in; `key` is the caller's name for it, unique among the running."""
+        """Let a candidate's K members in; `key` is the caller's name for it, unique among the running. Where memory
+        is short it waits, without a standing, until others have left."""
         ...
 
     def train_epoch(self) -> tuple[Standing, ...]:

@@ -5,6 +5,7 @@ and departure of members is an operation on rows.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod, sqrt
 
 import torch
@@ -35,7 +36,7 @@ class ParameterTable:
         """Hidden weights are (inputs, units), those of the output (outputs, units): the fastest way round for
         products with many columns and with few."""
         widths = [sizes.width, *[network.width] * network.depth]
-        hidden = {f"hidden.{i}": pair for i, pair in enumerate(zip(widths, widths[1:], strict=False))}
+        hidden = {f"hidden.{i}": pair for i, pair in enumerate(pairwise(widths))}
         weights = {f"{layer}.weight": pair for layer, pair in hidden.items()}
         weights["output.weight"] = (n_outputs, network.width)
         biases: dict[str, tuple[int, ...]] = {f"{layer}.bias": (network.width,) for layer in hidden}

@@ -59,7 +59,9 @@ class Update:
         self._displacement = scratch.take("displacement", *gradients.shape).zero_()
         self._rates = self._column(rates)
         self._moves = [
-            self._move(optimizer, [row for row, spec in enumerate(specs) if spec.optimizer == optimizer], gradients, progress)
+            self._move(
+                optimizer, [row for row, spec in enumerate(specs) if spec.optimizer == optimizer], gradients, progress
+            )
             for optimizer in OPTIMIZERS
         ]
         adamw = [spec.optimizer == "adamw" for spec in specs]
@@ -88,7 +90,9 @@ class Update:
     def _column(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, device=self._parameters.device)[:, None]
 
-    def _move(self, optimizer: Optimizer, members: Sequence[int], gradients: Tensor, progress: Progress) -> Callable[[], None]:
+    def _move(
+        self, optimizer: Optimizer, members: Sequence[int], gradients: Tensor, progress: Progress
+    ) -> Callable[[], None]:
         """What moves the displacement of `members` by a step of this kind at rate 1."""
         moved, slopes, first, second = (
             [numbers[row] for row in members] for numbers in (self._displacement, gradients, *progress.moments)

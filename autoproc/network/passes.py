@@ -29,9 +29,7 @@ class Network:
     What a pass returns or remembers lies in `scratch` and is valid until the next pass.
     """
 
-    def __init__(
-        self, table: ParameterTable, rows: Tensor, scratch: Scratch, gradients: Tensor | None = None
-    ) -> None:
+    def __init__(self, table: ParameterTable, rows: Tensor, scratch: Scratch, gradients: Tensor | None = None) -> None:
         self._scratch = scratch
         parameters = table.views(rows)
         depth = sum(name.startswith("hidden.") for name in table.names) // 2
@@ -39,12 +37,15 @@ class Network:
         self._biases = [parameters[f"hidden.{layer}.bias"].unsqueeze(1) for layer in range(depth)]
         self._output_weight = parameters["output.weight"]
         self._output_bias = parameters["output.bias"].unsqueeze(2)
-        self._embedding = _Embedding(table, rows, scratch) if "embedding" in parameters else None
+        self._embedding = _Embedding(table, rows, scratch, gradients) if "embedding" in parameters else None
         self._slopes = table.views(gradients) if gradients is not None else {}
-        self._gradients = gradients
         self._hidden: list[Tensor] = []  # activations of the last forward pass, layer by layer
 
-    def forward(self, batch: Batch, dropout: Dropout | None = None, out: Tensor | None = None) -> Tensor:
+    @property
+    def n_outputs(self) -> int:
+        return self._output_bias.shape[1]
+
+    def forward(self, batch: Batch, dropout: Dropout | None = None) -> Tensor:
         """Outputs (S, n_outputs, rows): logits, or standardised values."""
         hidden = batch.inputs.dense
         n_members, n_rows, n_dense = hidden.shape
@@ -60,8 +61,7 @@ class Network:
             if dropout is not None and batch.patterns is not None:
                 dropout.drop(layer, hidden, batch.patterns, self._scratch)
             self._hidden.append(hidden)
-        if out is None:
-            out = self._scratch.take("output", n_members, self._output_bias.shape[1], n_rows)
+        out = self._scratch.take("output", n_members, self.n_outputs, n_rows)
         return torch.baddbmm(self._output_bias, self._output_weight, hidden.transpose(1, 2), out=out)
 
     def backward(self, batch: Batch, slopes: Tensor, dropout: Dropout | None = None) -> None:
@@ -93,7 +93,7 @@ class Network:
             inner = self._scratch.take("slopes.embedded", *self._embedding.vectors.shape)
             torch.bmm(upstream, self._weights[0][:, n_dense:].transpose(1, 2), out=inner)
             self._slopes["embedding"].zero_()
-            self._embedding.add_slopes(inner, self._gradients)
+            self._embedding.add_slopes(inner)
 
     def _multiply(self, left: Tensor, right: Tensor, into: Tensor) -> None:
         """Put the product in its place. torch multiplies all members in one call only if the product's memory is in
@@ -105,8 +105,9 @@ class _Embedding:
     """Each member's vectors of codes. Rows of parameters are cut into pieces of EMBEDDING_SIZE, and some of the pieces
     are the embeddings."""
 
-    def __init__(self, table: ParameterTable, rows: Tensor, scratch: Scratch) -> None:
+    def __init__(self, table: ParameterTable, rows: Tensor, scratch: Scratch, gradients: Tensor | None) -> None:
         self._pieces = rows.view(-1, EMBEDDING_SIZE)
+        self._slopes = gradients.view(-1, EMBEDDING_SIZE) if gradients is not None else self._pieces.new_empty(0)
         self._scratch = scratch
         first = table.starts[table.names.index("embedding")] // EMBEDDING_SIZE
         members = torch.arange(rows.shape[0], device=rows.device) * (table.n_columns // EMBEDDING_SIZE)
@@ -123,9 +124,9 @@ class _Embedding:
         torch.index_select(self._pieces, 0, self._places, out=self.vectors.view(-1, EMBEDDING_SIZE))
         return self.vectors
 
-    def add_slopes(self, slopes: Tensor, gradients: Tensor) -> None:
-        """Add the slopes in the vectors looked up, of their shape, to the embeddings' `gradients`."""
-        gradients.view(-1, EMBEDDING_SIZE).index_add_(0, self._places, slopes.view(-1, EMBEDDING_SIZE))
+    def add_slopes(self, slopes: Tensor) -> None:
+        """Add the slopes in the vectors looked up, of their shape, to the embeddings' gradients."""
+        self._slopes.index_add_(0, self._places, slopes.view(-1, EMBEDDING_SIZE))
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> None:

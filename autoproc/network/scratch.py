@@ -25,6 +25,11 @@ class Scratch:
             taken = self._taken[name, shape] = self._reserve(name, prod(shape)).view(shape)
         return taken
 
+    def clear(self) -> None:
+        """Give all memory back."""
+        self._blocks.clear()
+        self._taken.clear()
+
     @property
     def n_bytes(self) -> int:
         """What is reserved."""
@@ -37,3 +42,9 @@ class Scratch:
             self._blocks.pop(name, None)  # before its successor is there
             block = self._blocks[name] = torch.empty(size, device=self._device)
         return block[:size]
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was asked for that was not there; torch says so in words alone on the CPU."""
+    out = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return out or "DefaultCPUAllocator" in str(error)

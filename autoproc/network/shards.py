@@ -7,12 +7,14 @@ every single operation wait for each other thousands of times, and crawl when an
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoproc.network.stack import Member, Stack
+from autoproc.network.member import Member
+from autoproc.network.stack import Stack
 from autoproc.spec import NetworkSpec, TrainSpec
 
 Signature = tuple[NetworkSpec, int]
@@ -20,9 +22,9 @@ Signature = tuple[NetworkSpec, int]
 
 
 class Shards:
-    """For each signature up to `n_threads` stacks; `make_stack` builds one for a signature and shard number."""
+    """For each signature `n_threads` stacks; `make_stack` builds one for a signature."""
 
-    def __init__(self, make_stack: Callable[[Signature, int], Stack], n_threads: int) -> None:
+    def __init__(self, make_stack: Callable[[Signature], Stack], n_threads: int) -> None:
         self._make_stack = make_stack
         self._n_threads = n_threads
         self._pool = ThreadPoolExecutor(n_threads, "stack", initializer=lambda: torch.set_num_threads(1))
@@ -31,23 +33,33 @@ class Shards:
     def add(self, signature: Signature, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in, each into the stack that has the fewest."""
         if signature not in self._stacks:
-            self._stacks[signature] = [self._make_stack(signature, shard) for shard in range(self._n_threads)]
+            self._stacks[signature] = [self._make_stack(signature) for _ in range(self._n_threads)]
         stacks = self._stacks[signature]
         members = []
         for fold in folds:
-            emptiest = min(stacks, key=lambda stack: len(stack.members))
+            emptiest = min(stacks, key=len)
             members += emptiest.add(key, spec, [fold])
         return members
 
     def train_epoch(self) -> None:
         """Train all members by one epoch."""
-        stacks = [stack for shards in self._stacks.values() for stack in shards if stack.members]
+        # The longest first: then the last to end leaves the other threads waiting for the shortest time.
+        stacks = sorted(filter(len, chain.from_iterable(self._stacks.values())), key=lambda stack: -stack.work)
         if self._n_threads == 1 or len(stacks) == 1:
             for stack in stacks:
                 stack.train_epoch()
             return
         with _single_threaded():
             list(self._pool.map(Stack.train_epoch, stacks))
+
+    def n_members(self, signature: Signature) -> int:
+        """Members of one signature that are in training."""
+        return sum(map(len, self._stacks.get(signature, ())))
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Those that have members."""
+        return tuple(self._stacks)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -58,7 +70,7 @@ class Shards:
         for signature, shards in list(self._stacks.items()):
             for stack in shards:
                 yield from _remove(stack, leaving)
-            if not any(stack.members for stack in shards):
+            if not any(map(len, shards)):
                 del self._stacks[signature]
 
 

@@ -1,13 +1,13 @@
 """The training loop: many networks as one batched program.
 
-A stack holds members of one signature: equal shapes and batch size. Learning rate, scheduler, optimiser,
-dropout and penalties are each member's own. Row s of every tensor here belongs to member s; members come
-and go between epochs, so no row ever waits for another. Losses are summed over members, so gradients do
-not mix, and a member that diverges leaves its neighbours alone.
+A stack holds members of one signature: equal shapes and batch size. Learning rate, scheduler, optimiser, dropout and
+penalties are each member's own. Row s of every tensor here belongs to member s; members come and go between epochs, and
+the place of one that leaves is the next one's. Nothing is ever computed across rows, so that members do not know of
+each other, and one that diverges leaves its neighbours alone.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,185 +15,172 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.metrics import Metric
+from autoproc.network.costs import Costs
 from autoproc.network.dropout import Dropout
-from autoproc.network.fold_data import Batches, EvaluationRows, FoldData
-from autoproc.network.layers import ParameterTable
-from autoproc.network.loss import losses, predictions, slopes
+from autoproc.network.evaluation import NO_MARKS, Marks, evaluate
+from autoproc.network.fold_data import Batches, FoldData
+from autoproc.network.loss import slopes
+from autoproc.network.member import Member
 from autoproc.network.optimizer import Progress, Update
 from autoproc.network.passes import Batch, Network
 from autoproc.network.schedule import Schedule
-from autoproc.network.scratch import Scratch
+from autoproc.network.scratch import Scratch, is_out_of_memory
 from autoproc.network.seeds import generator
-from autoproc.results import FloatArray
-from autoproc.spec import NetworkSpec, TrainSpec
+from autoproc.spec import TrainSpec
 
-_EVALUATION_ROWS = 512  # rows that a pass without gradients takes at once: keeps its tensors in cache
-# What the rows of a stack's memory hold.
+# What a stack keeps of each member: its parameters, the best of them so far, and the optimiser's two moments.
 _PARAMETERS, _BEST, _MOMENTS, _STATES = 0, 1, slice(2, 4), 4
 
 
-@dataclass
-class Member:
-    """One network in training. `key` names its candidate; the curves have one entry an epoch."""
-
-    key: int
-    fold: int
-    spec: TrainSpec
-    schedule: Schedule
-    best_score: float = float("nan")
-    best_epoch: int = 0
-    failed: str | None = None
-    train_score: list[float] = field(default_factory=list)
-    validation_score: list[float] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
-
-    @property
-    def epoch(self) -> int:
-        """Epochs trained so far."""
-        return len(self.train_loss)
-
-    @property
-    def finished(self) -> bool:
-        """Whether it diverged, reached its last epoch, or ran out of patience."""
-        impatient = 0 < self.spec.patience <= self.epoch - self.best_epoch
-        return self.failed is not None or self.epoch >= self.spec.max_epochs or impatient
-
-
 class Stack:
-    """Members that train as one batched program on the folds of `data`."""
+    """Members that train as one batched program on the folds of `data`, at most `width` of them in one step."""
 
-    def __init__(self, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData, metric: Metric) -> None:
+    def __init__(self, costs: Costs, data: FoldData, metric: Metric, width: int) -> None:
         self.members: list[Member] = []
+        self._costs = costs
+        self._network = costs.network
+        self._batch_size = costs.batch_size
+        self._table = costs.table
         self._data = data
         self._metric = metric
-        self._batch_size = batch_size
-        self._spec = network
-        self._table = ParameterTable.of(network, data.sizes, n_outputs)
+        self._width = width
         self._scratch = Scratch(data.device)
-        self._rows = torch.empty(_STATES, 0, self._table.n_columns, device=data.device)
-        self._steps = torch.empty(0, device=data.device)
+        self._states = torch.empty(_STATES, 0, self._table.n_columns, device=data.device)
+        self._steps = torch.empty(0, device=data.device)  # that members have taken
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def work(self) -> float:
+        """Seconds, about, that an epoch takes one core."""
+        n_steps = -(-self._data.n_train_rows // self._batch_size)
+        return len(self) * n_steps * self._costs.step_seconds
 
     def add(self, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in. Members of one fold start from the same parameters, so that candidates
         of equal shape differ by their configuration alone."""
         first, last = len(self.members), len(self.members) + len(folds)
         self._reserve(last)
-        starts = torch.stack([self._table.initial(generator(self._data.seed, k)) for k in folds])
-        self._rows[:, first:last] = 0
-        self._rows[[_PARAMETERS, _BEST], first:last] = starts.to(self._data.device)
+        starts = torch.stack([self._table.initial(generator(self._data.seed, fold)) for fold in folds])
+        self._states[:2, first:last] = starts.to(self._data.device)
+        self._states[_MOMENTS, first:last] = 0
         self._steps[first:last] = 0
-        added = [Member(key, k, spec, Schedule(spec.learning_rate, spec.scheduler)) for k in folds]
+        added = [self._member(key, fold, spec) for fold in folds]
         self.members += added
         return added
 
     def remove(self, leaving: Sequence[int]) -> list[dict[str, NDArray[np.float32]]]:
         """Let the members in rows `leaving` go; returns their best parameters by name. The last members take the
         places that become free."""
-        taken = self._rows[_BEST, list(leaving)].cpu()
+        best = self._states[_BEST, list(leaving)].cpu()
         for row in sorted(leaving, reverse=True):
             last = self.members.pop()
             if row < len(self.members):
                 self.members[row] = last
-                self._rows[:, row] = self._rows[:, len(self.members)]
+                self._states[:, row] = self._states[:, len(self.members)]
                 self._steps[row] = self._steps[len(self.members)]
-        return [{n: v[0].numpy() for n, v in self._table.views(row[None]).items()} for row in taken]
+        return [{name: view[0].numpy() for name, view in self._table.views(row[None]).items()} for row in best]
 
     def train_epoch(self) -> None:
         """Train all members by one epoch, score them, and step their schedulers."""
-        rates = [member.schedule.learning_rate for member in self.members]
-        self._train(rates)
-        train_score, train_loss = self._evaluate(self._data.train_sample)
-        validation_score, validation_loss = self._evaluate(self._data.validation)
-        improved = []
-        for row, member in enumerate(self.members):
-            member.learning_rate.append(rates[row])
-            member.train_score.append(float(train_score[row]))
-            member.train_loss.append(float(train_loss[row]))
-            member.validation_score.append(float(validation_score[row]))
-            member.validation_loss.append(float(validation_loss[row]))
-            if self._judge(member):
-                improved.append(row)
-        self._rows[_BEST, improved] = self._rows[_PARAMETERS, improved]
+        marks = [(NO_MARKS, NO_MARKS)] * len(self.members)
+        for group in self._groups():
+            self._within_memory(self._train, group)
 
-    def _judge(self, member: Member) -> bool:
-        """Whether the member's parameters are now its best; steps its schedule, notes its failure."""
-        scored = len(self._data.folds[member.fold].validation) > 0
-        loss = member.validation_loss[-1] if scored else member.train_loss[-1]
-        if not np.isfinite(loss) or not np.isfinite(member.train_loss[-1]):
-            member.failed = f"diverged in epoch {member.epoch}: the loss is {loss}"
-            return False
-        member.schedule.step(loss)
-        score = member.validation_score[-1]
-        better = not scored or np.isnan(member.best_score) or bool(self._metric.gain(score, member.best_score) > 0)
-        if better:
-            member.best_score, member.best_epoch = score, member.epoch
-        return better
+        def score(group: slice) -> None:
+            marks[group] = self._score(group)
 
-    def _reserve(self, n_members: int) -> None:
-        """Have places for at least `n_members` rows; places that were used before are used again."""
-        n_places = self._rows.shape[1]
-        if n_members > n_places:
-            more = max(n_members, n_places * 5 // 4) - n_places
-            self._rows = torch.cat([self._rows, self._rows.new_empty(_STATES, more, self._rows.shape[2])], dim=1)
-            self._steps = torch.cat([self._steps, self._steps.new_empty(more)])
+        for group in self._groups():
+            self._within_memory(score, group)
+        better = [
+            row
+            for row, (member, (train, validation)) in enumerate(zip(self.members, marks, strict=True))
+            if member.note(train, validation, self._metric)
+        ]
+        self._states[_BEST, better] = self._states[_PARAMETERS, better]
 
     @torch.inference_mode()
-    def _train(self, rates: Sequence[float]) -> None:
-        n_members = len(self.members)
-        specs = [member.spec for member in self.members]
-        progress = Progress(self._rows[_PARAMETERS, :n_members], self._rows[_MOMENTS, :n_members], self._steps[:n_members])
+    def _train(self, group: slice) -> None:
+        """One epoch of the members in the rows `group`."""
+        members, data = self.members[group], self._data
+        progress = Progress(self._states[_PARAMETERS, group], self._states[_MOMENTS, group], self._steps[group])
         gradients = self._scratch.take("gradients", *progress.parameters.shape).zero_()
         network = Network(self._table, progress.parameters, self._scratch, gradients)
+        rates = [member.schedule.learning_rate for member in members]
+        specs = [member.spec for member in members]
         update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
         dropout = self._dropout(specs)
-        folds, batches = self._next_batches()
-        for rows, patterns, weights in zip(batches.rows, batches.patterns.flatten(1), batches.weights, strict=True):
-            batch = Batch(self._data.inputs(folds, rows, self._scratch), patterns)
+        folds, batches = self._folds(members), self._next_batches(members)
+        for rows, patterns, weights in zip(batches.rows, batches.patterns, batches.weights, strict=True):
+            batch = Batch(data.inputs(folds, rows, self._scratch), patterns.flatten())
             outputs = network.forward(batch, dropout)
-            network.backward(batch, slopes(self._data.task, outputs, self._data.targets(folds, rows), weights), dropout)
+            network.backward(batch, slopes(data.task, outputs, data.targets(folds, rows), weights), dropout)
             update.step()
+
+    @torch.inference_mode()
+    def _score(self, group: slice) -> list[tuple[Marks, Marks]]:
+        """Marks on training and validation rows of the members in the rows `group`."""
+        network = Network(self._table, self._states[_PARAMETERS, group], self._scratch)
+        folds = self._folds(self.members[group])
+        train, validation = (
+            evaluate(network, folds, where, self._data, self._metric, self._scratch)
+            for where in (self._data.train_sample, self._data.validation)
+        )
+        return list(zip(train, validation, strict=True))
+
+    def _within_memory(self, act: Callable[[slice], None], group: slice) -> None:
+        """Act on a group, or on its halves one after the other where there is no memory for all of it; a member for
+        which there is none even alone fails. What a step needs is all reserved before it changes anything."""
+        try:
+            act(group)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._scratch.clear()
+            self._width = max(1, (group.stop - group.start) // 2)
+            if group.stop - group.start == 1:
+                self.members[group.start].failed = "does not fit into the memory"
+                return
+            for half in self._groups(group.start, group.stop):
+                self._within_memory(act, half)
+
+    def _groups(self, first: int = 0, last: int | None = None) -> list[slice]:
+        """The rows from `first` to `last` in equal parts of at most `width`."""
+        last = len(self.members) if last is None else last
+        n_groups = -(-(last - first) // self._width)
+        bounds = [first + (last - first) * i // n_groups for i in range(n_groups + 1)] if n_groups else []
+        return [slice(*pair) for pair in pairwise(bounds)]
+
+    def _reserve(self, n_members: int) -> None:
+        """Have places for `n_members` members, and some more; those that were used before are used again."""
+        n_places = len(self._steps)
+        if n_members > n_places:
+            more = max(n_members, n_places * 5 // 4) - n_places
+            self._states = torch.cat(
+                [self._states, self._states.new_empty(_STATES, more, self._table.n_columns)], dim=1
+            )
+            self._steps = torch.cat([self._steps, self._steps.new_empty(more)])
+
+    def _member(self, key: int, fold: int, spec: TrainSpec) -> Member:
+        scored = len(self._data.folds[fold].validation) > 0
+        return Member(key, fold, spec, scored, Schedule(spec.learning_rate, spec.scheduler))
 
     def _dropout(self, specs: Sequence[TrainSpec]) -> Dropout | None:
         if not any(spec.dropout for spec in specs):
             return None
         rates = torch.tensor([spec.dropout for spec in specs], device=self._data.device)
-        return Dropout(rates, [self._data.patterns(layer, self._spec.width) for layer in range(self._spec.depth)])
+        layers = range(self._network.depth)
+        return Dropout(rates, [self._data.patterns(layer, self._network.width) for layer in layers])
 
-    def _next_batches(self) -> tuple[Tensor, Batches]:
-        """Folds (S,) of the members, and the batches of each one's next epoch side by side: (n_steps, S, batch)."""
-        own = [self._data.batches(member.fold, member.epoch + 1, self._batch_size) for member in self.members]
-        rows, patterns, weights = (
-            torch.stack([getattr(batches, name) for batches in own], dim=1) for name in ("rows", "patterns", "weights")
+    def _next_batches(self, members: Sequence[Member]) -> Batches:
+        """The batches of each member's next epoch, side by side: (n_steps, S, batch)."""
+        own = [self._data.batches(member.fold, member.epoch + 1, self._batch_size) for member in members]
+        return Batches(
+            torch.stack([batches.rows for batches in own], dim=1).long(),
+            torch.stack([batches.patterns for batches in own], dim=1),
+            torch.stack([batches.weights for batches in own], dim=1),
         )
-        return self._folds(), Batches(rows.long(), patterns, weights)
 
-    def _folds(self) -> Tensor:
-        return torch.tensor([member.fold for member in self.members], device=self._data.device)
-
-    @torch.inference_mode()
-    def _evaluate(self, where: EvaluationRows) -> tuple[FloatArray, FloatArray]:
-        """Score and mean loss of each member (S,) on its fold's rows; NaN where there are none."""
-        n_members, n_rows = len(self.members), where.padded.shape[1]
-        scores, loss = np.full((2, n_members), np.nan)
-        if not n_rows:
-            return scores, loss
-        folds = self._folds()
-        rows = where.padded[folds]
-        network = Network(self._table, self._rows[_PARAMETERS, :n_members], self._scratch)
-        outputs = self._scratch.take("outputs", n_members, self._table.n_outputs, n_rows)
-        for start in range(0, n_rows, _EVALUATION_ROWS):
-            part = slice(start, start + _EVALUATION_ROWS)
-            batch = Batch(self._data.inputs(folds, rows[:, part], self._scratch))
-            network.forward(batch, out=outputs[:, :, part])
-        own = folds.cpu()
-        center, spread = self._data.target_center[own], self._data.target_spread[own]
-        predicted = predictions(self._data.task, outputs.cpu(), center, spread).numpy()
-        lost = losses(self._data.task, outputs, self._data.targets(folds, rows)).cpu().numpy()
-        for fold in sorted({member.fold for member in self.members}):
-            true_rows, members = where.rows[fold], (own == fold).numpy()
-            if len(true_rows):
-                loss[members] = lost[members, : len(true_rows)].mean(axis=1, dtype=np.float64)
-                scores[members] = self._metric(self._data.raw_targets[true_rows], predicted[members, : len(true_rows)])
-        return scores, loss
+    def _folds(self, members: Sequence[Member]) -> Tensor:
+        return torch.tensor([member.fold for member in members], device=self._data.device)

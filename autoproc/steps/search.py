@@ -98,8 +98,9 @@ class _Loop:
         return len(self._trials) + len(self.running) < self._plan.trials
 
     def fill(self) -> None:
-        """Ask for trials until the engine is as full as its width allows."""
-        while self.wants_more and self._has_room():
+        """Ask for trials until the engine is full."""
+        grown = self._growth.best.trained.candidate.network  # what trials train, or a rung up or down
+        while self.wants_more and self._engine.has_room(grown, self._default.batch_size):
             trial = self._study.ask()
             candidate = self._sample(trial)
             if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
@@ -147,12 +148,6 @@ class _Loop:
 
     def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
         return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._chosen)
-
-    def _has_room(self) -> bool:
-        """Whether the running trials leave room: each takes its share of what fits side by side."""
-        candidates = [running.candidate for running in self.running.values()]
-        shares = [1 / self._engine.side_by_side(c.network, c.train.batch_size) for c in candidates]
-        return sum(shares) < 1 - 1e-9
 
     def _end(self, key: int, state: TrialState, reason: str) -> None:
         """Take a trial out of the engine, tell Optuna, and keep its weights if it is the best."""
