@@ -35,11 +35,12 @@ def evaluate(
     if not n_rows:
         return [NO_MARKS] * len(folds)
     rows = where.padded[folds]
+    places, codes = data.places(folds[:, None], rows), data.codes(rows)
     outputs = scratch.take("outputs", len(folds), network.n_outputs, n_rows)
     for start in range(0, n_rows, ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        outputs[:, :, part] = network.forward(Batch(data.inputs(folds, rows[:, part], scratch)))
-    lost = losses(data.task, outputs, data.targets(folds, rows)).cpu().numpy()
+        outputs[:, :, part] = network.forward(Batch(data.dense(places[:, part], scratch), codes[:, part]))
+    lost = losses(data.task, outputs, data.targets(folds[:, None], rows)).cpu().numpy()
     own = folds.cpu()
     center, spread = data.target_center[own], data.target_spread[own]
     predicted = predictions(data.task, outputs.cpu(), center, spread).numpy()

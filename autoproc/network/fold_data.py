@@ -32,6 +32,18 @@ class Batches:
 
 
 @dataclass(frozen=True)
+class Epoch:
+    """An epoch of S members side by side, all (n_steps, S, batch, ...): `places` of the dense inputs, codes, targets,
+    dropout's patterns and the weights of rows."""
+
+    places: Tensor
+    codes: Tensor
+    targets: Tensor
+    patterns: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
 class EvaluationRows:
     """Rows on which every fold's members are scored: numbers (K, longest fold), padded with row 0, with each fold's
     own row numbers beside."""
@@ -87,25 +99,46 @@ class FoldData:
         """Training rows of the largest fold."""
         return max(len(fold.train) for fold in self.folds)
 
-    def inputs(self, folds: Tensor, rows: Tensor, scratch: Scratch) -> Inputs:
-        """Scaled inputs of `rows` (S, n) as folds (S,) see them: dense (S, n, n_dense), codes (S, n, C).
+    def epoch(self, own: Sequence[tuple[int, int]], batch_size: int) -> Epoch:
+        """What S members read in one epoch, given the fold of each and the number of its epoch, from 1."""
+        folds = torch.tensor([fold for fold, _ in own], device=self.device)
+        batches = [self.batches(fold, epoch, batch_size) for fold, epoch in own]
+        rows = torch.stack([each.rows for each in batches], dim=1).long()
+        return Epoch(
+            self.places(folds[:, None], rows),
+            self.codes(rows),
+            self.targets(folds[:, None], rows),
+            torch.stack([each.patterns for each in batches], dim=1),
+            torch.stack([each.weights for each in batches], dim=1),
+        )
 
-        They lie in `scratch` and are valid until the next call.
-        """
-        dense = scratch.take("dense", *rows.shape, self.sizes.n_dense)
-        places = rows + folds[:, None] * self._n_rows if self._scaled else rows
-        torch.index_select(self._dense, 0, places.flatten(), out=dense.view(-1, self.sizes.n_dense))
-        if not self._scaled:
-            scale_(dense, self.center[folds], self.spread[folds])
+    def places(self, folds: Tensor, rows: Tensor) -> Tensor:
+        """Where the dense inputs of `rows` lie as `folds`, which must broadcast against them, see them."""
+        return rows + folds * self._n_rows
+
+    def dense(self, places: Tensor, scratch: Scratch) -> Tensor:
+        """Scaled inputs at `places` (S, n): (S, n, n_dense), in `scratch` until the next call."""
+        dense = scratch.take("dense", *places.shape, self.sizes.n_dense)
+        flat = places.flatten()
+        if self._scaled:
+            torch.index_select(self._dense, 0, flat, out=dense.view(-1, self.sizes.n_dense))
+            return dense
+        torch.index_select(self._dense, 0, flat % self._n_rows, out=dense.view(-1, self.sizes.n_dense))
+        folds = places[:, 0] // self._n_rows
+        return scale_(dense, self.center[folds], self.spread[folds])
+
+    def codes(self, rows: Tensor) -> Tensor:
+        """Codes of `rows` (...): (..., C)."""
         if not self.sizes.vocabularies:
-            return Inputs(dense, self._codes)
-        return Inputs(dense, self._codes.index_select(0, rows.flatten()).view(*rows.shape, -1))
+            return self._codes.new_zeros(*rows.shape, 0)
+        return self._codes.index_select(0, rows.flatten()).view(*rows.shape, -1)
 
     def targets(self, folds: Tensor, rows: Tensor) -> Tensor:
-        """Targets of `rows` (S, n), standardised as folds (S,) see them: (S, n), or (S, n, t) of values."""
+        """Targets of `rows` (...), standardised as `folds`, which must broadcast against them, see them: (...), or
+        (..., t) of values."""
         targets = self._targets.index_select(0, rows.flatten()).view(*rows.shape, *self._targets.shape[1:])
         if self.task in ("regression", "vector_regression"):
-            targets = (targets - self._center[folds][:, None]) / self._spread[folds][:, None]
+            targets = (targets - self._center[folds]) / self._spread[folds]
         return targets
 
     def batches(self, fold: int, epoch: int, batch_size: int) -> Batches:

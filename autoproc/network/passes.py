@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from autoproc.network.dropout import Dropout
-from autoproc.network.inputs import EMBEDDING_SIZE, Inputs
+from autoproc.network.inputs import EMBEDDING_SIZE
 from autoproc.network.layers import ParameterTable
 from autoproc.network.scratch import Scratch
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What S members read: scaled inputs (S, rows, ...), and in training each row's pattern of dropout (S * rows,)."""
+    """What S members read: scaled `dense` inputs (S, rows, n_dense), `codes` (S, rows, C), and in training each row's
+    pattern of dropout (S * rows,)."""
 
-    inputs: Inputs
+    dense: Tensor
+    codes: Tensor
     patterns: Tensor | None = None
 
 
@@ -47,14 +49,14 @@ class Network:
 
     def forward(self, batch: Batch, dropout: Dropout | None = None) -> Tensor:
         """Outputs (S, n_outputs, rows): logits, or standardised values."""
-        hidden = batch.inputs.dense
+        hidden = batch.dense
         n_members, n_rows, n_dense = hidden.shape
         self._hidden = []
         for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
             units = self._scratch.take(f"hidden.{layer}", n_members, n_rows, bias.shape[2])
             if layer == 0 and self._embedding is not None:
                 torch.baddbmm(bias, hidden, weight[:, :n_dense], out=units)
-                units.baddbmm_(self._embedding.look_up(batch.inputs.codes), weight[:, n_dense:])
+                units.baddbmm_(self._embedding.look_up(batch.codes), weight[:, n_dense:])
             else:
                 torch.baddbmm(bias, hidden, weight, out=units)
             hidden = units.relu_()
@@ -85,7 +87,7 @@ class Network:
 
     def _backward_inputs(self, batch: Batch, upstream: Tensor) -> None:
         """The slopes of the first layer's weights, and of the embeddings below it."""
-        dense, into = batch.inputs.dense, self._slopes["hidden.0.weight"]
+        dense, into = batch.dense, self._slopes["hidden.0.weight"]
         n_dense = dense.shape[2]
         self._multiply(dense.transpose(1, 2), upstream, into[:, :n_dense])
         if self._embedding is not None:

@@ -57,7 +57,7 @@ class Predictor:
         scale_(copies, self._statistics["input.center"], self._statistics["input.spread"])
         codes = inputs.codes.expand(self.n_members, *inputs.codes.shape)
         network = Network(self._table, self._rows, Scratch(copies.device))
-        outputs = network.forward(Batch(Inputs(copies, codes)))
+        outputs = network.forward(Batch(copies, codes))
         center, spread = self._statistics["target.center"], self._statistics["target.spread"]
         return predictions(self._task, outputs, center, spread).numpy()
 

@@ -12,13 +12,12 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from autoproc.data.metrics import Metric
 from autoproc.network.costs import Costs
 from autoproc.network.dropout import Dropout
 from autoproc.network.evaluation import NO_MARKS, Marks, evaluate
-from autoproc.network.fold_data import Batches, FoldData
+from autoproc.network.fold_data import FoldData
 from autoproc.network.loss import slopes
 from autoproc.network.member import Member
 from autoproc.network.optimizer import Progress, Update
@@ -111,18 +110,18 @@ class Stack:
         specs = [member.spec for member in members]
         update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
         dropout = self._dropout(specs)
-        folds, batches = self._folds(members), self._next_batches(members)
-        for rows, patterns, weights in zip(batches.rows, batches.patterns, batches.weights, strict=True):
-            batch = Batch(data.inputs(folds, rows, self._scratch), patterns.flatten())
+        epoch = data.epoch([(member.fold, member.epoch + 1) for member in members], self._batch_size)
+        for places, codes, targets, patterns, weights in zip(*vars(epoch).values(), strict=True):
+            batch = Batch(data.dense(places, self._scratch), codes, patterns.flatten())
             outputs = network.forward(batch, dropout)
-            network.backward(batch, slopes(data.task, outputs, data.targets(folds, rows), weights), dropout)
+            network.backward(batch, slopes(data.task, outputs, targets, weights), dropout)
             update.step()
 
     @torch.inference_mode()
     def _score(self, group: slice) -> list[tuple[Marks, Marks]]:
         """Marks on training and validation rows of the members in the rows `group`."""
         network = Network(self._table, self._states[_PARAMETERS, group], self._scratch)
-        folds = self._folds(self.members[group])
+        folds = torch.tensor([member.fold for member in self.members[group]], device=self._data.device)
         train, validation = (
             evaluate(network, folds, where, self._data, self._metric, self._scratch)
             for where in (self._data.train_sample, self._data.validation)
@@ -172,15 +171,3 @@ class Stack:
         rates = torch.tensor([spec.dropout for spec in specs], device=self._data.device)
         layers = range(self._network.depth)
         return Dropout(rates, [self._data.patterns(layer, self._network.width) for layer in layers])
-
-    def _next_batches(self, members: Sequence[Member]) -> Batches:
-        """The batches of each member's next epoch, side by side: (n_steps, S, batch)."""
-        own = [self._data.batches(member.fold, member.epoch + 1, self._batch_size) for member in members]
-        return Batches(
-            torch.stack([batches.rows for batches in own], dim=1).long(),
-            torch.stack([batches.patterns for batches in own], dim=1),
-            torch.stack([batches.weights for batches in own], dim=1),
-        )
-
-    def _folds(self, members: Sequence[Member]) -> Tensor:
-        return torch.tensor([member.fold for member in members], device=self._data.device)
