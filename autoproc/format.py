@@ -52,6 +52,15 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def format_bytes(count: int) -> str:
+    """A size of memory.
+
+    >>> [format_bytes(n) for n in (663_000_000, 12_300_000_000)]
+    ['663 MB', '12.3 GB']
+    """
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
 def finite_or_null(value: Any) -> Any:
     """`value` with each NaN or infinity in it, however deep, replaced by None.
 

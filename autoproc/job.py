@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
-from autoproc.results import Baseline, Growth, OverfitVerdict, Score, Search, Trained, Trial, Verdict, Weights
+from autoproc.results import Baseline, Growth, Memory, OverfitVerdict, Score, Search, Trained, Trial, Verdict, Weights
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
@@ -134,8 +134,9 @@ class Job:
             export_bundle(path, self._card, model.schema, network, weights, sample, model.predict)
         self._note(model_path=str(path))
 
-    def complete(self) -> JobResult:
+    def complete(self, memory: Memory) -> JobResult:
         """Complete the bundle's card, and write the result, which marks the job as complete."""
+        self._note(memory=memory)
         content = finite_or_null(self._content())
         path = self._folder / MODEL
         with home_errors(self.home.path):
@@ -192,7 +193,7 @@ class Job:
     def _content(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""
         facts, prepared = self._facts, self._prepared
-        assert facts.baseline and facts.growth and facts.search and facts.verdict
+        assert facts.baseline and facts.growth and facts.search and facts.verdict and facts.memory
         n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
         metric = prepared.chosen.metric
         return {
@@ -209,6 +210,7 @@ class Job:
             "verdict": values.verdict_values(facts.verdict),
             "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
             "seconds": self._seconds,
+            "memory": asdict(facts.memory),
         }
 
     def _make_card(self, model: FinalModel, search: Search) -> dict[str, Any]:

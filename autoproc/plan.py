@@ -27,6 +27,7 @@ _RULES = {
     "missing": "must have a value more",
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
 def parse_duration(value: object) -> object:
@@ -43,6 +44,20 @@ def parse_duration(value: object) -> object:
     return sum(float(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)([smhd])", text))
 
 
+def parse_size(value: object) -> object:
+    """Bytes from a number, or from text with a unit such as `500MB`, `4GB` or `1.5GiB`.
+
+    >>> parse_size("1.5GB")
+    1500000000
+    """
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b)", value.strip().lower())
+    if not found:
+        raise ValueError("must be a size such as 500MB, 4GB or 1.5GiB")
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
 def _as_names(value: object) -> object:
     """One name or a list of names."""
     return (value,) if isinstance(value, str | int | float) else value
@@ -55,6 +70,7 @@ def _check_device(name: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
+Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 Device = Annotated[str, AfterValidator(_check_device)]
 
 
@@ -144,6 +160,7 @@ class Plan(_Section):
     time_limit: Duration | None = Field(300.0, description="Seconds for the whole job; null: no limit.")
     seed: int = Field(0, ge=0, lt=2**32)
     device: Device = "auto"
+    memory_limit: Size | None = Field(None, description="Bytes that the process may take; null: half of the machine's.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind = Field("folds", description="The fold networks averaged, or one refit on all rows.")
     train: TrainPlan = TrainPlan()

@@ -128,7 +128,7 @@ def _carry_out(
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         verdict = open_holdout(holdout, receipt, model, prepared.chosen, search.best.score, targets, plan.seed)
         job.tell_verdict(verdict)
-    return job.complete()
+    return job.complete(engine.memory)
 
 
 def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
@@ -145,6 +145,7 @@ def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "Stack
         prepared.chosen.metric,
         plan.seed,
         plan.device,
+        plan.memory_limit,
     )
 
 

@@ -214,6 +214,15 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that the process might take, was estimated to take at most while training, and took at most."""
+
+    limit: int
+    estimated: int
+    peak: int
+
+
+@dataclass(frozen=True)
 class Receipt:
     """The record that a holdout was opened. `opening` counts from 1; more than 1 is a re-use."""
 

@@ -73,6 +73,11 @@ _TUNE_OPTIONS = (
     ),
     click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]"),
     click.option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="Most memory to take, such as 2GB: fewer networks train side by side.  [default: half of the machine's]",
+    ),
+    click.option(
         "--final",
         metavar="KIND",
         help="Exported model: folds (the fold networks, averaged) or refit (one network, on all development rows).  "

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autoproc.format import format_count, format_mean, format_score, format_seconds
+from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
 from autoproc.progress import layout
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def result_lines(result: dict[str, Any]) -> str:
         ("search", _search_text(result["search"])),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
-        ("time", format_seconds(sum(result["seconds"].values()))),
+        (
+            "took",
+            f"{format_seconds(sum(result['seconds'].values()))}, {format_bytes(result['memory']['peak'])} at most",
+        ),
     ]
     return "\n".join(layout(step, text) for step, text in steps)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
-from autoproc.machine import total_memory, used_memory
+from autoproc.machine import peak_memory, total_memory, used_memory
 from autoproc.network.costs import Costs
 from autoproc.network.evaluation import ROWS_AT_ONCE
 from autoproc.network.fold_data import FoldData
@@ -23,7 +23,7 @@ from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Stack
 from autoproc.plan import Task
-from autoproc.results import Curves, FloatArray, Fold, Score, Trained, Weights
+from autoproc.results import Curves, FloatArray, Fold, Memory, Score, Trained, Weights
 from autoproc.spec import Candidate, NetworkSpec
 
 _FEWEST_CANDIDATES = 2  # side by side, for the cores to be busy also where they cannot share one's folds evenly
@@ -64,7 +64,10 @@ class StackEngine:
         self._running: dict[int, _Running] = {}
         self._waiting: list[int] = []  # keys of those that are not in yet
         self._costs = lru_cache(None)(self._estimate)
-        self._budget = _budget(memory_limit)
+        self._limit = total_memory() // 2 if memory_limit is None else memory_limit
+        self._used = used_memory()  # before any stack
+        self._budget = _budget(self._limit, self._used)
+        self._most_bytes = 0  # that stacks were estimated to take
 
     @property
     def n_folds(self) -> int:
@@ -75,6 +78,11 @@ class StackEngine:
     def n_train_rows(self) -> int:
         """Training rows of the largest fold."""
         return self._data.n_train_rows
+
+    @property
+    def memory(self) -> Memory:
+        """What was allowed, estimated and taken so far."""
+        return Memory(self._limit, self._used + self._most_bytes, peak_memory())
 
     def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
         """Whether one more candidate of this shape finds enough free slots, and memory."""
@@ -173,6 +181,7 @@ class StackEngine:
         running = self._running[key]
         running.started = time.monotonic()
         signature = _signature(running.candidate)
+        self._most_bytes = max(self._most_bytes, self._bytes(signature))
         running.members = self._shards.add(signature, key, running.candidate.train, range(self.n_folds))
 
     def _bytes(self, more: Signature) -> int:
@@ -209,13 +218,8 @@ def _signature(candidate: Candidate) -> Signature:
     return candidate.network, candidate.train.batch_size
 
 
-def _budget(memory_limit: int | None) -> int:
-    """Bytes that stacks may take: what the limit (null: half of the machine's memory) leaves beside the rest.
-
-    Raises PlanError where that is nothing.
-    """
-    limit = total_memory() // 2 if memory_limit is None else memory_limit
-    used = used_memory()
+def _budget(limit: int, used: int) -> int:
+    """Bytes that stacks may take: what the limit leaves. Raises PlanError where that is nothing."""
     if limit <= used:
         raise PlanError(
             f"The memory limit must leave room for training, but is {limit / 1e6:,.0f} MB, and before any training "

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
-from autoproc.network.inputs import Inputs, InputSizes, fit_scaling, scale_, widen
+from autoproc.network.inputs import InputSizes, fit_scaling, scale_, widen
 from autoproc.network.scratch import Scratch
 from autoproc.network.seeds import generator
 from autoproc.plan import Task

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from autoproc.prepared import Prepared
-from autoproc.results import Baseline, Direction, Growth, Problem, Protocol, Search, Verdict
+from autoproc.results import Baseline, Direction, Growth, Memory, Problem, Protocol, Search, Verdict
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class JobFacts:
     verdict: Verdict | None = None
     model_path: str | None = None
     seconds: float | None = None
+    memory: Memory | None = None
     stopped_by: str | None = None
 
     @classmethod

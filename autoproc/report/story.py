@@ -7,7 +7,7 @@ because MLflow keeps 8,000 characters.
 import shlex
 from collections.abc import Iterator, Sequence
 
-from autoproc.format import format_count, format_mean, format_score, format_seconds
+from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
@@ -46,7 +46,8 @@ def _state(facts: JobFacts) -> Iterator[str]:
     elif not facts.verdict:
         yield "*The job is not complete: what is not told here has not happened yet.*"
     if facts.seconds is not None:
-        yield f"Took {format_seconds(facts.seconds)}."
+        memory = f", and at most {format_bytes(facts.memory.peak)} of memory" if facts.memory else ""
+        yield f"Took {format_seconds(facts.seconds)}{memory}."
 
 
 def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
