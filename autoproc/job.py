@@ -169,7 +169,7 @@ class Job:
     def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
-        metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict)
+        metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict, facts.memory)
         tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 

@@ -56,10 +56,7 @@ def result_lines(result: dict[str, Any]) -> str:
         ("search", _search_text(result["search"])),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
-        (
-            "took",
-            f"{format_seconds(sum(result['seconds'].values()))}, {format_bytes(result['memory']['peak'])} at most",
-        ),
+        ("took", _took_text(result["seconds"], result.get("memory"))),
     ]
     return "\n".join(layout(step, text) for step, text in steps)
 
@@ -67,6 +64,12 @@ def result_lines(result: dict[str, Any]) -> str:
 def _baseline_text(baseline: dict[str, Any]) -> str:
     beats = "beats the dummy" if baseline["beats_dummy"] else "does not beat the dummy"
     return f"dummy {_mean(baseline, 'dummy')}, network {_mean(baseline, 'network')}: {beats}"
+
+
+def _took_text(seconds: dict[str, float], memory: dict[str, int] | None) -> str:
+    """`memory` is None in the results of the first jobs."""
+    at_most = f"; at most {format_bytes(memory['peak'])} of memory" if memory else ""
+    return f"{format_seconds(sum(seconds.values()))}{at_most}"
 
 
 def _search_text(search: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from autoproc.results import (
     Baseline,
+    Memory,
     OverfitVerdict,
     Receipt,
     Search,
@@ -48,7 +49,9 @@ def verdict_child(verdict: Verdict) -> Child:
     return Child("verdict", "verdict", state, now, now, metrics=metrics, tags=receipt_tags(verdict.receipt))
 
 
-def job_metrics(baseline: Baseline | None, search: Search | None, verdict: Verdict | None) -> dict[str, float]:
+def job_metrics(
+    baseline: Baseline | None, search: Search | None, verdict: Verdict | None, memory: Memory | None = None
+) -> dict[str, float]:
     """The job's own values, as far as they are known."""
     metrics = {}
     if baseline:
@@ -57,6 +60,8 @@ def job_metrics(baseline: Baseline | None, search: Search | None, verdict: Verdi
         metrics |= {names.SCORE: search.best.score.mean, names.STANDARD_ERROR: search.best.score.standard_error}
     if verdict:
         metrics |= _holdout_metrics(verdict)
+    if memory:
+        metrics[names.PEAK_MEMORY] = memory.peak / 1e6
     return metrics
 
 

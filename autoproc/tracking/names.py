@@ -25,6 +25,7 @@ EPOCHS = "final/epochs"
 SECONDS = "final/seconds"
 
 # The job's own values.
+PEAK_MEMORY = "job/peak_memory_mb"
 DUMMY = "dummy/score"
 HOLDOUT = "holdout/score"
 HOLDOUT_LOWER = "holdout/lower"
