@@ -2,8 +2,8 @@
 by skorch and by Lightning.
 
 All train `n_trials` configurations on K folds of one made-up table: the same inputs, scaled by fold beforehand; the
-same layers, starting ranges, batch size, AdamW with weight decay on weights only, dropout and StepLR; the validation loss
-once an epoch, and the best weights kept. autoproc scores a sample of the training rows besides.
+same layers, starting ranges, batch size, AdamW with weight decay on weights only, dropout and StepLR; the validation
+loss once an epoch, and the best weights kept. autoproc scores a sample of the training rows besides.
 
 The bare loop is as tight as torch's own modules allow: tensors in memory, batches by index, fused AdamW. skorch and
 Lightning are used as they come, with their own data loaders, without progress, logs and files. All three take one
