@@ -11,6 +11,7 @@ thread, which costs them the least processor time.
 """
 
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
@@ -34,6 +35,7 @@ from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 
 K = 5
+ALL_CORES = "autoproc, all cores"
 LAYOUT = Layout(
     n_columns=28,
     numeric=tuple(range(20)),
@@ -254,17 +256,16 @@ def _pair(rows: Rows) -> tuple[dict[str, Tensor], Tensor]:
 
 
 ONE_BY_ONE: dict[str, TrainOne] = {"bare loop": train_bare, "skorch": train_skorch, "Lightning": train_lightning}
-CONTENDERS = ("autoproc", *ONE_BY_ONE)
 
 
 def prepare(contender: str, shape: Shape) -> Callable[[], float]:
     """What trains everything when it is called, and gives the mean of the networks' best validation losses."""
     problem = Problem.of(shape.rows)
-    if contender == "autoproc":
+    torch.set_num_threads((os.cpu_count() or 1) if contender == ALL_CORES else 1)
+    if contender not in ONE_BY_ONE:
         metric = METRICS["log_loss"]
         engine = StackEngine(problem.matrix, problem.targets, LAYOUT, problem.folds, "binary", 1, metric, 0, "cpu")
         return lambda: float(np.mean([t.score.mean for t in train_together(engine, shape.candidates)]))
-    torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # Lightning's advice to use more workers, which would slow it here
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = FoldData(problem.matrix, problem.targets, LAYOUT, problem.folds, "binary", 0, torch.device("cpu"))

@@ -5,7 +5,7 @@ Overfit verdict: validation curves are simulated, and stopped as growth stops th
 tables of noise, where "beats the dummy" is a false alarm, and on ones with a weak signal (an ROC AUC of about 0.6 is
 possible). Prints a JSON line for each; rates of N runs have a standard error of sqrt(rate (1 - rate) / N).
 
-    python benchmarks/false_alarms.py --curves 1000 --tables 100
+    python -m benchmarks.false_alarms --curves 1000 --tables 100
 """
 
 import argparse

@@ -4,7 +4,7 @@ Runs the process on each table up to the end of the search, makes both final mod
 both on the sealed rows. Prints a JSON line a table; `gain` is how much better the folds' average is than the refit
 (positive: better), with the 95 % interval of a paired bootstrap over the sealed rows.
 
-    python benchmarks/final_model.py titanic.csv:Survived energy.csv:heating_load,cooling_load --time-limit 60s
+    python -m benchmarks.final_model titanic.csv:Survived energy.csv:heating_load,cooling_load --time-limit 60s
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What the default job reaches on each table: runs `autoproc tune` as a user would, and prints a JSON line a table.
 
-    python benchmarks/quality.py titanic.csv:Survived energy.csv:heating_load,cooling_load --time-limit 3m
+    python -m benchmarks.quality titanic.csv:Survived energy.csv:heating_load,cooling_load --time-limit 3m
 
 `--markdown` prints the lines of a table instead. Seconds are wall time from start to exit; memory is the peak of the
 process. Jobs go to a home of their own that is removed at the end, unless `--home` names one to keep.

@@ -1,13 +1,13 @@
 """How fast networks train: autoproc's engine against a bare loop of torch, skorch and Lightning.
 
     python -m benchmarks.throughput                      all shapes, median of 5, under 10 minutes on two cores
-    python -m benchmarks.throughput --shapes 1000,64,2,64,3 --repeats 3 --contenders autoproc 'bare loop'
+    python -m benchmarks.throughput --shapes 1000,64,2,64,3 --repeats 3 --contenders 'bare loop'
 
 Each contender is a process of its own that waits while another works; they take turns, so that what else the machine
-does meets them all alike. Times are medians; ratios are medians of the turns' ratios, of processor time and of wall
-time. autoproc uses all cores, the others one: with two cores, two of their processes would halve their wall time, and
-leave their processor time as it is. The GEMM rate counts autoproc's matrix products alone, by processor second, against
-the best of large products of torch in the same turn. Prints a JSON line a shape, and Markdown tables with --markdown.
+does meets them all alike. Times are medians; ratios are medians of the turns' ratios. Processor time is compared on one
+thread each. Wall time is that of the others on their one core against autoproc on all cores: two processes of theirs
+would halve it on two cores. The GEMM rate counts autoproc's matrix products alone, by processor second of one thread,
+against the best of large products of torch in the same turn. Prints a JSON line a shape, or a Markdown table.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from statistics import median
 from typing import Any
 
 SHAPES = ("1000,64,2,64,4", "1000,128,3,256,6", "5000,128,2,128,1", "5000,256,3,256,1", "20000,512,3,512,1,2")
-CONTENDERS = ("autoproc", "bare loop", "skorch", "Lightning")
+OTHERS = ("bare loop", "skorch", "Lightning")
+ONE_CORE, ALL_CORES = "autoproc", "autoproc, all cores"
 WARM_UP = "200,8,1,32,1,1"
 _GEMM_SIZE, _GEMM_SECONDS = 1024, 0.3
 
@@ -87,21 +88,20 @@ def measure(shape: str, contenders: Sequence[str], workers: Sequence[Any], repea
     result: dict[str, Any] = {"shape": shape, "repeats": repeats}
     for name in contenders:
         result[name] = {key: median(turn[name][key] for turn in turns) for key in ("cpu", "wall", "loss")}
-        for time_of in ("cpu", "wall") if name != "autoproc" else ():
-            ratios = [turn[name][time_of] / turn["autoproc"][time_of] for turn in turns]
+        for time_of, own in (("cpu", ONE_CORE), ("wall", ALL_CORES)) if name in OTHERS else ():
+            ratios = [turn[name][time_of] / turn[own][time_of] for turn in turns]
             result[name][f"{time_of}_ratio"] = median(ratios)
             result[name][f"{time_of}_ratio_range"] = [min(ratios), max(ratios)]
-    own = [turn["autoproc"] for turn in turns]
-    result["gflops"] = median(turn["gflops"] for turn in own)
-    result["gemm_share"] = median(turn["gflops"] / turn["peak"] for turn in own)
+    result["gflops"] = median(turn[ONE_CORE]["gflops"] for turn in turns)
+    result["gemm_share"] = median(turn[ONE_CORE]["gflops"] / turn[ONE_CORE]["peak"] for turn in turns)
     return result
 
 
 def header(contenders: Sequence[str]) -> str:
-    others = [name for name in contenders if name != "autoproc"]
+    others = [name for name in contenders if name in OTHERS]
     titles = [
         "rows, width, depth, batch",
-        "autoproc CPU s",
+        "autoproc, CPU s",
         *(f"{name}: CPU, wall" for name in others),
         "GEMM, of peak",
     ]
@@ -110,14 +110,12 @@ def header(contenders: Sequence[str]) -> str:
 
 def line(result: dict[str, Any], contenders: Sequence[str]) -> str:
     ratios = [
-        f"{result[name]['cpu_ratio']:.1f}x, {result[name]['wall_ratio']:.1f}x"
-        for name in contenders
-        if name != "autoproc"
+        f"{result[name]['cpu_ratio']:.1f}x, {result[name]['wall_ratio']:.1f}x" for name in contenders if name in OTHERS
     ]
     shape = ", ".join(result["shape"].split(",")[:4])
     cells = [
         shape,
-        f"{result['autoproc']['cpu']:.2f}",
+        f"{result[ONE_CORE]['cpu']:.2f}",
         *ratios,
         f"{result['gflops']:.0f} GF/s, {result['gemm_share']:.0%}",
     ]
@@ -128,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shape = "ROWS,WIDTH,DEPTH,BATCH,EPOCHS[,TRIALS]"
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar=shape, help=f"default: {' '.join(SHAPES)}")
-    parser.add_argument("--contenders", nargs="+", default=CONTENDERS, choices=CONTENDERS)
+    parser.add_argument("--contenders", nargs="+", default=OTHERS, choices=OTHERS)
     parser.add_argument("--repeats", type=int, default=5, help="turns of each contender (default: 5)")
     parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
@@ -136,7 +134,7 @@ def main() -> None:
     if asked.work:
         work()
         return
-    contenders = ["autoproc", *(name for name in asked.contenders if name != "autoproc")]
+    contenders = [ONE_CORE, ALL_CORES, *asked.contenders]
     with ExitStack() as stack:
         workers = [stack.enter_context(worker()) for _ in contenders]
         for name, process in zip(contenders, workers, strict=True):
