@@ -135,7 +135,7 @@ def test_a_scheduler_can_be_fixed():
         ("batch_size: {uniform: [16, 64]}", "train.batch_size must hold whole numbers, but can be 16.0"),
         ("batch_size: 0", "batch_size must be at least 1, but is 0"),
         ("batch_size: {int: [1.5, 3]}", "must be a range .* of whole numbers, but is"),
-        ("optimizer: sgd", "optimizer must be one of adam, adamw, rmsprop, but is 'sgd'"),
+        ("optimizer: lion", "optimizer must be one of adam, adamw, rmsprop, sgd, but is 'lion'"),
         ("optimizer: {choice: [adam, 3]}", "train.optimizer must hold names, but can be 3"),
         ("scheduler: 3", "train.scheduler must hold schedulers"),
         ("scheduler: {choice: [StepLR]}", "train.scheduler must hold schedulers, as one_of or by name"),

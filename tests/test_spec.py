@@ -82,7 +82,7 @@ def test_scheduler_parameters_out_of_range_are_refused(kind, changed, rule):
         ({"max_epochs": 0}, "max_epochs must be at least 1, but is 0"),
         ({"patience": -1}, "patience must be at least 0"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"optimizer": "sgd"}, "optimizer must be one of adam, adamw, rmsprop, but is 'sgd'"),
+        ({"optimizer": "lion"}, "optimizer must be one of adam, adamw, rmsprop, sgd, but is 'lion'"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"learning_rate": math.nan}, "learning_rate must be above 0"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), but is 1.0"),

@@ -1,5 +1,6 @@
 """A small made-up problem with a column of every kind, for the tests of the network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,15 @@ from numpy.typing import NDArray
 
 from autoproc.data.metrics import METRICS, Metric
 from autoproc.data.vectorize import Layout
+from autoproc.network.costs import Costs
 from autoproc.network.engine import StackEngine
+from autoproc.network.evaluation import ROWS_AT_ONCE
 from autoproc.network.fold_data import FoldData
+from autoproc.network.layers import ParameterTable
+from autoproc.network.stack import Stack
 from autoproc.plan import Task
 from autoproc.results import Fold
+from autoproc.spec import NetworkSpec
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "vector_regression")
 LAYOUT = Layout(
@@ -37,15 +43,44 @@ class Sample:
     task: Task
     n_outputs: int
     metric: Metric
+    layout: Layout = LAYOUT
 
-    def engine(self, kind: type[Any] = StackEngine, seed: int = 0) -> Any:
+    def engine(self, kind: Callable[..., Any] = StackEngine, seed: int = 0) -> Any:
         """An engine of the class `kind` on these rows."""
         return kind(
-            self.matrix, self.targets, LAYOUT, self.folds, self.task, self.n_outputs, self.metric, seed, device="cpu"
+            self.matrix,
+            self.targets,
+            self.layout,
+            self.folds,
+            self.task,
+            self.n_outputs,
+            self.metric,
+            seed,
+            device="cpu",
         )
 
-    def fold_data(self, seed: int = 0) -> FoldData:
-        return FoldData(self.matrix, self.targets, LAYOUT, self.folds, self.task, seed, torch.device("cpu"))
+    def fold_data(self, seed: int = 0, device: str = "cpu", most_copied: int = 2**20) -> FoldData:
+        """The rows as stacks read them: scaled for each fold beforehand, if that takes at most so many bytes."""
+        return FoldData(
+            self.matrix,
+            self.targets,
+            self.layout,
+            self.folds,
+            self.task,
+            seed,
+            torch.device(device),
+            most_copied=most_copied,
+        )
+
+    def costs(self, network: NetworkSpec, batch_size: int) -> Costs:
+        """What a member of this shape costs on these rows."""
+        data = self.fold_data()
+        table = ParameterTable.of(network, data.sizes, self.n_outputs)
+        return Costs(table, network, batch_size, min(ROWS_AT_ONCE, data.n_train_rows))
+
+    def stack(self, network: NetworkSpec, batch_size: int, width: int = 100, data: FoldData | None = None) -> Stack:
+        """A stack without members on these rows, or on `data`, which were made of them."""
+        return Stack(self.costs(network, batch_size), data or self.fold_data(), self.metric, width)
 
 
 def sample(task: Task = "binary", n_rows: int = 47, n_folds: int = 3, seed: int = 0) -> Sample:

@@ -5,14 +5,18 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from autoproc.data.metrics import METRICS
+from autoproc.deadline import Deadline
 from autoproc.errors import PlanError
 from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.interface import train_together
+from autoproc.network.passes import Network
 from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
@@ -31,14 +35,31 @@ def standings(engine, n_epochs):
     return [engine.train_epoch() for _ in range(n_epochs)]
 
 
+def fill(engine, configuration, first=0):
+    """Start candidates as long as there is room, and return how many that were."""
+    n_started = 0
+    while engine.has_room(configuration.network, configuration.train.batch_size):
+        engine.start(first + n_started, configuration)
+        n_started += 1
+    return n_started
+
+
 @pytest.mark.parametrize("kind", [StackEngine, PlainEngine])
 class TestContract:
     def test_knows_its_folds(self, kind):
         engine = sample().engine(kind)
         assert engine.n_folds == 3
         assert engine.n_train_rows == 32
-        assert engine.side_by_side(NetworkSpec(1, 4), 16) >= 1
-        assert engine.side_by_side(NetworkSpec(8, 4096), 1024) >= 1
+
+    def test_there_is_room_for_anything_where_nothing_runs(self, kind):
+        engine = sample().engine(kind)
+        assert engine.has_room(NetworkSpec(1, 4), 16)
+        assert engine.has_room(NetworkSpec(8, 4096), 1024)
+        train_together(engine, [candidate()])
+        assert engine.has_room(NetworkSpec(8, 4096), 1024)
+
+    def test_there_is_not_always_room_for_one_more(self, kind):
+        assert 1 <= fill(sample().engine(kind), candidate()) <= 12
 
     def test_nothing_runs_at_first(self, kind):
         assert sample().engine(kind).train_epoch() == ()
@@ -180,10 +201,232 @@ def test_a_candidate_that_is_taken_out_untrained_keeps_its_start():
     assert trained.weights["hidden.0.weight"].shape[0] == 3
 
 
-def test_fewer_large_networks_stand_side_by_side_than_small_ones():
-    engine = sample().engine(StackEngine)
-    small, large = engine.side_by_side(NetworkSpec(1, 8), 16), engine.side_by_side(NetworkSpec(4, 1024), 512)
-    assert small > large == 1
+SMALL, LARGE = candidate(), candidate(depth=2, width=700)
+
+
+def test_more_small_networks_than_large_ones_are_trained_at_once():
+    assert fill(sample().engine(), SMALL) == 12, "as many as the search can learn from"
+    assert fill(sample().engine(), LARGE) == 2, "so many that no core is idle"
+
+
+def test_candidates_of_unlike_shapes_share_the_room():
+    """One large network takes half of it."""
+    engine = sample().engine()
+    engine.start(100, LARGE)
+    assert fill(engine, SMALL) == 6
+    assert not engine.has_room(LARGE.network, 16)
+
+
+def test_members_that_have_left_make_room_for_others():
+    engine = sample().engine()
+    n_started = fill(engine, candidate(max_epochs=1))
+    engine.train_epoch()
+    assert fill(engine, SMALL, first=100) == 12, "those that have finished but were not collected take none"
+    for key in range(n_started):
+        engine.collect(key)
+    engine.collect(100)
+    assert engine.has_room(SMALL.network, 16)
+    assert fill(engine, SMALL, first=200) == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_more_threads_have_room_for_more():
+    n_started = []
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        n_started.append(fill(sample().engine(), candidate(depth=2, width=400)))
+    assert n_started[0] < n_started[1]
+
+
+# Memory
+
+
+@pytest.fixture
+def no_memory_used(monkeypatch):
+    """Whatever the limit is, all of it is left for training."""
+    monkeypatch.setattr("autoproc.network.engine.used_memory", lambda: 0)
+
+
+def within(memory_limit):
+    return sample().engine(partial(StackEngine, memory_limit=memory_limit))
+
+
+CANDIDATES = [
+    candidate(max_epochs=3),
+    candidate(max_epochs=2, dropout=0.4, optimizer="sgd"),
+    candidate(max_epochs=4, depth=2, width=9),
+    candidate(max_epochs=2, learning_rate=0.1),
+]
+
+
+def assert_same_candidates(trained, expected):
+    for one, other in zip(trained, expected, strict=True):
+        assert one.candidate == other.candidate
+        assert one.failed == other.failed
+        assert one.best_epochs == other.best_epochs
+        for name, curve in vars(other.curves).items():
+            np.testing.assert_allclose(getattr(one.curves, name), curve, rtol=1e-5, atol=1e-6, err_msg=name)
+        for name, array in other.weights.items():
+            np.testing.assert_allclose(one.weights[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.usefixtures("no_memory_used")
+@pytest.mark.parametrize("memory_limit", [1, 40_000, 80_000, 10**9])
+def test_candidates_wait_for_memory_and_are_all_trained_in_the_end(memory_limit):
+    trained = train_together(within(memory_limit), CANDIDATES)
+    assert_same_candidates(trained, train_together(sample().engine(), CANDIDATES))
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_when_time_is_over_each_one_that_waited_still_has_an_epoch():
+    trained = train_together(within(1), CANDIDATES, Deadline.after(0.0))
+    assert [one.curves.train_loss.shape for one in trained] == [(3, 1)] * 4
+    assert not any(one.failed for one in trained)
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_those_that_wait_have_no_standing_until_they_are_let_in_in_their_order():
+    engine = within(1)
+    for key, configuration in enumerate(CANDIDATES):
+        engine.start(key, configuration)
+    told = []
+    for _ in range(11):
+        told.append([(standing.key, standing.epoch) for standing in engine.train_epoch()])
+        for key, epoch in told[-1]:
+            if epoch == CANDIDATES[key].train.max_epochs:
+                engine.collect(key)
+    assert told == [[(key, epoch)] for key, n_epochs in enumerate((3, 2, 4, 2)) for epoch in range(1, n_epochs + 1)]
+    assert engine.train_epoch() == ()
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_the_more_memory_the_more_are_trained_at_once():
+    n_at_once = []
+    for memory_limit in (1, 40_000, 60_000, 10**9):
+        engine = within(memory_limit)
+        for key in range(6):
+            engine.start(key, SMALL)
+        n_at_once.append(len(engine.train_epoch()))
+    assert n_at_once[0] == 1
+    assert n_at_once[-1] == 6
+    assert n_at_once == sorted(n_at_once)
+    assert len(set(n_at_once)) > 2
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_without_memory_there_is_no_room_for_one_more():
+    engine = within(1)
+    assert fill(engine, SMALL) == 1
+    engine.start(1, SMALL)
+    engine.collect(0)
+    assert not engine.has_room(SMALL.network, 16), "one waits already"
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_nobody_overtakes_one_that_waits():
+    engine = within(10**6)
+    engine.start(0, SMALL)
+    assert engine.has_room(SMALL.network, 16)
+    engine.start(1, LARGE)
+    assert not engine.has_room(SMALL.network, 16)
+    engine.start(2, SMALL)
+    assert [standing.key for standing in engine.train_epoch()] == [0]
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_one_that_is_taken_out_while_it_waits_never_trained():
+    engine = within(1)
+    engine.start(0, SMALL)
+    engine.start(1, LARGE)
+    engine.train_epoch()
+    waited = engine.collect(1)
+    assert waited.failed == "it waited for memory and never trained"
+    assert waited.candidate == LARGE
+    assert waited.curves.train_loss.shape == (3, 0)
+    assert np.isnan(waited.score.folds).all()
+    assert waited.best_epochs == (0, 0, 0)
+    assert [standing.key for standing in engine.train_epoch()] == [0]
+    assert engine.collect(0).failed is None
+
+
+@pytest.mark.usefixtures("no_memory_used")
+def test_one_that_leaves_early_lets_the_next_one_in():
+    engine = within(1)
+    for key in (0, 1):
+        engine.start(key, SMALL)
+    engine.train_epoch()
+    engine.collect(0)
+    told = [engine.train_epoch() for _ in range(4)]
+    assert [standing.epoch for epoch in told for standing in epoch if standing.key == 1][:3] == [1, 2, 3]
+
+
+def test_a_limit_that_leaves_nothing_for_training_is_refused():
+    with pytest.raises(PlanError, match=r"The memory limit must leave room for training, but is 1 MB.*memory-limit"):
+        within(10**6)
+
+
+def test_without_a_limit_half_of_the_machine_is_taken(monkeypatch):
+    monkeypatch.setattr("autoproc.network.engine.total_memory", lambda: 2 * 10**6)
+    with pytest.raises(PlanError, match="is 1 MB, and before any training"):
+        sample().engine()
+
+
+def test_what_was_allowed_estimated_and_taken_is_told():
+    engine = within(10**10)
+    before = engine.memory
+    assert before.limit == 10**10
+    assert 0 < before.estimated <= before.peak * 1.01
+    engine.start(0, LARGE)
+    one = engine.memory.estimated
+    engine.start(1, LARGE)
+    two = engine.memory.estimated
+    assert before.estimated + 3 * 700 * 700 * 4 * 4 < one < two
+    train_together(engine, [])
+    for key in (0, 1):
+        engine.collect(key)
+    assert engine.memory.estimated == two, "the most at any time"
+
+
+def test_members_that_do_not_fit_fail_their_candidate_and_a_smaller_network_goes_on(monkeypatch):
+    passed = Network.forward
+
+    def forward(network, batch, dropout=None):
+        if network._output_weight.shape[2] > 9:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return passed(network, batch, dropout)
+
+    engine = sample().engine()
+    monkeypatch.setattr(Network, "forward", forward)
+    engine.start(0, candidate(width=50))
+    engine.start(1, SMALL)
+    told = engine.train_epoch()
+    assert [(standing.key, standing.finished) for standing in told] == [(0, True), (1, False)]
+    failed = engine.collect(0)
+    assert failed.failed == "fold 1 does not fit into the memory"
+    assert np.isnan(failed.score.mean)
+    engine.train_epoch()
+    engine.train_epoch()
+    assert_same_candidates([engine.collect(1)], train_together(sample().engine(), [SMALL]))
+
+
+# Dropout
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_dropout_hangs_neither_on_the_neighbours_nor_on_the_number_of_threads(n_threads):
+    dropped = candidate(depth=2, width=9, dropout=0.4)
+    others = [
+        candidate(depth=2, width=9, dropout=0.7, optimizer="rmsprop"),
+        candidate(depth=2, width=9),
+        candidate(dropout=0.2),
+    ]
+    torch.set_num_threads(1)
+    alone = train_together(sample().engine(), [dropped])
+    torch.set_num_threads(n_threads)
+    among = [train_together(sample().engine(), [*others[:k], dropped, *others[k:]])[k] for k in range(4)]
+    for trained in among:
+        assert_same_candidates([trained], alone)
 
 
 def test_devices():

@@ -6,14 +6,32 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.network.fold_data import FoldData, generator, seed_of
+from autoproc.data.vectorize import Layout
+from autoproc.network.dropout import N_PATTERNS, make_patterns
+from autoproc.network.fold_data import FoldData
+from autoproc.network.inputs import scale_, widen
+from autoproc.network.scratch import Scratch
 from autoproc.results import Fold
 from tests.network.sample_data import LAYOUT, TASKS, sample
+
+CPU = torch.device("cpu")
 
 
 def with_folds(problem, *pairs):
     folds = tuple(Fold(np.asarray(train), np.asarray(validation)) for train, validation in pairs)
     return replace(problem, folds=folds).fold_data()
+
+
+def targets_of(data, fold, rows):
+    """Targets (n,) or (n, t) as one fold sees them."""
+    return data.targets(torch.tensor([[fold]]), torch.as_tensor(rows)[None])[0]
+
+
+def inputs_of(data, folds, rows):
+    """Dense inputs and codes of `rows` (S, n) as `folds` (S,) see them."""
+    rows = torch.as_tensor(rows)
+    places = data.places(torch.as_tensor(folds)[:, None], rows)
+    return data.dense(places, Scratch(CPU)), data.codes(rows)
 
 
 @given(
@@ -26,39 +44,80 @@ def test_batches_hold_each_training_row_once_in_equal_parts(n_rows, fewer, batch
     data = with_folds(sample(), (range(n_rows), [46]), (range(n_rows - fewer), [45]))
     shapes = set()
     for k, fold in enumerate(data.folds):
-        rows, weights = data.batches(k, epoch, batch_size)
-        shapes.add(tuple(rows.shape))
-        assert rows.shape == weights.shape
-        assert set(weights.unique().tolist()) <= {0.0, 1.0}
-        assert sorted(rows[weights > 0].tolist()) == fold.train.tolist()
-        sizes = weights.sum(dim=1)
+        batches = data.batches(k, epoch, batch_size)
+        taken = batches.weights > 0
+        assert sorted(batches.rows[taken].tolist()) == fold.train.tolist()
+        shapes.add(tuple(batches.rows.shape))
+        assert batches.rows.shape == batches.weights.shape == batches.patterns.shape
+        sizes = taken.sum(dim=1)
         assert sizes.max() - sizes.min() <= 1
         assert sizes.max() <= batch_size
     assert len(shapes) == 1, "all folds take the same number of steps"
 
 
+@given(n_rows=st.integers(4, 47), fewer=st.integers(0, 3), batch_size=st.integers(1, 60))
+def test_weights_make_a_sum_the_mean_of_a_batch(n_rows, fewer, batch_size):
+    data = with_folds(sample(), (range(n_rows), [46]), (range(n_rows - fewer), [45]))
+    for k in (0, 1):
+        for weights in data.batches(k, 1, batch_size).weights:
+            size = int((weights > 0).sum())
+            assert set(weights[weights > 0].tolist()) == ({torch.tensor(1 / size).item()} if size else set())
+
+
+def test_a_fold_that_has_fewer_rows_than_steps_has_batches_without_any():
+    data = with_folds(sample(), (range(9), [46]), (range(2), [45]))
+    batches = data.batches(1, 1, 3)
+    assert batches.weights.sum(dim=1).tolist() == [1, 1, 0]
+
+
 def test_the_order_follows_from_seed_fold_and_epoch():
     data, again, other = sample().fold_data(1), sample().fold_data(1), sample().fold_data(2)
-    first = data.batches(0, 1, 8)[0]
-    assert torch.equal(first, again.batches(0, 1, 8)[0])
-    for rows in (other.batches(0, 1, 8)[0], data.batches(0, 2, 8)[0]):
-        assert not torch.equal(first, rows)
+    first = data.batches(0, 1, 8)
+    for name in ("rows", "patterns", "weights"):
+        assert torch.equal(getattr(first, name), getattr(again.batches(0, 1, 8), name))
+    for batches in (other.batches(0, 1, 8), data.batches(0, 2, 8)):
+        assert not torch.equal(first.rows, batches.rows)
+        assert not torch.equal(first.patterns, batches.patterns)
     assert data.n_folds == 3
     assert data.n_train_rows == 32
 
 
-def test_generators_differ_in_every_seed():
-    draws = [
-        torch.rand(1, generator=generator(*seeds)).item() for seeds in ((1, 2), (2, 1), (1,), (1, 2, 0), (0, 1, 2))
-    ]
-    assert len(set(draws)) == 5
-    assert torch.rand(1, generator=generator(1, 2)).item() == draws[0]
+def test_batches_are_drawn_once():
+    data = sample().fold_data()
+    assert data.batches(0, 1, 8) is data.batches(0, 1, 8)
 
 
-@given(st.lists(st.integers(0, 2**32), min_size=1, max_size=5))
-def test_a_seed_is_one_that_torch_takes_and_is_that_of_the_generator(seeds):
-    assert seed_of(*seeds) == generator(*seeds).initial_seed()
-    assert seed_of(*seeds) != seed_of(*seeds, 0)
+def test_rows_pick_patterns_evenly():
+    data = sample(n_rows=400, n_folds=2).fold_data()
+    picked = torch.cat([data.batches(k, epoch, 50).patterns.flatten() for k in (0, 1) for epoch in range(1, 31)])
+    assert (picked.min() >= 0) and (picked.max() < N_PATTERNS)
+    counts = torch.bincount(picked, minlength=N_PATTERNS).double()
+    chi2 = ((counts - counts.mean()) ** 2 / counts.mean()).sum().item()
+    assert abs(chi2 - N_PATTERNS) < 5 * np.sqrt(2 * N_PATTERNS)
+
+
+def test_patterns_of_a_layer_are_made_once_and_follow_from_the_seed():
+    data = sample().fold_data(4)
+    assert data.patterns(1, 6) is data.patterns(1, 6)
+    assert torch.equal(data.patterns(1, 6), make_patterns(4, 1, 6))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_epoch_holds_what_its_members_read_side_by_side(task):
+    """Members of one fold may be in unlike epochs."""
+    data = sample(task).fold_data()
+    own = [(2, 1), (0, 4), (0, 1)]
+    epoch = data.epoch(own, 12)
+    assert epoch.weights.shape == (3, 3, 11), "steps, members, batch"
+    for member, (fold, number) in enumerate(own):
+        batches = data.batches(fold, number, 12)
+        rows = batches.rows.long()
+        for name in ("patterns", "weights"):
+            assert torch.equal(getattr(epoch, name)[:, member], getattr(batches, name))
+        folds = torch.full((3, 1), fold)
+        assert torch.equal(epoch.places[:, member], data.places(folds, rows))
+        assert torch.equal(epoch.codes[:, member], data.codes(rows))
+        assert torch.equal(epoch.targets[:, member], data.targets(folds, rows))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -79,21 +138,21 @@ def test_statistics_come_from_each_folds_training_rows_alone(task):
 
 def test_targets_of_classes_stay_as_they_are():
     binary, multiclass = sample("binary").fold_data(), sample("multiclass").fold_data()
-    _, targets = binary.rows(torch.tensor([0, 2]), torch.tensor([[3, 4], [5, 6]]))
+    targets = binary.targets(torch.tensor([[0], [2]]), torch.tensor([[3, 4], [5, 6]]))
     assert targets.dtype == torch.float32
     assert targets.tolist() == sample("binary").targets[[[3, 4], [5, 6]]].tolist()
-    _, targets = multiclass.rows(torch.tensor([0]), torch.arange(47)[None])
+    targets = targets_of(multiclass, 0, np.arange(47))
     assert targets.dtype == torch.int64
-    assert targets[0].tolist() == sample("multiclass").targets.tolist()
+    assert targets.tolist() == sample("multiclass").targets.tolist()
 
 
 @pytest.mark.parametrize("task", ["regression", "vector_regression"])
 def test_targets_of_regression_are_standardised_by_fold(task):
     data = sample(task).fold_data()
     for k, fold in enumerate(data.folds):
-        _, targets = data.rows(torch.tensor([k]), torch.from_numpy(fold.train)[None])
-        torch.testing.assert_close(targets.mean(dim=1), torch.zeros(1, targets.shape[2]), atol=1e-5, rtol=0)
-        torch.testing.assert_close(targets.std(dim=1, correction=0), torch.ones(1, targets.shape[2]))
+        targets = targets_of(data, k, fold.train)
+        torch.testing.assert_close(targets.mean(dim=0), torch.zeros(targets.shape[1]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(targets.std(dim=0, correction=0), torch.ones(targets.shape[1]))
 
 
 @pytest.mark.parametrize("task", ["regression", "vector_regression"])
@@ -108,36 +167,79 @@ def test_target_statistics_are_exact_whatever_the_units(task):
 
 
 def test_an_offset_or_a_size_of_the_target_changes_nothing_that_is_learned():
-    problem, everyone = sample("regression"), torch.arange(47)[None]
-    _, plain = problem.fold_data().rows(torch.tensor([1]), everyone)
+    problem, everyone = sample("regression"), np.arange(47)
+    plain = targets_of(problem.fold_data(), 1, everyone)
     for values in (1.7e9 + 60 * problem.targets, 1e8 + problem.targets, 1e45 * problem.targets):
-        _, moved = replace(problem, targets=values).fold_data().rows(torch.tensor([1]), everyone)
+        moved = targets_of(replace(problem, targets=values).fold_data(), 1, everyone)
         torch.testing.assert_close(moved, plain, rtol=0, atol=1e-5)
 
 
 def test_an_outlier_that_a_fold_leaves_out_changes_nothing_that_it_learns():
     problem = sample("regression")
-    rows = torch.from_numpy(problem.folds[1].train)[None]
-    _, plain = problem.fold_data().rows(torch.tensor([1]), rows)
+    rows = problem.folds[1].train
     targets = problem.targets.copy()
     targets[problem.folds[1].validation[0]] = 1e25
-    _, beside = replace(problem, targets=targets).fold_data().rows(torch.tensor([1]), rows)
-    torch.testing.assert_close(beside, plain, rtol=0, atol=1e-5)
+    beside = targets_of(replace(problem, targets=targets).fold_data(), 1, rows)
+    torch.testing.assert_close(beside, targets_of(problem.fold_data(), 1, rows), rtol=0, atol=1e-5)
 
 
 def test_a_constant_target_is_only_centred():
     problem = sample("regression")
     data = replace(problem, targets=np.full((47, 1), 3.5)).fold_data()
-    _, targets = data.rows(torch.tensor([0]), torch.arange(47)[None])
-    assert (targets == 0).all()
+    assert (targets_of(data, 0, np.arange(47)) == 0).all()
 
 
-def test_rows_are_scaled_as_their_fold_sees_them():
-    data = sample().fold_data()
-    inputs, _ = data.rows(torch.tensor([2, 0]), torch.tensor([[1, 2], [1, 2]]))
-    assert inputs.dense.shape == (2, 2, 11)
-    assert not torch.equal(inputs.dense[0], inputs.dense[1])
-    assert torch.equal(inputs.codes[0], inputs.codes[1])
+@pytest.mark.parametrize("most_copied", [0, 2**20], ids=["as they read", "beforehand"])
+def test_rows_are_scaled_as_their_fold_sees_them(most_copied):
+    problem = sample()
+    data = problem.fold_data(most_copied=most_copied)
+    folds, rows = [2, 0, 2], torch.tensor([[1, 46], [1, 46], [0, 0]])
+    dense, codes = inputs_of(data, folds, rows)
+    plain = widen(problem.matrix, LAYOUT, CPU)
+    expected = scale_(plain.dense[rows].clone(), data.center[folds], data.spread[folds])
+    torch.testing.assert_close(dense, expected)
+    assert not torch.equal(dense[0], dense[1])
+    assert torch.equal(codes, plain.codes[rows])
+
+
+def test_rows_are_scaled_beforehand_where_the_copies_fit():
+    """47 rows of 11 numbers for 3 folds are 6204 bytes."""
+    made = [sample().fold_data(most_copied=limit)._dense for limit in (6203, 6204)]
+    assert [len(dense) for dense in made] == [47, 3 * 47]
+
+
+@given(
+    members=st.lists(st.integers(0, 2), min_size=1, max_size=5),
+    rows=st.lists(st.integers(0, 46), min_size=1, max_size=9),
+)
+def test_scaling_beforehand_and_while_reading_agree(members, rows):
+    copied, scaled = (
+        inputs_of(sample().fold_data(most_copied=limit), members, [rows] * len(members))[0] for limit in (2**20, 0)
+    )
+    assert torch.equal(copied, scaled)
+
+
+def test_what_was_read_is_valid_until_the_next_reading():
+    data, scratch = sample().fold_data(), Scratch(CPU)
+    places = data.places(torch.tensor([[0], [1]]), torch.tensor([[1, 2], [3, 4]]))
+    first = data.dense(places, scratch)
+    assert data.dense(places, scratch) is first
+
+
+@pytest.mark.parametrize("most_copied", [0, 2**20])
+def test_without_other_columns_than_embedded_ones_there_are_no_dense_inputs(most_copied):
+    problem = replace(sample(), layout=Layout(1, (), (), (), (), ((0, 5),)), matrix=sample().matrix[:, [1]])
+    dense, codes = inputs_of(problem.fold_data(most_copied=most_copied), [0, 2], [[3, 4, 5]] * 2)
+    assert dense.shape == (2, 3, 0)
+    assert codes.flatten().tolist() == problem.matrix[[3, 4, 5] * 2, 0].tolist()
+
+
+def test_without_embedded_columns_there_are_no_codes():
+    numbers = Layout(1, (0,), (), (), (), ())
+    problem = replace(sample(), layout=numbers, matrix=sample().matrix[:, :1])
+    dense, codes = inputs_of(problem.fold_data(), [0], [[3, 4, 5]])
+    assert dense.shape == (1, 3, 1)
+    assert codes.shape == (1, 3, 0)
 
 
 def test_evaluation_rows_are_padded_to_the_longest_fold():
@@ -146,8 +248,9 @@ def test_evaluation_rows_are_padded_to_the_longest_fold():
         assert [len(part) for part in rows] == [16, 16, 15]
         if folds:
             assert all(np.array_equal(part, fold) for part, fold in zip(rows, folds, strict=True))
-    assert data.validation.inputs.dense.shape == (3, 16, 11)
-    assert data.validation.targets.shape == (3, 16)
+    assert data.validation.padded.shape == data.train_sample.padded.shape == (3, 16)
+    for padded, rows in zip(data.validation.padded, data.validation.rows, strict=True):
+        assert padded.tolist() == [*rows, *[0] * (16 - len(rows))]
 
 
 def test_the_training_sample_is_of_training_rows_and_fixed():
@@ -161,12 +264,28 @@ def test_the_training_sample_is_of_training_rows_and_fixed():
 
 def test_a_fold_without_validation_rows_still_has_a_training_sample():
     data = with_folds(sample(), (range(47), np.arange(0)))
-    assert data.validation.inputs.dense.shape[:2] == (1, 0)
+    assert data.validation.padded.shape == (1, 0)
     assert len(data.train_sample.rows[0]) == 47
 
 
-def test_the_matrix_is_not_changed():
+@pytest.mark.parametrize("most_copied", [0, 2**20])
+def test_the_matrix_is_not_changed(most_copied):
     problem = sample()
     before = problem.matrix.copy()
-    FoldData(problem.matrix, problem.targets, LAYOUT, problem.folds, "binary", 0, torch.device("cpu")).batches(0, 1, 8)
+    inputs_of(problem.fold_data(most_copied=most_copied), [0, 1], [[1, 2], [3, 4]])
     np.testing.assert_array_equal(problem.matrix, before)
+
+
+def test_the_same_rows_may_be_read_again_and_again():
+    """Members scale what they read in place; the numbers that they read from must stay."""
+    data = sample().fold_data(most_copied=0)
+    first, second = (inputs_of(data, [0, 1], [[1, 2], [3, 4]])[0] for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_statistics_and_data_are_on_the_device_asked_for():
+    problem = sample("regression")
+    data = FoldData(problem.matrix, problem.targets, LAYOUT, problem.folds, "regression", 0, torch.device("meta"))
+    epoch = data.epoch([(0, 1), (2, 5)], 12)
+    made = [*vars(epoch).values(), data.center, data.spread, data.patterns(0, 3), data.validation.padded]
+    assert {tensor.device.type for tensor in made} == {"meta"}

@@ -32,6 +32,8 @@ def test_trained_weights_have_the_expected_names_and_shapes(trained):
         assert array.dtype == (np.float64 if name in TARGET_STATISTICS else np.float32)
     n_targets = problem.targets.shape[1] if problem.targets.ndim == 2 else 1
     assert expected["target.center"] == (3, n_targets)
+    assert expected["hidden.0.weight"] == (3, 11 + 2 * 8, 5)
+    assert expected["output.weight"] == (3, problem.n_outputs, 5)
     assert set(STATISTICS) < set(expected)
 
 

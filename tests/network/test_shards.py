@@ -4,6 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
@@ -19,15 +21,79 @@ SIGNATURE = NetworkSpec(1, 4), 12
 def shards(n_threads: int) -> Shards:
     problem = sample()
     data = problem.fold_data()
-    return Shards(lambda signature, shard: Stack(*signature, problem.n_outputs, data, problem.metric, shard), n_threads)
+    return Shards(lambda signature: problem.stack(*signature, data=data), n_threads)
+
+
+def sizes(dealt: Shards) -> list[list[int]]:
+    """Members of each stack, signature by signature."""
+    return [[len(stack) for stack in stacks] for stacks in dealt._stacks.values()]
 
 
 def test_members_are_dealt_out_evenly() -> None:
     dealt = shards(2)
     first, second = (dealt.add(SIGNATURE, key, CALM, range(3)) for key in (0, 1))
-    [stacks] = dealt._stacks.values()
-    assert [len(stack.members) for stack in stacks] == [3, 3]
+    assert sizes(dealt) == [[3, 3]]
     assert sorted(member.fold for member in first + second) == [0, 0, 1, 1, 2, 2]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 4))
+def test_no_stack_has_more_than_one_member_more_than_another(n_members: list[int], n_threads: int) -> None:
+    dealt = shards(n_threads)
+    for key, count in enumerate(n_members):
+        added = dealt.add(SIGNATURE, key, CALM, [fold % 3 for fold in range(count)])
+        assert [member.fold for member in added] == [fold % 3 for fold in range(count)]
+        [found] = sizes(dealt)
+        assert max(found) - min(found) <= 1
+    assert dealt.n_members(SIGNATURE) == sum(n_members)
+
+
+def test_newcomers_fill_the_stack_that_others_have_left() -> None:
+    dealt = shards(2)
+    dealt.add(SIGNATURE, 0, CALM, range(3))
+    dealt.add(SIGNATURE, 1, CALM, range(3))
+    for stack in dealt._stacks[SIGNATURE][:1]:
+        stack.remove(range(len(stack)))
+    dealt.add(SIGNATURE, 2, CALM, range(3))
+    assert sizes(dealt) == [[3, 3]]
+
+
+def test_members_are_counted_by_signature() -> None:
+    dealt, wide = shards(2), (NetworkSpec(1, 8), 12)
+    assert dealt.signatures == ()
+    assert dealt.n_members(SIGNATURE) == 0
+    dealt.add(SIGNATURE, 0, CALM, range(3))
+    dealt.add(wide, 1, CALM, [0])
+    dealt.add(SIGNATURE, 2, CALM, [1])
+    assert set(dealt.signatures) == {SIGNATURE, wide}
+    assert (dealt.n_members(SIGNATURE), dealt.n_members(wide)) == (4, 1)
+    list(dealt.remove(lambda member: member.key != 2))
+    assert dealt.signatures == (SIGNATURE,)
+    assert (dealt.n_members(SIGNATURE), dealt.n_members(wide)) == (1, 0)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_stack_with_the_most_work_is_trained_first(monkeypatch: pytest.MonkeyPatch, n_threads: int) -> None:
+    dealt = shards(n_threads)
+    narrow, wide, many = (NetworkSpec(1, 4), 12), (NetworkSpec(2, 64), 12), (NetworkSpec(1, 4), 6)
+    for key, (signature, folds) in enumerate(((narrow, range(3)), (wide, range(3)), (many, range(3)))):
+        dealt.add(signature, key, CALM, folds)
+    begun: list[Stack] = []
+    monkeypatch.setattr(Stack, "train_epoch", lambda stack: begun.append(stack))
+    monkeypatch.setattr(dealt._pool, "map", lambda function, stacks: map(function, stacks))
+    dealt.train_epoch()
+    works = [stack.work for stack in begun]
+    assert works == sorted(works, reverse=True)
+    assert len(begun) == 3 * n_threads
+    assert {member.key for member in begun[0].members} == {1}
+
+
+def test_stacks_without_members_are_not_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    dealt = shards(2)
+    dealt.add(SIGNATURE, 0, CALM, [0])
+    begun: list[Stack] = []
+    monkeypatch.setattr(Stack, "train_epoch", lambda stack: begun.append(stack))
+    dealt.train_epoch()
+    assert [len(stack) for stack in begun] == [1]
 
 
 def test_members_leave_from_whichever_stack_they_are_in() -> None:
@@ -44,9 +110,9 @@ def test_members_leave_from_whichever_stack_they_are_in() -> None:
 @pytest.mark.usefixtures("two_threads")
 def test_the_number_of_threads_does_not_change_what_is_learned() -> None:
     candidates = [
-        Candidate(NetworkSpec(depth, 4), replace(CALM, learning_rate=rate, l1=1e-4))
+        Candidate(NetworkSpec(depth, 4), replace(CALM, learning_rate=rate, l1=1e-4, dropout=dropout))
         for depth in (1, 2)
-        for rate in (1e-3, 1e-2)
+        for rate, dropout in ((1e-3, 0.0), (1e-2, 0.0), (1e-2, 0.4))
     ]
     trained = []
     for n_threads in (1, 2, 3):
@@ -55,6 +121,8 @@ def test_the_number_of_threads_does_not_change_what_is_learned() -> None:
     for one, *others in zip(*trained, strict=True):
         for other in others:
             assert other.best_epochs == one.best_epochs
+            for name, curve in vars(one.curves).items():
+                np.testing.assert_allclose(getattr(other.curves, name), curve, rtol=1e-5, atol=1e-6)
             for name, array in one.weights.items():
                 np.testing.assert_allclose(other.weights[name], array, atol=1e-5)
 

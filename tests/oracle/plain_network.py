@@ -1,6 +1,7 @@
 """One network as anybody would write it: inputs column by column, torch's own layers, optimisers and schedulers."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,13 @@ from autoproc.plan import Task
 from autoproc.spec import TrainSpec
 
 Statistics = dict[str, NDArray[np.float32]]
+Drop = Callable[[int, Tensor], Tensor]
+"""Dropout of one batch: what becomes of the units (n, width) of a hidden layer, which are counted from 0."""
+
+
+def keep_all(layer: int, units: Tensor) -> Tensor:
+    """No dropout."""
+    return units
 
 
 def fit_statistics(
@@ -48,7 +56,7 @@ def dense_inputs(matrix: NDArray[np.float32], layout: Layout, statistics: Statis
         columns.append(np.isnan(matrix[:, column]))
     for column, n_codes in layout.one_hot:
         columns += [matrix[:, column] == code for code in range(n_codes)]
-    return torch.tensor(np.stack(columns, axis=1).astype(np.float32))
+    return torch.tensor(np.reshape(columns, (len(columns), len(matrix))).T.astype(np.float32))
 
 
 class PlainNetwork(nn.Module):
@@ -67,12 +75,12 @@ class PlainNetwork(nn.Module):
             self.embeddings.append(nn.Embedding.from_pretrained(rows, freeze=False))
             start += size
 
-    def forward(self, dense: Tensor, codes: Tensor) -> Tensor:
+    def forward(self, dense: Tensor, codes: Tensor, drop: Drop = keep_all) -> Tensor:
         """`codes` (n, embedded columns), each from 0."""
         parts = [dense, *(table(codes[:, i]) for i, table in enumerate(self.embeddings))]
         hidden = torch.cat(parts, dim=1)
-        for layer in self.hidden:
-            hidden = torch.relu(layer(hidden))
+        for number, layer in enumerate(self.hidden):
+            hidden = drop(number, torch.relu(layer(hidden)))
         return self.output(hidden)
 
     def weights(self) -> list[nn.Parameter]:
@@ -86,7 +94,7 @@ class PlainNetwork(nn.Module):
     def named_arrays(self) -> dict[str, NDArray[np.float32]]:
         """The parameters under the names, and in the shapes, that the stack gives them."""
         layers = {**{f"hidden.{i}": layer for i, layer in enumerate(self.hidden)}, "output": self.output}
-        arrays = {f"{name}.weight": layer.weight.detach().numpy().T for name, layer in layers.items()}
+        arrays = {f"{name}.weight": _turned(name, layer.weight.detach().numpy()) for name, layer in layers.items()}
         arrays |= {f"{name}.bias": layer.bias.detach().numpy() for name, layer in layers.items()}
         if len(self.embeddings):
             arrays["embedding"] = np.concatenate([table.weight.detach().numpy() for table in self.embeddings])
@@ -94,12 +102,18 @@ class PlainNetwork(nn.Module):
 
 
 def _linear(parameters: dict[str, NDArray[np.float32]], name: str) -> nn.Linear:
-    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-    layer = nn.utils.skip_init(nn.Linear, *weight.shape)  # torch's own start would draw from the global generator
+    weight, bias = _turned(name, parameters[f"{name}.weight"]), parameters[f"{name}.bias"]
+    n_units, n_inputs = weight.shape
+    layer = nn.utils.skip_init(nn.Linear, n_inputs, n_units)  # torch's start would draw from the global generator
     with torch.no_grad():
-        layer.weight.copy_(torch.tensor(weight.T))
+        layer.weight.copy_(torch.tensor(weight))
         layer.bias.copy_(torch.tensor(bias))
     return layer
+
+
+def _turned(name: str, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A stack's weight as torch's layer has it, or the other way round: hidden ones are transposed."""
+    return weight if name == "output" else weight.T
 
 
 def make_optimizer(network: PlainNetwork, spec: TrainSpec) -> torch.optim.Optimizer:
@@ -108,6 +122,8 @@ def make_optimizer(network: PlainNetwork, spec: TrainSpec) -> torch.optim.Optimi
         {"params": network.weights(), "weight_decay": spec.weight_decay},
         {"params": network.others(), "weight_decay": 0.0},
     ]
+    if spec.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=0.9)
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
     return kinds[spec.optimizer](groups, lr=spec.learning_rate)
 

@@ -1,8 +1,8 @@
 """The engine as anybody would write it: one network after the other, with torch's own layers, optimisers
 and schedulers. Slow and plain, it is the judge of `StackEngine`.
 
-Of autoproc's network it takes only what fixes the random numbers: a member's starting parameters and the
-order of its batches. Dropout is left out, because its random numbers belong to a whole stack.
+Of autoproc's network it takes only what fixes the random numbers: a member's starting parameters, the order
+of its batches, and which units each row drops.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,25 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
-from autoproc.network.fold_data import FoldData, generator
+from autoproc.network.fold_data import FoldData
 from autoproc.network.inputs import InputSizes
 from autoproc.network.interface import Standing
 from autoproc.network.layers import ParameterTable
+from autoproc.network.seeds import generator
 from autoproc.plan import Task
 from autoproc.results import Curves, Fold, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.oracle.plain_network import (
+    Drop,
     PlainNetwork,
     dense_inputs,
     fit_statistics,
+    keep_all,
     make_optimizer,
     make_scheduler,
     row_losses,
@@ -37,8 +40,6 @@ class PlainMember:
     """One network in training on one fold."""
 
     def __init__(self, spec: TrainSpec, network: PlainNetwork, data: "PlainData", fold: int, metric: Metric) -> None:
-        if spec.dropout:
-            raise ValueError("the plain engine trains without dropout")
         self.spec, self.network, self.data, self.fold, self.metric = spec, network, data, fold, metric
         self.optimizer = make_optimizer(network, spec)
         self.scheduler = make_scheduler(self.optimizer, spec)
@@ -59,9 +60,9 @@ class PlainMember:
 
     def train_epoch(self) -> None:
         self.curves["learning_rate"].append(self.optimizer.param_groups[0]["lr"])
-        for rows in self.data.batches(self.fold, self.epoch + 1, self.spec.batch_size):
+        for rows, patterns in self.data.batches(self.fold, self.epoch + 1, self.spec.batch_size):
             self.optimizer.zero_grad()
-            _, loss = self.data.outputs(self.network, self.fold, rows)
+            _, loss = self.data.outputs(self.network, self.fold, rows, self.data.dropout(self.spec.dropout, patterns))
             penalty = sum(weight.abs().sum() for weight in self.network.weights())
             (loss.mean() + self.spec.l1 * penalty).backward()
             self.optimizer.step()
@@ -97,22 +98,52 @@ class PlainMember:
 class PlainData:
     """The rows as each fold sees them, one fold after the other."""
 
-    def __init__(self, matrix: Any, targets: Any, layout: Layout, folds: Sequence[Fold], task: Task, seed: int) -> None:
+    def __init__(
+        self,
+        matrix: Any,
+        targets: Any,
+        layout: Layout,
+        folds: Sequence[Fold],
+        task: Task,
+        seed: int,
+        torchs_dropout: bool = False,
+    ) -> None:
         self.layout, self.targets, self.folds, self.task, self.seed = layout, targets, folds, task, seed
+        self._torchs_dropout = torchs_dropout
         self._order = FoldData(matrix, targets, layout, folds, task, seed, torch.device("cpu"))
         self.train_sample = self._order.train_sample.rows
         self.codes = torch.tensor(matrix[:, [column for column, _ in layout.embedded]].astype(np.int64))
         self.statistics = [fit_statistics(matrix, targets, layout, task, fold.train) for fold in folds]
         self.dense = [dense_inputs(matrix, layout, statistics) for statistics in self.statistics]
 
-    def batches(self, fold: int, epoch: int, batch_size: int) -> list[NDArray[np.int64]]:
-        """The rows of each step."""
-        rows, weights = self._order.batches(fold, epoch, batch_size)
-        return [step[weight > 0].numpy() for step, weight in zip(rows, weights, strict=True)]
+    def batches(self, fold: int, epoch: int, batch_size: int) -> list[tuple[NDArray[np.int64], Tensor]]:
+        """The rows (n,) of each step, and the pattern of dropout (n,) of each row."""
+        batches = self._order.batches(fold, epoch, batch_size)
+        return [
+            (rows[weights > 0].numpy(), patterns[weights > 0])
+            for rows, patterns, weights in zip(batches.rows, batches.patterns, batches.weights, strict=True)
+        ]
 
-    def outputs(self, network: PlainNetwork, fold: int, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def dropout(self, rate: float, picked: Tensor) -> Drop:
+        """Drops the units whose number in the row's pattern is below the rate, and scales up the others. torch's own
+        draws from its global generator instead."""
+        if not rate:
+            return keep_all
+        if self._torchs_dropout:
+            layers = nn.Dropout(rate)
+            return lambda layer, units: layers(units)
+
+        def drop(layer: int, units: Tensor) -> Tensor:
+            patterns = self._order.patterns(layer, units.shape[1])
+            return units * (patterns[picked] >= rate) / (1 - rate)
+
+        return drop
+
+    def outputs(
+        self, network: PlainNetwork, fold: int, rows: NDArray[np.int64], drop: Drop = keep_all
+    ) -> tuple[Tensor, Tensor]:
         """The network's outputs (n, c) of the rows, and the loss of each (n,)."""
-        outputs = network(self.dense[fold][rows], self.codes[rows])
+        outputs = network(self.dense[fold][rows], self.codes[rows], drop)
         targets = self.targets[rows]
         if self.task in ("regression", "vector_regression"):
             statistics = self.statistics[fold]
@@ -143,8 +174,9 @@ class PlainEngine:
         metric: Metric,
         seed: int,
         device: str = "cpu",
+        torchs_dropout: bool = False,
     ) -> None:
-        self._data = PlainData(matrix, targets, layout, folds, task, seed)
+        self._data = PlainData(matrix, targets, layout, folds, task, seed, torchs_dropout)
         self._n_outputs, self._metric, self._seed = n_outputs, metric, seed
         self._running: dict[int, tuple[Candidate, list[PlainMember]]] = {}
 
@@ -156,8 +188,8 @@ class PlainEngine:
     def n_train_rows(self) -> int:
         return max(len(fold.train) for fold in self._data.folds)
 
-    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
-        return 1
+    def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
+        return not self._running
 
     def start(self, key: int, candidate: Candidate) -> None:
         members = [

@@ -1,10 +1,15 @@
 """Networks trained side by side in one stack are those that plain torch trains one by one."""
 
+from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
+import torch
+from scipy.stats import ks_2samp, ttest_ind
 
+from autoproc.data.vectorize import Layout
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
 from autoproc.network.predictor import TARGET_STATISTICS
@@ -33,9 +38,10 @@ SCHEDULERS = (
 PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
-def candidates(max_epochs=4, patience=0, depth=2, width=6):
-    """Every optimiser with every scheduler, at several rates and with several penalties."""
+def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,)):
+    """Every optimiser with every scheduler, at several rates and with several penalties; `dropout` goes round."""
     rates = (3e-3, 1e-2, 3e-2)
+    calmer = {"sgd": 0.3}  # whose steps grow with the slopes: a member near divergence would magnify roundings
     return [
         Candidate(
             NetworkSpec(depth, width),
@@ -44,8 +50,9 @@ def candidates(max_epochs=4, patience=0, depth=2, width=6):
                 patience=patience,
                 batch_size=12,
                 optimizer=optimizer,
-                learning_rate=rates[i % len(rates)],
+                learning_rate=rates[i % len(rates)] * calmer.get(optimizer, 1),
                 scheduler=scheduler,
+                dropout=dropout[i % len(dropout)],
                 l1=PENALTIES[i % len(PENALTIES)][0],
                 weight_decay=PENALTIES[i % len(PENALTIES)][1],
             ),
@@ -70,13 +77,52 @@ def assert_same(trained, expected):
     np.testing.assert_allclose(trained.train_score.folds, expected.train_score.folds, rtol=1e-4)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_all_kinds_side_by_side_equal_each_alone(task):
-    problem = sample(task)
-    together = train_together(problem.engine(StackEngine), candidates())
-    alone = train_together(problem.engine(PlainEngine), candidates())
+def assert_stack_trains_as_plain_torch(problem, configurations):
+    """Returns what the stack trained."""
+    together = train_together(problem.engine(StackEngine), configurations)
+    alone = train_together(problem.engine(PlainEngine), configurations)
     for trained, expected in zip(together, alone, strict=True):
         assert_same(trained, expected)
+    return together
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_all_kinds_side_by_side_equal_each_alone(task):
+    assert_stack_trains_as_plain_torch(sample(task), candidates())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_with_the_same_units_dropped_all_kinds_equal_each_alone(task):
+    """Members without dropout are among them."""
+    configurations = candidates(dropout=(0.0, 0.3, 0.8), width=9)[::2]
+    trained = assert_stack_trains_as_plain_torch(sample(task), configurations)
+    without = train_together(
+        sample(task).engine(), [replace(c, train=replace(c.train, dropout=0.0)) for c in configurations]
+    )
+    for configuration, dropped, plain in zip(configurations, trained, without, strict=True):
+        same = np.allclose(dropped.curves.train_loss, plain.curves.train_loss, rtol=1e-3)
+        assert same == (configuration.train.dropout == 0)
+
+
+def test_early_stopping_with_dropout_equals_that_of_each_alone():
+    configurations = candidates(max_epochs=14, patience=2, depth=1, width=9, dropout=(0.3, 0.6))[::3]
+    assert_stack_trains_as_plain_torch(sample("multiclass", seed=3), configurations)
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        (Layout(3, (0, 1, 2), (), (), (), ()), [0, 4, 6]),
+        (Layout(2, (), (), (), (), ((0, 5), (1, 6))), [1, 5]),
+        (Layout(2, (0,), (), (), (), ((1, 6),)), [0, 5]),
+    ],
+    ids=["numbers alone", "embedded codes alone", "one of each"],
+)
+def test_tables_that_lack_a_kind_of_column_equal_each_alone(layout, columns):
+    problem = sample("binary")
+    matrix = np.nan_to_num(problem.matrix[:, columns])
+    narrow = replace(problem, layout=layout, matrix=matrix)
+    assert_stack_trains_as_plain_torch(narrow, candidates(dropout=(0.0, 0.3))[::3])
 
 
 def test_the_candidates_differ_and_learn():
@@ -89,47 +135,29 @@ def test_the_candidates_differ_and_learn():
 
 @pytest.mark.parametrize("task", ["binary", "vector_regression"])
 def test_early_stopping_and_best_weights_equal_those_of_each_alone(task):
-    problem = sample(task, seed=3)
     configurations = candidates(max_epochs=14, patience=2, depth=1, width=5)[::2]
-    together = train_together(problem.engine(StackEngine), configurations)
-    alone = train_together(problem.engine(PlainEngine), configurations)
-    for trained, expected in zip(together, alone, strict=True):
-        assert_same(trained, expected)
+    together = assert_stack_trains_as_plain_torch(sample(task, seed=3), configurations)
     lengths = {int(np.isfinite(t.curves.train_loss).sum(axis=1)[k]) for t in together for k in range(3)}
     assert len(lengths) > 2, "members must stop at different epochs"
 
 
 def test_shapes_and_batch_sizes_may_be_mixed():
-    problem = sample("multiclass")
     configurations = [
         Candidate(NetworkSpec(depth, width), TrainSpec(max_epochs=2, patience=0, batch_size=batch_size))
         for depth, width, batch_size in ((1, 4, 8), (1, 4, 64), (3, 7, 8), (1, 1, 1))
     ]
-    together = train_together(problem.engine(StackEngine), configurations)
-    alone = train_together(problem.engine(PlainEngine), configurations)
-    for trained, expected in zip(together, alone, strict=True):
-        assert_same(trained, expected)
+    assert_stack_trains_as_plain_torch(sample("multiclass"), configurations)
 
 
 def test_folds_of_very_unlike_sizes_equal_each_alone():
-    problem = sample("binary")
-    rows = np.arange(47)
+    problem, rows = sample("binary"), np.arange(47)
     folds = (Fold(rows[:40], rows[40:]), Fold(rows[30:], rows[:30]), Fold(rows[::2], rows[1:4:2]))
-    uneven = type(problem)(problem.matrix, problem.targets, folds, problem.task, problem.n_outputs, problem.metric)
-    together = train_together(uneven.engine(StackEngine), candidates())
-    alone = train_together(uneven.engine(PlainEngine), candidates())
-    for trained, expected in zip(together, alone, strict=True):
-        assert_same(trained, expected)
+    assert_stack_trains_as_plain_torch(replace(problem, folds=folds), candidates(dropout=(0.0, 0.3)))
 
 
 def test_training_without_validation_rows_keeps_the_last_weights():
-    problem = sample("regression")
-    everything = (Fold(np.arange(47), np.arange(0)),)
-    refit = type(problem)(problem.matrix, problem.targets, everything, problem.task, problem.n_outputs, problem.metric)
-    together = train_together(refit.engine(StackEngine), candidates())
-    alone = train_together(refit.engine(PlainEngine), candidates())
-    for trained, expected in zip(together, alone, strict=True):
-        assert_same(trained, expected)
+    refit = replace(sample("regression"), folds=(Fold(np.arange(47), np.arange(0)),))
+    for trained in assert_stack_trains_as_plain_torch(refit, candidates()):
         assert trained.best_epochs == (4,)
 
 
@@ -148,3 +176,32 @@ def test_the_sample_has_every_kind_of_column():
     assert all((LAYOUT.numeric, LAYOUT.passthrough, LAYOUT.indicators, LAYOUT.one_hot, len(LAYOUT.embedded) > 1))
     assert np.isnan(problem.matrix[:, LAYOUT.indicators]).any(axis=0).all()
     assert len({len(fold.train) for fold in problem.folds}) > 1
+
+
+def final_losses(kind, dropout):
+    """Training losses (60,) at the end of as many trainings, which differ by their seed: that of the first parameters,
+    of the batches' order and of the units dropped."""
+    problem = replace(sample("regression", n_rows=64), folds=(Fold(np.arange(56), np.arange(56, 64)),))
+    spec = TrainSpec(max_epochs=6, patience=0, batch_size=28, optimizer="adam", learning_rate=2e-2, dropout=dropout)
+    losses = []
+    for seed in range(60):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            [trained] = train_together(problem.engine(kind, seed=seed), [Candidate(NetworkSpec(2, 24), spec)])
+        losses.append(trained.curves.train_loss[0, -1])
+    return np.array(losses)
+
+
+def test_dropout_by_patterns_trains_as_torchs_own_dropout_does():
+    """In distribution: units that torch drops afresh for each row of each batch, against the patterns of stacks.
+
+    Each test would reject one in 10,000 choices of the seeds if the distributions were equal; the seeds are fixed, so
+    that it always comes out the same. That it would notice another rate shows that it has power.
+    """
+    alpha = 1e-4
+    by_stack, by_torch = final_losses(StackEngine, 0.4), final_losses(partial(PlainEngine, torchs_dropout=True), 0.4)
+    assert not np.isclose(by_stack, by_torch, rtol=1e-3).any(), "the units dropped differ"
+    at_another_rate = final_losses(StackEngine, 0.2)
+    for test in (ks_2samp, ttest_ind):
+        assert test(by_stack, by_torch).pvalue > alpha
+        assert test(at_another_rate, by_torch).pvalue < alpha

@@ -13,6 +13,8 @@ from autoproc.spec import Candidate, NetworkSpec
 Script = Callable[[Candidate, int], tuple[FloatArray, FloatArray]]
 """Training and validation scores (K,) of a candidate's epoch, counted from 1; NaN: it diverges there."""
 
+WAITED = "it waited for memory and never trained"
+
 
 @dataclass
 class _Member:
@@ -22,19 +24,21 @@ class _Member:
 
 
 class ScriptedEngine:
-    """An `Engine` whose scores are maximised; `started` keeps the candidates in the order of their start."""
+    """An `Engine` whose scores are maximised; `started` keeps the candidates in the order of their start. It has room
+    for `width` candidates, and memory for `memory` of them; the others wait."""
 
-    def __init__(self, script: Script, n_folds: int = 5, width: int = 4) -> None:
+    def __init__(self, script: Script, n_folds: int = 5, width: int = 4, memory: int | None = None) -> None:
         self.n_folds = n_folds
         self.n_train_rows = 800
         self.started: list[Candidate] = []
         self.most_running = 0
         self._script = script
         self._width = width
+        self._memory = memory
         self._running: dict[int, _Member] = {}
 
-    def side_by_side(self, network: NetworkSpec, batch_size: int) -> int:
-        return self._width
+    def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
+        return len(self._running) < self._width
 
     def start(self, key: int, candidate: Candidate) -> None:
         assert key not in self._running
@@ -43,22 +47,25 @@ class ScriptedEngine:
         self.most_running = max(self.most_running, len(self._running))
 
     def train_epoch(self) -> tuple[Standing, ...]:
-        return tuple(self._train(key, member) for key, member in self._running.items())
+        return tuple(self._train(key, member) for key, member in list(self._running.items())[: self._memory])
 
     def collect(self, key: int) -> Trained:
         member = self._running.pop(key)
-        train, validation = np.array(member.train).T, np.array(member.validation).T
-        failed = bool(np.isnan(validation).any())
-        best = np.full(self.n_folds, np.nan) if failed else validation.max(axis=1)
-        epochs = np.full(self.n_folds, 1) if failed else validation.argmax(axis=1) + 1
+        train, validation = (
+            np.array(scores).reshape(-1, self.n_folds).T for scores in (member.train, member.validation)
+        )
+        waited, diverged = not member.train, bool(np.isnan(validation).any())
+        nothing = np.full(self.n_folds, np.nan)
+        failed = waited or diverged
+        epochs = np.full(self.n_folds, int(diverged)) if failed else validation.argmax(axis=1) + 1
         return Trained(
             candidate=member.candidate,
             curves=Curves(train, validation, -train, -validation, np.ones_like(train)),
-            score=Score.of(best),
-            train_score=Score.of(train[:, -1]),
+            score=Score.of(nothing if failed else validation.max(axis=1)),
+            train_score=Score.of(nothing if waited else train[:, -1]),
             best_epochs=tuple(map(int, epochs)),
             seconds=1.0,
-            failed="fold 1 diverged" if failed else None,
+            failed=WAITED if waited else "fold 1 diverged" if diverged else None,
             weights={"name": np.array([len(self.started)], dtype=np.float32)},
         )
 

@@ -17,7 +17,7 @@ from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import DEFAULT, FIRST_CHECK, WorseHalfPruner, search_regularisation
-from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
+from tests.steps.scripted_engine import FOLDS, WAITED, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
 PLAN = make_plan(
@@ -43,9 +43,9 @@ def grown(script: Script) -> Growth:
 
 
 def search(
-    script: Script = by_dropout, plan: Plan = PLAN, deadline: Deadline | None = None
+    script: Script = by_dropout, plan: Plan = PLAN, deadline: Deadline | None = None, memory: int | None = None
 ) -> tuple[Search, list[tuple[Trial, Trained]], ScriptedEngine]:
-    engine, told = ScriptedEngine(script), []
+    engine, told = ScriptedEngine(script, memory=memory), []
     result = search_regularisation(
         engine,
         AUC,
@@ -200,6 +200,22 @@ def test_time_that_is_over_ends_what_runs_as_it_stands() -> None:
     assert result.stopped_by == "time limit"
     assert len(told) == len(result.trials) == 5
     assert {trial.reason for trial in result.trials[1:]} == {"stopped by the time limit"}
+
+
+def test_trials_that_wait_for_memory_are_trained_when_others_have_left() -> None:
+    result, told, engine = search(memory=1)
+    assert sorted(trial.number for trial, _ in told) == list(range(20))
+    assert result.count("failed") == 0
+    assert engine.most_running == 4
+
+
+def test_a_trial_that_still_waits_when_time_is_over_fails_with_its_reason_and_never_wins() -> None:
+    result, _, _ = search(deadline=Deadline.after(0.0), memory=1)
+    assert [(trial.state, trial.reason) for trial in result.trials[1:]] == [
+        ("complete", "stopped by the time limit"),
+        *[("failed", WAITED)] * 3,
+    ]
+    assert result.best.state == "complete"
 
 
 def test_one_trial_is_the_grown_network_alone() -> None:
