@@ -134,9 +134,9 @@ class NetworkSpec:
 class TrainSpec:
     """How one network is trained.
 
-    `weight_decay` is the L2 penalty as torch's optimisers understand it (added to the gradient by Adam
-    and RMSprop, decoupled in AdamW); `l1` is the strength of the absolute penalty. Both act on weights,
-    never on biases or embeddings. `patience` counts epochs without a better validation score after
+    `weight_decay` is the L2 penalty as torch's optimisers understand it (decoupled in AdamW, added to the
+    gradient by the others; `sgd` has a momentum of 0.9); `l1` is the strength of the absolute penalty. Both act
+    on weights, never on biases or embeddings. `patience` counts epochs without a better validation score after
     which a member stops; 0 trains all `max_epochs` epochs.
     """
 

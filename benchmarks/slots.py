@@ -15,9 +15,8 @@ import torch
 from autoproc.data.metrics import METRICS
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
-from autoproc.network.layers import ParameterTable
 from autoproc.network.stack import Stack
-from benchmarks.contenders import LAYOUT, SIZES, K, Problem, Shape
+from benchmarks.contenders import LAYOUT, K, Problem, Shape
 
 SHAPES = ("1000,64,2,64", "1000,128,3,256", "5000,128,2,128", "5000,256,3,256", "20000,512,3,512")
 MEMBERS = (1, 2, 3, 5, 8, 12, 20, 40)
@@ -30,7 +29,7 @@ def curve(shape: Shape, members: tuple[int, ...]) -> dict[str, object]:
     cpu = torch.device("cpu")
     data = FoldData(problem.matrix, problem.targets, LAYOUT, problem.folds, "binary", 0, cpu)
     network = shape.candidates[0].network
-    costs = Costs(ParameterTable.of(network, SIZES, 1), network, shape.batch, 512)
+    costs = Costs.of(network, shape.batch, 1, data)
     stacks = [Stack(costs, data, METRICS["log_loss"], n) for n in members]
     for stack, n in zip(stacks, members, strict=True):
         for number in range(n):

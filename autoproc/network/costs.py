@@ -8,6 +8,8 @@ being constants, they let the same job take the same course again.
 from dataclasses import dataclass
 from math import ceil
 
+from autoproc.network.evaluation import ROWS_AT_ONCE
+from autoproc.network.fold_data import FoldData
 from autoproc.network.layers import ParameterTable
 from autoproc.spec import NetworkSpec
 
@@ -23,12 +25,24 @@ _STEP_STATES = 5  # ... while a step is computed: gradient, start, displacement,
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of one member with this table, network and batch size; `evaluated` rows are scored at once."""
+    """Costs of one member with this table, network and batch size, on `rows` training rows with `codes` embedded
+    columns; `evaluated` rows are scored, at most `at_once` in one pass."""
 
     table: ParameterTable
     network: NetworkSpec
     batch_size: int
+    rows: int
+    codes: int
     evaluated: int
+    at_once: int
+
+    @classmethod
+    def of(cls, network: NetworkSpec, batch_size: int, n_outputs: int, data: FoldData) -> "Costs":
+        """Costs of one member on the folds of `data`."""
+        table = ParameterTable.of(network, data.sizes, n_outputs)
+        evaluated = max(part.padded.shape[1] for part in (data.validation, data.train_sample))
+        codes, at_once = len(data.sizes.vocabularies), min(evaluated, ROWS_AT_ONCE)
+        return cls(table, network, batch_size, data.n_train_rows, codes, evaluated, at_once)
 
     @property
     def step_seconds(self) -> float:
@@ -50,6 +64,17 @@ class Costs:
     @property
     def step_bytes(self) -> int:
         """While the member trains or is scored."""
-        rows = max(self.batch_size, self.evaluated)
+        rows = max(self.batch_size, self.at_once)
         columns = self.table.shapes[0][0] + self.network.width * (self.network.depth + 3) + 2 * self.table.n_outputs
-        return _FLOAT * (_STEP_STATES * self.table.n_columns + rows * columns)
+        states = _FLOAT * (_STEP_STATES * self.table.n_columns + rows * columns)
+        return states + max(self.rows * self._epoch_bytes, self.evaluated * self._score_bytes)
+
+    @property
+    def _epoch_bytes(self) -> int:
+        """Of a row in an epoch: number (twice), place, codes and targets, at most int64; pattern and weight."""
+        return 8 * (3 + self.codes + self.table.n_outputs) + 2 * _FLOAT
+
+    @property
+    def _score_bytes(self) -> int:
+        """Of a row that is scored: number, place, codes and target, and its outputs twice in float64 at most."""
+        return 8 * (3 + self.codes + 3 * self.table.n_outputs)

@@ -19,7 +19,8 @@ _LEAST_KEPT = 1 / 64  # of the patterns: a unit that is always dropped could not
 def make_patterns(seed: int, layer: int, width: int) -> Tensor:
     """The patterns of one hidden layer, (N_PATTERNS, width): each column holds the same numbers, evenly spread over
     (0, 1), in an order of its own."""
-    draws = torch.rand(N_PATTERNS, width, generator=generator(seed, layer, width))
+    source = generator(seed, layer, width, N_PATTERNS)  # four numbers: batches are drawn from three
+    draws = torch.rand(N_PATTERNS, width, generator=source)
     ranks = draws.argsort(dim=0).to(torch.float32)
     return (ranks + 0.5) / N_PATTERNS
 

@@ -14,12 +14,11 @@ from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.machine import peak_memory, total_memory, used_memory
 from autoproc.network.costs import Costs
-from autoproc.network.evaluation import ROWS_AT_ONCE
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
-from autoproc.network.layers import ParameterTable
-from autoproc.network.member import Member
+from autoproc.network.member import Member, refused
 from autoproc.network.predictor import STATISTICS, Predictor
+from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Stack
 from autoproc.plan import Task
@@ -57,13 +56,12 @@ class StackEngine:
         self._data = FoldData(matrix, targets, layout, folds, task, seed, choose_device(device))
         self._matrix = matrix
         self._layout = layout
-        self._n_outputs = n_outputs
         self._metric = metric
         self._n_threads = torch.get_num_threads() if self._data.device.type == "cpu" else 1
         self._shards = Shards(self._make_stack, self._n_threads)
         self._running: dict[int, _Running] = {}
         self._waiting: list[int] = []  # keys of those that are not in yet
-        self._costs = lru_cache(None)(self._estimate)
+        self._costs = lru_cache(None)(lambda shape: Costs.of(shape[0], shape[1], n_outputs, self._data))
         self._limit = total_memory() // 2 if memory_limit is None else memory_limit
         self._used = used_memory()  # before any stack
         self._budget = _budget(self._limit, self._used)
@@ -140,7 +138,7 @@ class StackEngine:
     def _without_score(self, members: Sequence[Member]) -> str | None:
         """Why a candidate has no score although nothing diverged."""
         if not any(member.epoch for member in members):
-            return "it waited for memory and never trained"
+            return "it never trained"
         for member in members:
             if len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
                 return f"fold {member.fold + 1} has no score: {self._metric.name} is not defined on its validation rows"
@@ -152,12 +150,6 @@ class StackEngine:
 
     def _make_stack(self, signature: Signature) -> Stack:
         return Stack(self._costs(signature), self._data, self._metric, self._width(signature))
-
-    def _estimate(self, signature: Signature) -> Costs:
-        network, batch_size = signature
-        table = ParameterTable.of(network, self._data.sizes, self._n_outputs)
-        evaluated = min(ROWS_AT_ONCE, self._data.n_train_rows)
-        return Costs(table, network, batch_size, evaluated)
 
     def _slots(self, signature: Signature) -> int:
         """Members that are best in training at once, on all threads."""
@@ -182,7 +174,14 @@ class StackEngine:
         running.started = time.monotonic()
         signature = _signature(running.candidate)
         self._most_bytes = max(self._most_bytes, self._bytes(signature))
-        running.members = self._shards.add(signature, key, running.candidate.train, range(self.n_folds))
+        try:
+            running.members = self._shards.add(signature, key, running.candidate.train, range(self.n_folds))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._release(lambda member: member.key == key)
+            running.weights.clear()
+            running.members = [refused(key, fold, running.candidate.train) for fold in range(self.n_folds)]
 
     def _bytes(self, more: Signature) -> int:
         """Estimated memory of all stacks with one candidate more, of the signature `more`."""
@@ -207,6 +206,8 @@ class StackEngine:
         return Standing(key, max(m.epoch for m in members), validation, best, finished)
 
     def _weights(self, running: _Running) -> Weights:
+        if not running.weights:
+            return {}
         by_fold = [running.weights[k] for k in range(self.n_folds)]
         parameters = {name: np.stack([weights[name] for weights in by_fold]) for name in by_fold[0]}
         data = self._data

@@ -121,9 +121,9 @@ class FoldData:
         dense = scratch.take("dense", *places.shape, self.sizes.n_dense)
         flat = places.flatten()
         if self._scaled:
-            torch.index_select(self._dense, 0, flat, out=dense.view(-1, self.sizes.n_dense))
+            torch.index_select(self._dense, 0, flat, out=dense.view(len(flat), self.sizes.n_dense))
             return dense
-        torch.index_select(self._dense, 0, flat % self._n_rows, out=dense.view(-1, self.sizes.n_dense))
+        torch.index_select(self._dense, 0, flat % self._n_rows, out=dense.view(len(flat), self.sizes.n_dense))
         folds = places[:, 0] // self._n_rows
         return scale_(dense, self.center[folds], self.spread[folds])
 

@@ -56,7 +56,8 @@ def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> 
         np.isnan(matrix[:, list(layout.indicators)]).astype(np.float32),
         *(matrix[:, [column]] == np.arange(size, dtype=np.float32) for column, size in layout.one_hot),
     ]
-    dense = np.concatenate(parts, axis=1, dtype=np.float32)
+    # Row by row in memory, which looking rows up is fast for: numpy would keep the order by columns of its parts.
+    dense = np.ascontiguousarray(np.concatenate(parts, axis=1, dtype=np.float32))
     starts = np.cumsum([0, *(size for _, size in layout.embedded)])[:-1]
     codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64, order="C") + starts.astype(np.int64)
     return Inputs(torch.from_numpy(dense).to(device), torch.from_numpy(codes).to(device))

@@ -61,7 +61,7 @@ class Engine(Protocol):
         ...
 
     def collect(self, key: int) -> Trained:
-        """Take a running or finished candidate out, with its members' best weights."""
+        """Take a candidate out, finished or not, with its members' best weights. One that never trained has failed."""
         ...
 
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:

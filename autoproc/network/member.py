@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoproc.data.metrics import Metric
-from autoproc.network.evaluation import Marks
+from autoproc.network.evaluation import NO_MARKS, Marks
 from autoproc.network.schedule import Schedule
 from autoproc.spec import TrainSpec
+
+NO_MEMORY = "does not fit into the memory"
+"""Why a member failed for which there was no memory."""
 
 
 @dataclass
@@ -40,13 +43,17 @@ class Member:
         impatient = 0 < self.spec.patience <= self.epoch - self.best_epoch
         return self.failed is not None or self.epoch >= self.spec.max_epochs or impatient
 
-    def note(self, train: Marks, validation: Marks, metric: Metric) -> bool:
-        """Note how an epoch went, and step the schedule; whether the parameters are now the member's best."""
+    def record(self, train: Marks, validation: Marks) -> None:
+        """Add an epoch to the curves."""
         self.learning_rate.append(self.schedule.learning_rate)
         self.train_score.append(train.score)
         self.train_loss.append(train.loss)
         self.validation_score.append(validation.score)
         self.validation_loss.append(validation.loss)
+
+    def note(self, train: Marks, validation: Marks, metric: Metric) -> bool:
+        """Note how an epoch went, and step the schedule; whether the parameters are now the member's best."""
+        self.record(train, validation)
         if self.failed:
             return False
         loss = validation.loss if self.scored else train.loss
@@ -59,3 +66,11 @@ class Member:
         if better:
             self.best_score, self.best_epoch = validation.score, self.epoch
         return better
+
+
+def refused(key: int, fold: int, spec: TrainSpec) -> Member:
+    """A member for which there is no memory: it has failed, after an epoch in which nothing was trained."""
+    member = Member(key, fold, spec, scored=True, schedule=Schedule(spec.learning_rate, spec.scheduler))
+    member.failed = NO_MEMORY
+    member.record(NO_MARKS, NO_MARKS)
+    return member

@@ -19,7 +19,7 @@ from autoproc.network.dropout import Dropout
 from autoproc.network.evaluation import NO_MARKS, Marks, evaluate
 from autoproc.network.fold_data import FoldData
 from autoproc.network.loss import slopes
-from autoproc.network.member import Member
+from autoproc.network.member import NO_MEMORY, Member
 from autoproc.network.optimizer import Progress, Update
 from autoproc.network.passes import Batch, Network
 from autoproc.network.schedule import Schedule
@@ -139,7 +139,7 @@ class Stack:
             self._scratch.clear()
             self._width = max(1, (group.stop - group.start) // 2)
             if group.stop - group.start == 1:
-                self.members[group.start].failed = "does not fit into the memory"
+                self.members[group.start].failed = NO_MEMORY
                 return
             for half in self._groups(group.start, group.stop):
                 self._within_memory(act, half)

@@ -12,9 +12,7 @@ from autoproc.data.metrics import METRICS, Metric
 from autoproc.data.vectorize import Layout
 from autoproc.network.costs import Costs
 from autoproc.network.engine import StackEngine
-from autoproc.network.evaluation import ROWS_AT_ONCE
 from autoproc.network.fold_data import FoldData
-from autoproc.network.layers import ParameterTable
 from autoproc.network.stack import Stack
 from autoproc.plan import Task
 from autoproc.results import Fold
@@ -74,9 +72,7 @@ class Sample:
 
     def costs(self, network: NetworkSpec, batch_size: int) -> Costs:
         """What a member of this shape costs on these rows."""
-        data = self.fold_data()
-        table = ParameterTable.of(network, data.sizes, self.n_outputs)
-        return Costs(table, network, batch_size, min(ROWS_AT_ONCE, data.n_train_rows))
+        return Costs.of(network, batch_size, self.n_outputs, self.fold_data())
 
     def stack(self, network: NetworkSpec, batch_size: int, width: int = 100, data: FoldData | None = None) -> Stack:
         """A stack without members on these rows, or on `data`, which were made of them."""

@@ -1,5 +1,7 @@
 """Estimates follow the shapes, and are near what stacks really take."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ SHAPES = [(1, 4, 16), (2, 64, 32), (4, 16, 1000), (2, 256, 64)]
 
 def costs(depth=2, width=16, batch_size=64, n_dense=10, n_outputs=1, evaluated=100):
     table = ParameterTable.of(NetworkSpec(depth, width), InputSizes(n_dense, n_dense, ()), n_outputs)
-    return Costs(table, NetworkSpec(depth, width), batch_size, evaluated)
+    return Costs(table, NetworkSpec(depth, width), batch_size, 200, 0, evaluated, evaluated)
 
 
 def trained_stack(problem, depth, width, batch_size):
@@ -64,9 +66,9 @@ def test_what_a_member_keeps_is_exactly_what_its_stack_reserves(shape):
 def test_what_a_step_takes_is_about_what_is_estimated(shape, n_rows):
     problem = sample("multiclass", n_rows=n_rows)
     stack = trained_stack(problem, *shape)
-    data = problem.fold_data()
-    n_rows_at_once = max(min(data.n_train_rows, shape[2]), min(data.n_train_rows, 512))
-    estimated = Costs(stack._costs.table, NetworkSpec(*shape[:2]), n_rows_at_once, n_rows_at_once).step_bytes
+    n_rows_at_once = max(min(problem.fold_data().n_train_rows, shape[2]), stack._costs.at_once)
+    of_a_step = replace(stack._costs, batch_size=n_rows_at_once, rows=0, evaluated=0)
+    estimated = of_a_step.step_bytes
     assert 0.5 < estimated / (stack._scratch.n_bytes / 6) < 2
 
 

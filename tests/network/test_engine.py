@@ -18,6 +18,7 @@ from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.interface import train_together
 from autoproc.network.passes import Network
 from autoproc.network.predictor import TARGET_STATISTICS
+from autoproc.network.stack import Stack
 from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import TASKS, sample
@@ -340,7 +341,7 @@ def test_one_that_is_taken_out_while_it_waits_never_trained():
     engine.start(1, LARGE)
     engine.train_epoch()
     waited = engine.collect(1)
-    assert waited.failed == "it waited for memory and never trained"
+    assert waited.failed == "it never trained"
     assert waited.candidate == LARGE
     assert waited.curves.train_loss.shape == (3, 0)
     assert np.isnan(waited.score.folds).all()
@@ -515,3 +516,22 @@ def test_the_same_seed_gives_the_same_numbers_in_a_fresh_process(pytestconfig):
     ).stdout
     [trained] = train_together(sample().engine(), [FRESH])
     assert fresh.strip() == trained.curves.validation_loss.tobytes().hex()
+
+
+def test_a_candidate_for_whose_parameters_there_is_no_memory_fails_and_the_others_go_on(monkeypatch):
+    """Also where some of its members were let in before memory ran out."""
+    reserve = Stack._reserve
+
+    def scarce(stack, n_members):
+        if stack._network == LARGE.network and n_members > 1:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        reserve(stack, n_members)
+
+    monkeypatch.setattr(Stack, "_reserve", scarce)
+    small, large = train_together(sample().engine(), [SMALL, LARGE])
+    assert large.failed == "fold 1 does not fit into the memory"
+    assert np.isnan(large.score.mean)
+    assert large.weights == {}
+    assert small.failed is None
+    [alone] = train_together(sample().engine(), [SMALL])
+    np.testing.assert_array_equal(small.curves.train_loss, alone.curves.train_loss)
