@@ -66,6 +66,8 @@ class Setting:
     plan: Plan
     prepared: Prepared
     space: Space
+    unregularised: TrainSpec  # of trial 0
+    default: TrainSpec  # of trial 1
 
     @classmethod
     def of(cls, table: str, seed: int) -> "Setting":
@@ -73,26 +75,13 @@ class Setting:
         asked = {"data": path, "target": targets.split(","), "seed": seed, "trials": ENDLESS, "device": "cpu"}
         plan = make_plan(None, asked)
         prepared, _ = prepare(plan, None)
-        return cls(plan, prepared, load_space(plan.space))
+        n_rows = max(len(fold.train) for fold in prepared.protocol.splits)
+        first = unregularised(plan, n_rows, LEARNING_RATE, plan.train.max_epochs, plan.train.patience)
+        return cls(plan, prepared, load_space(plan.space), first, default_training(plan, n_rows, LEARNING_RATE))
 
     @property
     def metric(self) -> Metric:
         return self.prepared.chosen.metric
-
-    @property
-    def n_train_rows(self) -> int:
-        return max(len(fold.train) for fold in self.prepared.protocol.splits)
-
-    @property
-    def unregularised(self) -> TrainSpec:
-        """Of trial 0."""
-        train = self.plan.train
-        return unregularised(self.plan, self.n_train_rows, LEARNING_RATE, train.max_epochs, train.patience)
-
-    @property
-    def default(self) -> TrainSpec:
-        """Of trial 1."""
-        return default_training(self.plan, self.n_train_rows, LEARNING_RATE)
 
     def sample(self, suggest: Suggest) -> Candidate:
         rungs = ladder(self.plan)
@@ -190,6 +179,8 @@ def compare(table: str, seconds: float, seed: int) -> dict[str, Any]:
     goal, n_trials = best(skorch["ends"], metric), len(counted(skorch["ends"]))
     as_good = [end for end in autoproc["ends"] if has_score(end) and metric.gain(end["score"], goal["score"]) >= 0]
     first = sorted(counted(autoproc["ends"]), key=lambda end: int(end["number"]))[:n_trials]
+    if not first:
+        raise SystemExit(f"{table}: no trial ended in {seconds:g} s; raise --seconds.")
     took = max(end["wall"] for end in first)
     reached = as_good[0]["wall"] if as_good else autoproc["wall"]
     return {
@@ -226,40 +217,32 @@ def cpu_an_epoch(told: dict[str, Any]) -> float:
 
 
 def summary(told: dict[str, Any], metric: Metric) -> dict[str, Any]:
-    reached, ends = best(told["ends"], metric), told["ends"]
-    return {
-        "seconds": told["wall"],
-        "cpu_seconds": told["cpu"],
-        "trials": len(counted(ends)),
-        "pruned": sum(end["state"] == "pruned" for end in ends),
-        "epochs": sum(end["epochs"] for end in ends),
-        "trials_a_minute": 60 * len(counted(ends)) / told["wall"],
-        "score": reached["score"],
-        "seconds_to_best": reached["wall"],
-    }
+    """What one contender did; its `best` trial, and how many trials ended, pruned ones among them."""
+    n_trials, n_pruned = len(counted(told["ends"])), sum(end["state"] == "pruned" for end in told["ends"])
+    used = {key: told[key] for key in ("wall", "cpu")}
+    return {**used, "trials": n_trials, "pruned": n_pruned, "best": best(told["ends"], metric)}
 
 
 COLUMNS = (
-    "table", "metric", "skorch: trials, s, CPU s", "best, at s", "autoproc: as good at s", "best, done",
-    "as many trials, best", "trials", "in equal time: trials, CPU s, best", "trials a minute", "cpu",
+    "table, metric", "skorch: trials, s, CPU s", "best, at s", "autoproc: as good at s", "best, done",
+    "as many trials, best", "trials", "in equal time: trials, CPU s, best", "cpu",
 )  # fmt: skip
 
 
 def line(result: dict[str, Any]) -> str:
     """One line of the Markdown table."""
-    skorch, autoproc, equal, first, ratios = (result[key] for key in ("skorch", "autoproc", "equal", "first", "ratios"))
+    skorch, autoproc, equal, first = (result[key] for key in ("skorch", "autoproc", "equal", "first"))
+    ratios = {name: f"{ratio:.1f}x" for name, ratio in result["ratios"].items()}
     cells = (
-        result["table"],
-        result["metric"].replace("_", " "),
-        f"{skorch['trials']}, {skorch['seconds']:.0f}, {skorch['cpu_seconds']:.0f}",
-        f"{skorch['score']:.5g}, {skorch['seconds_to_best']:.1f}",
+        f"{result['table']}, {result['metric'].replace('_', ' ')}",
+        f"{skorch['trials']}, {skorch['wall']:.0f}, {skorch['cpu']:.0f}",
+        f"{skorch['best']['score']:.5g}, {skorch['best']['wall']:.1f}",
         f"{equal['wall']:.1f}" if equal else "not reached",
-        f"{'' if equal else 'below '}{ratios['best']:.1f}x, {ratios['done']:.1f}x",
+        f"{'' if equal else 'below '}{ratios['best']}, {ratios['done']}",
         f"{first['trials']} in {first['seconds']:.1f} s, {first['score']:.5g}",
-        f"{ratios['trials']:.1f}x",
-        f"{autoproc['trials']}, {autoproc['cpu_seconds']:.0f}, {autoproc['score']:.5g}",
-        f"{skorch['trials_a_minute']:.0f}, {autoproc['trials_a_minute']:.0f}",
-        f"{ratios['cpu']:.1f}x",
+        ratios["trials"],
+        f"{autoproc['trials']}, {autoproc['cpu']:.0f}, {autoproc['best']['score']:.5g}",
+        ratios["cpu"],
     )
     return f"| {' | '.join(cells)} |"
 

@@ -45,7 +45,7 @@ class Shards:
         """Train all members by one epoch."""
         # The longest first: then the last to end leaves the other threads waiting for the shortest time.
         stacks = sorted(filter(len, chain.from_iterable(self._stacks.values())), key=lambda stack: -stack.work)
-        if self._n_threads == 1 or len(stacks) == 1:
+        if self._n_threads == 1:
             for stack in stacks:
                 stack.train_epoch()
             return

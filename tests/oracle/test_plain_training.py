@@ -61,7 +61,7 @@ def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,)):
     ]
 
 
-def assert_same(trained, expected):
+def assert_same(trained, expected, tolerance=1e-4):
     """Weights, scores and curves agree within what float32 allows."""
     assert trained.candidate == expected.candidate
     assert trained.failed == expected.failed
@@ -69,20 +69,20 @@ def assert_same(trained, expected):
     assert set(trained.weights) == set(expected.weights)
     for name, array in expected.weights.items():
         assert trained.weights[name].dtype == (np.float64 if name in TARGET_STATISTICS else np.float32)
-        np.testing.assert_allclose(trained.weights[name], array, rtol=1e-4, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(trained.weights[name], array, rtol=tolerance, atol=tolerance, err_msg=name)
     for name in vars(expected.curves):
         curve = getattr(trained.curves, name)
-        np.testing.assert_allclose(curve, getattr(expected.curves, name), rtol=1e-4, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(curve, getattr(expected.curves, name), rtol=tolerance, atol=tolerance, err_msg=name)
     np.testing.assert_allclose(trained.score.folds, expected.score.folds, rtol=1e-4)
     np.testing.assert_allclose(trained.train_score.folds, expected.train_score.folds, rtol=1e-4)
 
 
-def assert_stack_trains_as_plain_torch(problem, configurations):
+def assert_stack_trains_as_plain_torch(problem, configurations, tolerance=1e-4):
     """Returns what the stack trained."""
     together = train_together(problem.engine(StackEngine), configurations)
     alone = train_together(problem.engine(PlainEngine), configurations)
     for trained, expected in zip(together, alone, strict=True):
-        assert_same(trained, expected)
+        assert_same(trained, expected, tolerance)
     return together
 
 
@@ -93,9 +93,10 @@ def test_all_kinds_side_by_side_equal_each_alone(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_with_the_same_units_dropped_all_kinds_equal_each_alone(task):
-    """Members without dropout are among them."""
+    """Members without dropout are among them. Of few units left, more slopes are so near 0 that Adam, which divides
+    them by their size, makes rounding visible."""
     configurations = candidates(dropout=(0.0, 0.3, 0.8), width=9)[::2]
-    trained = assert_stack_trains_as_plain_torch(sample(task), configurations)
+    trained = assert_stack_trains_as_plain_torch(sample(task), configurations, tolerance=5e-4)
     without = train_together(
         sample(task).engine(), [replace(c, train=replace(c.train, dropout=0.0)) for c in configurations]
     )
