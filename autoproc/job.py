@@ -30,9 +30,10 @@ from autoproc.results import Baseline, Growth, Memory, OverfitVerdict, Score, Se
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
+from autoproc.tracking.background import BackgroundTracker
 from autoproc.tracking.home import Home, home_errors, write_atomically
-from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
-from autoproc.tracking.tracker import Value
+from autoproc.tracking.mlflow_tracker import open_tracker
+from autoproc.tracking.tracker import Tracker, Value
 
 MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
@@ -56,7 +57,7 @@ class Job:
     """Tells people (terminal, log) and the record (MLflow) what the process decides."""
 
     def __init__(
-        self, prepared: Prepared, plan: Plan, home: Home, folder: Path, tracker: MlflowTracker, progress: Progress
+        self, prepared: Prepared, plan: Plan, home: Home, folder: Path, tracker: BackgroundTracker, progress: Progress
     ) -> None:
         self.home = home
         self.run_id = tracker.run_id
@@ -241,7 +242,9 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
-    tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
+    tracker = BackgroundTracker(
+        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
+    )
     with _closing_record(tracker):
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
@@ -256,7 +259,7 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
 
 
 @contextmanager
-def _closing_record(tracker: MlflowTracker) -> Iterator[None]:
+def _closing_record(tracker: Tracker) -> Iterator[None]:
     """Close the record with the status that fits how the block ended."""
     try:
         yield

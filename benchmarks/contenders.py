@@ -122,6 +122,7 @@ class Plain(nn.Module):
     def __init__(self, depth: int, width: int, dropout: float) -> None:
         super().__init__()
         self.embedding = nn.Embedding(sum(SIZES.vocabularies), EMBEDDING_SIZE)
+        nn.init.normal_(self.embedding.weight, 0, 0.5)
         widths = [SIZES.width, *[width] * depth]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):

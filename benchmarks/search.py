@@ -250,7 +250,7 @@ def line(result: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="FILE:TARGET[,TARGET]", help=f"default: {EXAMPLE}")
-    parser.add_argument("--seconds", type=float, default=75, help="the most that skorch gets (default: 75)")
+    parser.add_argument("--seconds", type=float, default=65, help="the most that skorch gets (default: 65)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
     parser.add_argument("--work", nargs=2, metavar=("TABLE", "SEED"), help=argparse.SUPPRESS)

@@ -72,12 +72,20 @@ class Shards:
                 yield from _remove(stack, leaving)
             if not any(map(len, shards)):
                 del self._stacks[signature]
+            else:
+                _even_out(shards)
 
 
 def _remove(stack: Stack, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
     rows = [row for row, member in enumerate(stack.members) if leaving(member)]
     members = [stack.members[row] for row in rows]
     yield from zip(members, stack.remove(rows) if rows else [], strict=True)
+
+
+def _even_out(stacks: Sequence[Stack]) -> None:
+    """Let the fullest give to the emptiest until they differ by at most one member."""
+    while len(fullest := max(stacks, key=len)) - len(emptiest := min(stacks, key=len)) > 1:
+        fullest.give(emptiest)
 
 
 @contextmanager

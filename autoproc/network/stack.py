@@ -81,6 +81,13 @@ class Stack:
                 self._steps[row] = self._steps[len(self.members)]
         return [{name: view[0].numpy() for name, view in self._table.views(row[None]).items()} for row in best]
 
+    def give(self, other: "Stack") -> None:
+        """Hand the last member, as it stands, to another stack of the same signature."""
+        other._reserve(len(other) + 1)
+        other._states[:, len(other)] = self._states[:, len(self) - 1]
+        other._steps[len(other)] = self._steps[len(self) - 1]
+        other.members.append(self.members.pop())
+
     def train_epoch(self) -> None:
         """Train all members by one epoch, score them, and step their schedulers."""
         marks = [(NO_MARKS, NO_MARKS)] * len(self.members)

@@ -158,3 +158,25 @@ def test_an_error_in_one_stack_is_raised(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Stack, "train_epoch", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         dealt.train_epoch()
+
+
+def test_stacks_even_out_when_members_leave_and_nobody_trains_otherwise_for_it() -> None:
+    """The folds of a candidate may all end in the same stack."""
+
+    def trained(n_threads: int) -> dict[tuple[int, int], list[float]]:
+        dealt = shards(n_threads)
+        members = [*dealt.add(SIGNATURE, 0, CALM, range(3)), *dealt.add(SIGNATURE, 1, CALM, range(3))]
+        dealt.train_epoch()
+        [stacks] = dealt._stacks.values()
+        gone = {(member.key, member.fold) for member in stacks[0].members}
+        list(dealt.remove(lambda member: n_threads > 1 and (member.key, member.fold) in gone))
+        assert max(map(len, stacks)) - min(map(len, stacks)) <= 1
+        assert sum(map(len, stacks)) == (3 if n_threads > 1 else 6)
+        for _ in range(2):
+            dealt.train_epoch()
+        return {(member.key, member.fold): member.validation_loss for member in members if member.epoch == 3}
+
+    uneven, alone = trained(2), trained(1)
+    assert len(uneven) == 3
+    for key, losses in uneven.items():
+        np.testing.assert_allclose(losses, alone[key], rtol=1e-5)
