@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
+from autoproc.format import format_bytes
 from autoproc.machine import peak_memory, total_memory, used_memory
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
@@ -223,8 +224,8 @@ def _budget(limit: int, used: int) -> int:
     """Bytes that stacks may take: what the limit leaves. Raises PlanError where that is nothing."""
     if limit <= used:
         raise PlanError(
-            f"The memory limit must leave room for training, but is {limit / 1e6:,.0f} MB, and before any training "
-            f"{used / 1e6:,.0f} MB are in use. Raise `--memory-limit`."
+            f"The memory limit must leave room for training, but is {format_bytes(limit)}, and before any training "
+            f"{format_bytes(used)} are in use. Raise `--memory-limit`."
         )
     return limit - used
 
@@ -254,7 +255,7 @@ def _curves(members: Sequence[Member]) -> Curves:
 
 
 def _pad(curves: Sequence[Sequence[float]]) -> FloatArray:
-    padded = np.full((len(curves), max(map(len, curves), default=0)), np.nan)
+    padded = np.full((len(curves), max(map(len, curves))), np.nan)
     for row, curve in enumerate(curves):
         padded[row, : len(curve)] = curve
     return padded

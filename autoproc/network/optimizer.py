@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from autoproc.network.scratch import Scratch
-from autoproc.spec import OPTIMIZERS, Optimizer, TrainSpec
+from autoproc.spec import Optimizer, TrainSpec
 
 _EPS = 1e-8
 _MOMENTUM = 0.9  # of SGD
@@ -62,7 +62,7 @@ class Update:
             self._move(
                 optimizer, [row for row, spec in enumerate(specs) if spec.optimizer == optimizer], gradients, progress
             )
-            for optimizer in OPTIMIZERS
+            for optimizer in sorted({spec.optimizer for spec in specs})
         ]
         adamw = [spec.optimizer == "adamw" for spec in specs]
         penalties = [spec.l1 for spec in specs]
@@ -97,8 +97,6 @@ class Update:
         moved, slopes, first, second = (
             [numbers[row] for row in members] for numbers in (self._displacement, gradients, *progress.moments)
         )
-        if not members:
-            return lambda: None
         if optimizer == "sgd":
             return partial(
                 torch._fused_sgd_, moved, slopes, first, weight_decay=0.0, momentum=_MOMENTUM, lr=1.0,
