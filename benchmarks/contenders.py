@@ -280,7 +280,8 @@ def n_flops(shape: Shape) -> int:
     hidden = (shape.depth - 1) * shape.width**2 + shape.width
     first = SIZES.width * shape.width
     embedded = EMBEDDING_SIZE * len(SIZES.vocabularies) * shape.width
-    n_train, n_scored = shape.rows * (K - 1) // K, 2 * shape.rows // K
+    n_train, n_validation = shape.rows * (K - 1) // K, shape.rows // K
+    n_scored = n_validation + min(n_validation, 1024)
     trained = 2 * n_train * (3 * hidden + 2 * first + embedded)
     scored = 2 * n_scored * (hidden + first)
     return K * shape.n_trials * shape.epochs * (trained + scored)

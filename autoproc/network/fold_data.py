@@ -12,14 +12,16 @@ from torch import Tensor
 from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
 from autoproc.network.inputs import InputSizes, fit_scaling, scale_, widen
+from autoproc.network.layers import ParameterTable
 from autoproc.network.scratch import Scratch
 from autoproc.network.seeds import generator
 from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 
-_SAMPLE_WITHOUT_VALIDATION = 1024
+_MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
 _MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
 _MOST_REMEMBERED = 64 * 2**20  # bytes of batches that are kept for the members to come
+_STARTS_REMEMBERED = 4  # networks whose starting parameters are kept for them
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class FoldData:
         n_bytes = 12 * self.n_train_rows
         self._remembered = lru_cache(max(_MOST_REMEMBERED // n_bytes, len(folds)))(self._draw)
         self.patterns = lru_cache(None)(self._patterns)
+        self.start = lru_cache(_STARTS_REMEMBERED * len(folds))(self._start)
 
     @property
     def n_folds(self) -> int:
@@ -163,6 +166,10 @@ class FoldData:
         weights = taken / sizes.clamp(min=1)
         return Batches(rows.to(self.device), patterns.to(self.device), weights.to(self.device))
 
+    def _start(self, table: ParameterTable, fold: int) -> Tensor:
+        """The parameters (n_columns,) that a fold's members start from."""
+        return table.initial(generator(self.seed, fold)).to(self.device)
+
     def _patterns(self, layer: int, width: int) -> Tensor:
         """Patterns of dropout of a hidden layer."""
         return make_patterns(self.seed, layer, width).to(self.device)
@@ -199,9 +206,9 @@ class FoldData:
         self.target_spread = torch.from_numpy(size * spreads)
 
     def _sample(self, fold: int) -> NDArray[np.int64]:
-        """A fixed sample of a fold's training rows, as many as it has validation rows."""
+        """A fixed sample of a fold's training rows, no larger than its validation rows are many."""
         rows = self.folds[fold].train
-        size = min(len(rows), len(self.folds[fold].validation) or _SAMPLE_WITHOUT_VALIDATION)
+        size = min(len(rows), len(self.folds[fold].validation) or _MOST_SAMPLED, _MOST_SAMPLED)
         picked = torch.randperm(len(rows), generator=generator(self.seed, fold, 0))[:size].numpy()
         return np.sort(rows[picked])
 

@@ -24,7 +24,6 @@ from autoproc.network.optimizer import Progress, Update
 from autoproc.network.passes import Batch, Network
 from autoproc.network.schedule import Schedule
 from autoproc.network.scratch import Scratch, is_out_of_memory
-from autoproc.network.seeds import generator
 from autoproc.spec import TrainSpec
 
 # What a stack keeps of each member: its parameters, the best of them so far, and the optimiser's two moments.
@@ -61,8 +60,7 @@ class Stack:
         of equal shape differ by their configuration alone."""
         first, last = len(self.members), len(self.members) + len(folds)
         self._reserve(last)
-        starts = torch.stack([self._table.initial(generator(self._data.seed, fold)) for fold in folds])
-        self._states[:2, first:last] = starts.to(self._data.device)
+        self._states[:2, first:last] = torch.stack([self._data.start(self._table, fold) for fold in folds])
         self._states[_MOMENTS, first:last] = 0
         self._steps[first:last] = 0
         added = [self._member(key, fold, spec) for fold in folds]
@@ -162,11 +160,10 @@ class Stack:
         """Have places for `n_members` members, and some more; those that were used before are used again."""
         n_places = len(self._steps)
         if n_members > n_places:
-            more = max(n_members, n_places * 5 // 4) - n_places
-            self._states = torch.cat(
-                [self._states, self._states.new_empty(_STATES, more, self._table.n_columns)], dim=1
-            )
-            self._steps = torch.cat([self._steps, self._steps.new_empty(more)])
+            states, steps = self._states, self._steps
+            more = max(n_members, n_places * 3 // 2)
+            self._states, self._steps = states.new_empty(_STATES, more, self._table.n_columns), steps.new_empty(more)
+            self._states[:, :n_places], self._steps[:n_places] = states, steps
 
     def _member(self, key: int, fold: int, spec: TrainSpec) -> Member:
         scored = len(self._data.folds[fold].validation) > 0

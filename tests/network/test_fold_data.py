@@ -268,6 +268,22 @@ def test_a_fold_without_validation_rows_still_has_a_training_sample():
     assert len(data.train_sample.rows[0]) == 47
 
 
+def test_of_many_training_rows_a_part_is_sampled():
+    n_rows = 6_000
+    data = FoldData(
+        np.zeros((n_rows, 1), dtype=np.float32),
+        np.zeros(n_rows, dtype=np.int64),
+        Layout(n_columns=1, numeric=(0,), passthrough=(), indicators=(), one_hot=(), embedded=()),
+        [Fold(np.arange(3_000), np.arange(3_000, n_rows))],
+        "binary",
+        0,
+        torch.device("cpu"),
+    )
+    [sampled] = data.train_sample.rows
+    assert len(set(sampled)) == 1024
+    assert max(sampled) < 3_000
+
+
 @pytest.mark.parametrize("most_copied", [0, 2**20])
 def test_the_matrix_is_not_changed(most_copied):
     problem = sample()
