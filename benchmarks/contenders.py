@@ -16,8 +16,6 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ from autoproc.network.interface import train_together
 from autoproc.network.scratch import Scratch
 from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
+from benchmarks.perceptron import Perceptron
 
 K = 5
 ALL_CORES = "autoproc, all cores"
@@ -116,37 +115,15 @@ class Rows:
         return cls(dense[0], data.codes(picked)[0], data.targets(folds, picked)[0])
 
 
-class Plain(nn.Module):
-    """The network of torch's own layers."""
-
-    def __init__(self, depth: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(sum(SIZES.vocabularies), EMBEDDING_SIZE)
-        nn.init.normal_(self.embedding.weight, 0, 0.5)
-        widths = [SIZES.width, *[width] * depth]
-        layers: list[nn.Module] = []
-        for n_in, n_out in pairwise(widths):
-            layers += [_linear(n_in, n_out, 6.0), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        self.body = nn.Sequential(*layers, _linear(width, 1, 1.0))
-
-    def forward(self, dense: Tensor, codes: Tensor) -> Tensor:
-        """Logits (rows,)."""
-        return self.body(torch.cat([dense, self.embedding(codes).flatten(1)], dim=1))[:, 0]
-
-    def optimizer(self, train: TrainSpec) -> torch.optim.Optimizer:
-        weights = [parameter for name, parameter in self.body.named_parameters() if name.endswith("weight")]
-        others = [
-            parameter for name, parameter in self.named_parameters() if not name.startswith("body") or "bias" in name
-        ]
-        groups = [{"params": weights, "weight_decay": train.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
+def make_network(candidate: Candidate) -> Perceptron:
+    return Perceptron(SIZES, candidate.network, candidate.train.dropout, 1, "binary")
 
 
-def _linear(n_in: int, n_out: int, gain: float) -> nn.Linear:
-    layer = nn.Linear(n_in, n_out)
-    nn.init.uniform_(layer.weight, -sqrt(gain / n_in), sqrt(gain / n_in))
-    nn.init.zeros_(layer.bias)
-    return layer
+def make_optimizer(network: Perceptron, train: TrainSpec) -> torch.optim.Optimizer:
+    """Fused AdamW, with its decay on weights only."""
+    others = [parameter for parameter in network.parameters() if all(parameter is not w for w in network.weights)]
+    groups = [{"params": network.weights}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=train.learning_rate, weight_decay=train.weight_decay, fused=True)
 
 
 loss_of = nn.functional.binary_cross_entropy_with_logits
@@ -156,8 +133,8 @@ TrainOne = Callable[[Candidate, Rows, Rows], float]
 
 def train_bare(candidate: Candidate, train: Rows, validation: Rows) -> float:
     spec = candidate.train
-    network = Plain(candidate.network.depth, candidate.network.width, spec.dropout)
-    optimizer = network.optimizer(spec)
+    network = make_network(candidate)
+    optimizer = make_optimizer(network, spec)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
     best = float("inf")
     for _ in range(spec.max_epochs):
@@ -182,7 +159,7 @@ def train_skorch(candidate: Candidate, train: Rows, validation: Rows) -> float:
 
     class Net(skorch.NeuralNet):
         def initialize_optimizer(self, triggered_directly: bool | None = None) -> Any:
-            self.optimizer_ = self.module_.optimizer(candidate.train)
+            self.optimizer_ = make_optimizer(self.module_, candidate.train)
             return self
 
     class KeepBest(Checkpoint):
@@ -191,7 +168,7 @@ def train_skorch(candidate: Candidate, train: Rows, validation: Rows) -> float:
 
     spec = candidate.train
     net = Net(
-        Plain(candidate.network.depth, candidate.network.width, spec.dropout),
+        make_network(candidate),
         nn.BCEWithLogitsLoss,
         max_epochs=spec.max_epochs,
         batch_size=spec.batch_size,
@@ -216,7 +193,7 @@ def train_lightning(candidate: Candidate, train: Rows, validation: Rows) -> floa
     class Module(lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.network = Plain(candidate.network.depth, candidate.network.width, candidate.train.dropout)
+            self.network = make_network(candidate)
             self.best, self.lost = float("inf"), 0.0
 
         def training_step(self, batch: Any, _: int) -> Tensor:
@@ -231,7 +208,7 @@ def train_lightning(candidate: Candidate, train: Rows, validation: Rows) -> floa
                 self.best, self.kept = loss, deepcopy(self.network.state_dict())
 
         def configure_optimizers(self) -> Any:
-            optimizer = self.network.optimizer(candidate.train)
+            optimizer = make_optimizer(self.network, candidate.train)
             return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)]
 
     quiet = {

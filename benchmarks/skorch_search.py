@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, isfinite, nan
 from typing import Any
 
@@ -25,12 +24,13 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from autoproc.network.fold_data import FoldData
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
+from autoproc.network.inputs import InputSizes
 from autoproc.network.loss import predictions
 from autoproc.plan import Task
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.search import OptunaSuggest, WorseHalfPruner
 from benchmarks.contenders import Rows
+from benchmarks.perceptron import Perceptron
 from benchmarks.search import TRIALS, Log, Setting, State, work
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -51,32 +51,6 @@ STATES: dict[State, optuna.trial.TrialState] = {
     "stopped": optuna.trial.TrialState.FAIL,
 }
 Inputs = dict[str, Tensor]
-
-
-class Perceptron(nn.Module):
-    """Embeddings and layers as autoproc has them, with the same starting distributions."""
-
-    def __init__(self, sizes: InputSizes, network: NetworkSpec, dropout: float, n_outputs: int, task: Task) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(sum(sizes.vocabularies), EMBEDDING_SIZE) if sizes.vocabularies else None
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, 0, 0.5)
-        hidden = [nn.Linear(*pair) for pair in pairwise([sizes.width, *[network.width] * network.depth])]
-        output = nn.Linear(network.width, n_outputs)  # torch's own range is the right one for its weights
-        for layer in hidden:
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-        for layer in (*hidden, output):
-            nn.init.zeros_(layer.bias)
-        between = [nn.ReLU(inplace=True), *([nn.Dropout(dropout)] if dropout else [])]
-        self.body = nn.Sequential(*(part for layer in hidden for part in (layer, *between)), output)
-        self.weights = [layer.weight for layer in (*hidden, output)]
-        self._flat = task == "binary"
-
-    def forward(self, dense: Tensor, codes: Tensor) -> Tensor:
-        """Logits (rows,) or (rows, classes), or standardised values (rows, targets)."""
-        inputs = dense if self.embedding is None else torch.cat([dense, self.embedding(codes).flatten(1)], dim=1)
-        outputs: Tensor = self.body(inputs)
-        return outputs[:, 0] if self._flat else outputs
 
 
 class Batches:

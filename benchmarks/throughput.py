@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
 
-SHAPES = ("1000,64,2,64,4", "1000,128,3,256,6", "5000,128,2,128,1", "5000,256,3,256,1", "20000,512,3,512,1,2")
+SHAPES = ("1000,64,2,64,4", "1000,128,3,256,4", "5000,128,2,128,1", "5000,256,3,256,1", "20000,512,3,512,1,1")
 OTHERS = ("bare loop", "skorch", "Lightning")
 ONE_CORE, ALL_CORES = "autoproc", "autoproc, all cores"
 WARM_UP = "200,8,1,32,1,1"
