@@ -151,6 +151,8 @@ class Plan(_Section):
     positive: str | None = Field(None, description="Positive class of a binary problem.")
     ignore: Names = Field((), description="Columns to leave out.")
     missing: Names = Field((), description="More spellings of a missing cell, beside empty, NA, NaN, null, ...")
+    group: str | None = Field(None, description="Column whose rows of one value stay on one side of every split.")
+    time: str | None = Field(None, description="Column of times: the last rows are sealed, folds validate forward.")
     holdout: str | None = Field(None, description="File with the holdout rows; then all of `data` is development.")
     holdout_share: float = Field(0.2, gt=0, lt=1)
     reopen_holdout: str | None = Field(None, description="Reason to open again a holdout that was opened before.")

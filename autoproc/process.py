@@ -16,8 +16,10 @@ import pandas as pd
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.metrics import choose_metric
 from autoproc.data.problem import define_problem, encode_target, labelled
+from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
 from autoproc.data.receipts import check_unopened, write_receipt
+from autoproc.data.relations import read_relations
 from autoproc.data.table import read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
@@ -81,7 +83,9 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     holdout.check_targets(problem)
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
-    protocol = choose_protocol(targets, problem, plan, holdout.n_rows)
+    protocol = choose_protocol(targets, problem, plan, holdout.n_rows, read_relations(development, plan))
+    for proposal in propose(development, problem, plan):
+        development = development.with_notice(proposal)
     schema = Schema.fit(development, problem)
     matrix = schema.matrix(development)
     return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout

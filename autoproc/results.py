@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 Weights = Mapping[str, NDArray[np.floating]]
 """Arrays of a network by name; float32 but for the targets' statistics, which are float64."""
 Direction = Literal["maximize", "minimize"]
-ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id", "constant", "ignored"]
+ColumnKind = Literal["numeric", "categorical", "boolean", "datetime", "text", "id", "group", "constant", "ignored"]
 TrialState = Literal["complete", "pruned", "failed"]
 
 

@@ -39,6 +39,8 @@ _TABLE_OPTIONS = (
     click.option(
         "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
     ),
+    click.option("--group", metavar="COL", help="Rows with one value here (a person, a query) are never split."),
+    click.option("--time", metavar="COL", help="Seal the last rows by this column, and validate forward in time."),
     click.option(
         "--protocol",
         "protocol__kind",

@@ -34,14 +34,19 @@ class _Judgement(NamedTuple):
     note: str
 
 
-def describe_columns(table: Table, targets: Sequence[str], ignore: Sequence[str]) -> tuple[Column, ...]:
+_GROUP = _Judgement("group", False, "the rows' group: splits go by it, and rows to come are of other ones")
+
+
+def describe_columns(
+    table: Table, targets: Sequence[str], ignore: Sequence[str], group: str | None = None
+) -> tuple[Column, ...]:
     """The kind of each column beside the targets, with a note on how it is seen or why it is left out.
 
     Raises DataError for infinite numbers, for a column of numbers or dates with a few cells that are
     neither, and when no column is left to learn from.
     """
     names = [name for name in table.columns if name not in targets]
-    columns = tuple(Column(name, *_judge(table, name, name in ignore)) for name in names)
+    columns = tuple(Column(name, *(_GROUP if name == group else _judge(table, name, name in ignore))) for name in names)
     if not any(column.used for column in columns):
         notes = "; ".join(f"{column.name}: {column.note}" for column in columns) or "the target is the only column"
         raise DataError(f"No column is left to learn from ({notes}). Add columns that tell the rows apart.")

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoproc.data.draw import draw_groups, draw_rows, from_time
 from autoproc.data.problem import encode_target, labelled
+from autoproc.data.relations import Relations, read_relations, read_times, unseen
 from autoproc.data.table import Table, read_table
 from autoproc.errors import DataError
 from autoproc.plan import Plan
@@ -68,7 +70,8 @@ def seal(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
     """The development rows, and the holdout under seal: rows of `table`, or those of the plan's holdout file.
 
     `table` has a value in every target. Which of its rows are sealed follows from their number, from which of them
-    have the same value in the target, and from the seed; no other cell has a say.
+    have the same value in the target, and from the seed; no other cell has a say, but for the columns that the plan
+    names: whole groups are sealed, and of times the last.
 
     Raises DataError where rows are too few, or a holdout file lacks columns or is the table itself.
     """
@@ -76,19 +79,54 @@ def seal(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
 
 
 def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
-    n_rows = table.n_rows
-    n_holdout = round(plan.holdout_share * n_rows)
-    if n_holdout < MIN_HOLDOUT_ROWS or n_rows - n_holdout < MIN_DEVELOPMENT_ROWS:
+    relations = read_relations(table, plan)
+    is_development, is_sealed = _split(table, plan, relations)
+    n_development, n_holdout = int(is_development.sum()), int(is_sealed.sum())
+    if n_holdout < MIN_HOLDOUT_ROWS or n_development < MIN_DEVELOPMENT_ROWS:
         raise DataError(
             f"{table.name} has too few rows: at least {MIN_DEVELOPMENT_ROWS} must be left for development and "
-            f"{MIN_HOLDOUT_ROWS} sealed as the holdout, but a share of {plan.holdout_share:g} of {n_rows:,} rows seals "
-            f"{n_holdout:,}. {_remedy(n_rows)}, or seal a table of your own with --holdout FILE."
+            f"{MIN_HOLDOUT_ROWS} sealed as the holdout, but a share of {plan.holdout_share:g} of {table.n_rows:,} rows "
+            f"seals {n_holdout:,} and leaves {n_development:,}{_cause(plan)}. {_remedy(table.n_rows)}, or seal a table "
+            "of your own with --holdout FILE."
         )
-    is_sealed = _draw(_strata(table, plan), n_holdout, plan.seed)
     sealed = np.flatnonzero(is_sealed)
     # Not the rows that were drawn: another draw from a table that was opened is no fresh holdout.
     key = _key("rows", table.fingerprint, *sorted(plan.target))
-    return _alone(table.take(np.flatnonzero(~is_sealed))), SealedHoldout(table.take(sealed), key)
+    development = table.take(np.flatnonzero(is_development))
+    n_neither = table.n_rows - n_development - n_holdout
+    if n_neither:
+        development = development.with_notice(
+            f"Left out: {n_neither:,} later rows of groups ({plan.group}) that stand among the development rows too."
+        )
+    if plan.group is not None and abs(n_holdout / table.n_rows - plan.holdout_share) > plan.holdout_share / 4:
+        largest = table.cells(plan.group).counts.max() / table.n_rows
+        development = development.with_notice(
+            f"Groups of {plan.group!r} cannot be divided: {n_holdout / table.n_rows:.1%} of the rows are sealed, where "
+            f"{plan.holdout_share:.1%} were asked for; the largest group has {largest:.1%}."
+        )
+    return _alone(development), SealedHoldout(table.take(sealed), key)
+
+
+def _split(table: Table, plan: Plan, relations: Relations) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each row (n,) is for development, and whether it is sealed. By time and group together some are neither:
+    later rows of a group that has earlier ones."""
+    if relations.times is not None:
+        before = relations.times < from_time(relations.times, plan.holdout_share)
+        return before, unseen(relations.groups, before, ~before)
+    strata = _strata(table, plan)
+    if relations.groups is not None:
+        drawn = draw_groups(relations.groups, strata, plan.holdout_share, plan.seed)
+    else:
+        drawn = draw_rows(strata, round(plan.holdout_share * table.n_rows), plan.seed)
+    return ~drawn, drawn
+
+
+def _cause(plan: Plan) -> str:
+    """Why a share seals other than so many rows."""
+    if plan.time is not None:
+        among = f", and the groups of {plan.group!r} are only counted where no row of theirs is earlier"
+        return f": the rows from one time of {plan.time!r} on{among if plan.group else ''}"
+    return f": whole groups of {plan.group!r}" if plan.group is not None else ""
 
 
 def _remedy(n_rows: int) -> str:
@@ -100,23 +138,6 @@ def _remedy(n_rows: int) -> str:
 def _strata(table: Table, plan: Plan) -> NDArray[np.int64]:
     """Rows with the same value in the one target share a number (n,); with several targets all rows do."""
     return table.cells(plan.target[0]).codes if len(plan.target) == 1 else np.zeros(table.n_rows, dtype=np.int64)
-
-
-def _draw(strata: NDArray[np.int64], n_drawn: int, seed: int) -> NDArray[np.bool_]:
-    """Whether each row (n,) is among the `n_drawn`; each stratum gives its share of them, up or down to a whole row.
-
-    Systematic sampling: rows stand in line, the strata in random order and so the rows in each, and every
-    (n / n_drawn)-th is drawn from a random start. Where each row is a stratum of its own, this is a plain draw.
-    """
-    rng = np.random.default_rng(seed)
-    n_rows = len(strata)
-    rank = rng.permutation(strata.max() + 2)  # one more, for a stratum numbered -1
-    line = rng.permutation(n_rows)
-    line = line[np.argsort(rank[strata[line]], kind="stable")]
-    reached = (np.arange(n_rows + 1) * n_drawn + rng.integers(n_rows)) // n_rows
-    drawn = np.zeros(n_rows, dtype=bool)
-    drawn[line[np.diff(reached) > 0]] = True
-    return drawn
 
 
 def _alone(development: Table) -> Table:
@@ -144,9 +165,29 @@ def _seal_file(table: Table, path: str, plan: Plan) -> tuple[Table, SealedHoldou
             f"The holdout {path} holds the same rows as {table.name}, but it must hold rows that nothing is learned "
             "from. Name another file, or leave --holdout out: then a share of the rows is sealed."
         )
+    _check_relations(table, holdout, plan)
     for notice in (*whole.notices, *holdout.notices):
         table = table.with_notice(f"Holdout {whole.name}: {notice}")
     return table, SealedHoldout(holdout, _key("file", whole.fingerprint, *sorted(plan.target)))
+
+
+def _check_relations(table: Table, holdout: Table, plan: Plan) -> None:
+    """Raises DataError where a holdout file has groups of the table, or rows that are not later than the table's."""
+    if plan.group is not None:
+        known = set(table.cells(plan.group).values)
+        shared = [value for value in holdout.cells(plan.group).values if value in known]
+        if shared:
+            raise DataError(
+                f"The holdout {holdout.name} must have groups of its own in {plan.group!r}, but {len(shared):,} "
+                f"stand in {table.name} too, such as {shared[0]!r}. Move their rows to one side, or leave --group out."
+            )
+    if plan.time is not None:
+        last, first = read_times(table, plan.time).max(), read_times(holdout, plan.time).min()
+        if first < last:
+            raise DataError(
+                f"The holdout {holdout.name} must be later than {table.name} by {plan.time!r}, but its first row is "
+                "earlier than the table's last. Move the rows to one side, or leave --time out."
+            )
 
 
 def _key(*parts: str) -> str:

@@ -58,6 +58,7 @@ def labelled(table: Table, plan: Plan) -> Table:
     where the names of targets and ignored columns contradict the table or each other.
     """
     _check_names(table, plan)
+    _check_relations(table, plan)
     missing = np.stack([_read_target(table, name).cells.codes < 0 for name in plan.target])
     for name, rows in zip(plan.target, missing, strict=True):
         if rows.all():
@@ -94,7 +95,7 @@ def define_problem(development: Table, plan: Plan) -> Problem:
     else:
         classes = _binary_classes(targets[0], plan.positive) if task == "binary" else _sorted_classes(targets[0])
         _must_differ_from_probabilities(targets[0].name, classes.names)
-    columns = describe_columns(development, plan.target, plan.ignore)
+    columns = describe_columns(development, plan.target, plan.ignore, plan.group)
     return Problem(task, plan.target, classes.names, classes.counts, columns, f"{reason}{classes.reason}")
 
 
@@ -129,6 +130,21 @@ def _check_names(table: Table, plan: Plan) -> None:
             )
         if name in plan.target:
             raise PlanError(f"Column {name!r} is both the target and to be ignored. Take it out of --ignore.")
+
+
+def _check_relations(table: Table, plan: Plan) -> None:
+    for option, name in (("--group", plan.group), ("--time", plan.time)):
+        if name is None:
+            continue
+        if name not in table.columns:
+            raise PlanError(
+                f"{table.name} has no column {name!r} for {option}; there are {_some(table.columns)}."
+                f"{did_you_mean(name, table.columns)}"
+            )
+        if name in plan.target:
+            raise PlanError(f"{option} must name a column beside the target, but {name!r} is the target. Name another.")
+    if plan.group is not None and plan.group == plan.time:
+        raise PlanError(f"--group and --time must name two columns, but both name {plan.group!r}. Leave one out.")
 
 
 def _read_target(table: Table, name: str) -> _Target:

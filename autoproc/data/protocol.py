@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit
 
 from autoproc.data.metrics import Target
+from autoproc.data.related_splits import grouped_folds, grouped_split, timed_folds, timed_split
+from autoproc.data.relations import UNRELATED, Relations
 from autoproc.errors import DataError, PlanError
 from autoproc.plan import Plan, ProtocolKind, ProtocolPlan
 from autoproc.results import Fold, Problem, Protocol
@@ -23,19 +25,24 @@ class _Choice(NamedTuple):
     repeats: int
 
 
-def choose_protocol(y: Target, problem: Problem, plan: Plan, n_holdout: int) -> Protocol:
+def choose_protocol(
+    y: Target, problem: Problem, plan: Plan, n_holdout: int, relations: Relations = UNRELATED
+) -> Protocol:
     """The splits that the plan asks for, or else those that suit the number of rows.
 
-    `y` holds the development rows' targets (n,) or (n, t). Classes are stratified. The splits follow from y and
-    the plan's seed; the first repeat is the same however many there are.
+    `y` holds the development rows' targets (n,) or (n, t), `relations` how the rows hang together. Classes are
+    stratified. The splits follow from these and the plan's seed; the first repeat is the same however many there are.
 
     Raises PlanError where the request contradicts itself, and DataError where rows, or rows of a class, are too few.
     """
-    _check_consistent(plan.protocol)
-    choice = _choose(len(y), plan.protocol)
+    _check_consistent(plan.protocol, plan.time is not None)
+    choice = _choose(len(y), plan.protocol, plan.time is not None)
     by_class = np.bincount(y, minlength=len(problem.classes)) if problem.is_classification else None
-    if choice.kind == "validation_split":
-        splits: tuple[Fold, ...] = (_validation_split(y, by_class, problem, plan),)
+    splits: tuple[Fold, ...]
+    if relations.times is not None or relations.groups is not None:
+        splits = _related(y, relations, choice, problem, plan)
+    elif choice.kind == "validation_split":
+        splits = (_validation_split(y, by_class, problem, plan),)
     else:
         _check_enough_for_folds(len(y), by_class, problem, choice.folds)
         splits = tuple(fold for repeat in range(choice.repeats) for fold in _k_folds(y, by_class, choice, plan, repeat))
@@ -43,16 +50,21 @@ def choose_protocol(y: Target, problem: Problem, plan: Plan, n_holdout: int) -> 
         kind=choice.kind,
         folds=choice.folds,
         repeats=choice.repeats,
-        reason=_reason(choice, plan.protocol, len(y), len(splits[0].validation), problem.is_classification),
+        reason=_reason(choice, plan, len(y), len(splits[0].validation), problem.is_classification, relations),
         n_development=len(y),
         n_holdout=n_holdout,
         splits=splits,
     )
 
 
-def _check_consistent(asked: ProtocolPlan) -> None:
+def _check_consistent(asked: ProtocolPlan, timed: bool) -> None:
     """Raises PlanError for a request that contradicts itself."""
     repeats = asked.repeats or 1
+    if timed and (repeats > 1 or asked.kind == "repeated_k_fold"):
+        raise PlanError(
+            "Folds forward in time are the same each time, so repeats have no meaning with --time. Leave --repeats "
+            "out, or ask for --protocol k_fold."
+        )
     if asked.kind == "validation_split" and (asked.folds is not None or repeats > 1):
         extra = "--folds" if asked.folds is not None else "--repeats"
         raise PlanError(
@@ -76,8 +88,10 @@ def _check_consistent(asked: ProtocolPlan) -> None:
         )
 
 
-def _choose(n_rows: int, asked: ProtocolPlan) -> _Choice:
+def _choose(n_rows: int, asked: ProtocolPlan, timed: bool) -> _Choice:
     kind = asked.kind or _fitting_kind(n_rows, asked)
+    if timed and kind == "repeated_k_fold":
+        kind = "k_fold"
     if kind == "validation_split":
         return _Choice(kind, 1, 1)
     repeats = (asked.repeats or REPEATS) if kind == "repeated_k_fold" else 1
@@ -162,19 +176,49 @@ def _seed(plan: Plan, repeat: int) -> int:
     return int(np.random.SeedSequence((plan.seed, repeat)).generate_state(1)[0])
 
 
-def _reason(choice: _Choice, asked: ProtocolPlan, n_rows: int, n_validation: int, stratified: bool) -> str:
-    rows = f"{n_rows:,} development rows"
-    kind = "stratified " if stratified else ""
+def _related(y: Target, relations: Relations, choice: _Choice, problem: Problem, plan: Plan) -> tuple[Fold, ...]:
+    """Splits that keep groups together, or go forward in time, or both."""
+    share, groups = plan.protocol.validation_share, relations.groups
+    if relations.times is not None:
+        if choice.kind == "validation_split":
+            return timed_split(y, relations, problem, share)
+        return timed_folds(y, relations, problem, choice.folds)
+    assert groups is not None
     if choice.kind == "validation_split":
-        split = f"one {kind}split with {n_validation:,} rows for validation"
+        return grouped_split(y, groups, problem, share, _seed(plan, 0))
+    repeats = [grouped_folds(y, groups, problem, choice.folds, _seed(plan, repeat)) for repeat in range(choice.repeats)]
+    return tuple(fold for folds in repeats for fold in folds)
+
+
+def _reason(choice: _Choice, plan: Plan, n_rows: int, n_validation: int, stratified: bool, relations: Relations) -> str:
+    asked, rows = plan.protocol, f"{n_rows:,} development rows"
+    stratified = stratified and relations.times is None
+    kind = "stratified " if stratified else ""
+    how = _how(plan, relations)
+    if choice.kind == "validation_split":
+        split = f"one {kind}split{how} with {n_validation:,} rows for validation"
         return f"{split}, as asked ({rows})" if asked.kind else f"{rows} are many (from {asked.many_rows:,}): {split}"
-    folds = f"{choice.folds} {kind}folds"
+    folds = f"{choice.folds} {kind}folds{how}"
     if choice.kind == "k_fold":
-        return f"{folds}, as asked ({rows})" if _was_asked(asked) else f"{folds}: each of {rows} validates once"
+        once = (
+            "each validates on rows later than those that it trains on"
+            if plan.time
+            else f"each of {rows} validates once"
+        )
+        return f"{folds}, as asked ({rows})" if _was_asked(asked) else f"{folds}: {once}"
     folds = f"{choice.repeats} times {folds}"
     if _was_asked(asked):
         return f"{folds}, as asked ({rows})"
     return f"{rows} are few (below {asked.few_rows:,}): {folds}, so that chance counts for less"
+
+
+def _how(plan: Plan, relations: Relations) -> str:
+    """By which columns rows hang together, and what follows."""
+    by_time = f" forward in time by {plan.time!r}" if plan.time is not None else ""
+    groups = (
+        f" that keep the {relations.n_groups:,} groups of {plan.group!r} together" if plan.group is not None else ""
+    )
+    return f"{by_time}{' and' if by_time and groups else ''}{groups}"
 
 
 def _was_asked(asked: ProtocolPlan) -> bool:
