@@ -161,7 +161,9 @@ class Job:
         # Where the log cannot be written, the error itself is what people have to see.
         with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
-        self._note(stopped_by=" ".join(reason.split()))
+        # Nor may an error of the record stand in its place.
+        with suppress(Exception):
+            self._note(stopped_by=" ".join(reason.split()))
 
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)

@@ -5,7 +5,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # 2 and 1
+_STATUS = Path("/proc/self/status")
 _STATM = Path("/proc/self/statm")
 _UNKNOWN = 8 * 2**30
 
@@ -15,8 +16,9 @@ def total_memory() -> int:
     found = [_UNKNOWN]
     with suppress(AttributeError, OSError, ValueError):  # Windows has no sysconf
         found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    with suppress(OSError, ValueError):  # no such group, or no limit
-        found.append(int(_CGROUP_LIMIT.read_text()))
+    for limit in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # no such group, or no limit
+            found.append(int(limit.read_text()))
     return min(found)
 
 
@@ -29,6 +31,10 @@ def used_memory() -> int:
 
 def peak_memory() -> int:
     """The most bytes that this process has held; 0 where the system does not tell."""
+    # Where both are there, rusage may tell of the process that started this one.
+    with suppress(OSError, ValueError, StopIteration):
+        lines = _STATUS.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
     try:
         import resource
     except ImportError:  # Windows

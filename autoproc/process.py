@@ -159,10 +159,14 @@ def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable
 
     if plan.final == "folds":
         return search.trained.weights
-    with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:
-        trained = refit(engine, search.trained)
-    if trained.failed:
-        warn(f"The refit on all development rows failed ({trained.failed}); the fold networks are exported instead.")
+    try:
+        with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:
+            trained = refit(engine, search.trained)
+        failed = trained.failed
+    except PlanError as error:  # the memory limit leaves no room beside what the search has left
+        failed = str(error)
+    if failed:
+        warn(f"The refit on all development rows failed ({failed}); the fold networks are exported instead.")
         return search.trained.weights
     return trained.weights
 

@@ -7,6 +7,7 @@ import textwrap
 import time
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -74,6 +75,7 @@ class TerminalProgress:
         self._live = _is_watched(self._stream)
         self._status: Status | None = None
         self._printed_at = time.monotonic()
+        self._lock = Lock()  # the record warns from a thread of its own
 
     def __enter__(self) -> Self:
         return self
@@ -84,14 +86,20 @@ class TerminalProgress:
         self._clear()
 
     def say(self, step: str, text: str) -> None:
-        self._clear()
-        self._print(step, text, style="bold")
+        with self._lock:
+            self._clear()
+            self._print(step, text, style="bold")
 
     def warn(self, text: str) -> None:
-        self._clear()
-        self._print("warning", text, style="bold yellow")
+        with self._lock:
+            self._clear()
+            self._print("warning", text, style="bold yellow")
 
     def update(self, step: str, text: str) -> None:
+        with self._lock:
+            self._update(step, text)
+
+    def _update(self, step: str, text: str) -> None:
         if not self._live:
             if time.monotonic() - self._printed_at >= _QUIET_SECONDS:
                 self._print(step, text, style="")

@@ -89,7 +89,7 @@ class Curves:
     """What K members showed over E epochs: arrays of shape (K, E), NaN after a member has stopped.
 
     Scores are in the metric's own units; losses are without penalties. The training score is measured on
-    a fixed sample of training rows as large as the validation set, without dropout.
+    a fixed sample of training rows, no larger than the validation set, without dropout.
     """
 
     train_score: FloatArray
@@ -112,7 +112,7 @@ class Trained:
     """One candidate after training: its K members' curves, scores at their best epochs, and weights there.
 
     `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1.
-    `failed` holds the reason when a member diverged; then the score is NaN.
+    `failed` holds the reason when a member diverged, found no memory or has no score; then the score is NaN.
     """
 
     candidate: Candidate

@@ -62,11 +62,10 @@ class _Running:
     epoch: int = 0
 
 
-def play(curves: Sequence[Curve], pruner: BasePruner, metric: Metric, at_once: int) -> tuple[int, float]:
-    """Epochs that a search over `curves`, in their order, spends, and the best score of the trials that end."""
-    study = optuna.create_study(
-        direction=metric.direction, pruner=pruner, sampler=optuna.samplers.RandomSampler(seed=0)
-    )
+def play(curves: Sequence[Curve], pruner: BasePruner, metric: Metric, at_once: int, name: str) -> tuple[int, float]:
+    """Epochs that a search over `curves`, in their order, spends, and the best score of the trials that end; NaN where
+    all are pruned. Hyperband deals its brackets out by the study's `name`."""
+    study = optuna.create_study(study_name=name, direction=metric.direction, pruner=pruner)
     waiting, running, n_epochs, ended = list(curves), list[_Running](), 0, []
     while waiting or running:
         while waiting and len(running) < at_once:
@@ -92,16 +91,18 @@ def compare(name: str, curves: Sequence[Curve], metric: Metric, at_once: int, n_
     """One pruner, over the same orders as any other."""
     random = np.random.default_rng(0)
     played = []
-    for _ in range(n_orders):
+    for number in range(n_orders):
         order = random.permutation(len(curves))
-        played.append(play([curves[place] for place in order], PRUNERS[name](), metric, at_once))
+        played.append(play([curves[place] for place in order], PRUNERS[name](), metric, at_once, str(number)))
     finals = np.array([curve[-1] for curve in curves])
     epochs = np.array([n for n, _ in played]) / sum(map(len, curves))
-    lost = np.array([metric.gain(metric.best(finals), score) for _, score in played])
+    scores = np.array([score for _, score in played])
+    worst = finals[np.argmax(metric.gain(metric.best(finals), finals))]  # stands for a search that pruned all
+    lost = metric.gain(metric.best(finals), np.where(np.isnan(scores), worst, scores))
     return {
         "pruner": name,
         "epochs": float(epochs.mean()),
-        "loss": float(np.nanmean(lost) / finals.std()),
+        "loss": float(lost.mean() / finals.std()),
         "kept": float(np.mean(lost == 0)),
         "spread": float(epochs.std()),
     }

@@ -18,7 +18,7 @@ Prints a JSON line a table, or the lines of a Markdown table, and at the end the
     cpu        skorch's processor seconds for an epoch of a trial, by autoproc's: luck has no say, and what else the
                machine does has little
 
-Where autoproc does not find as good a score in that time, the first two are the bounds that follow.
+Where autoproc does not find as good a score in that time, the first two are 0.
 """
 
 import argparse
@@ -182,7 +182,7 @@ def compare(table: str, seconds: float, seed: int) -> dict[str, Any]:
     if not first:
         raise SystemExit(f"{table}: no trial ended in {seconds:g} s; raise --seconds.")
     took = max(end["wall"] for end in first)
-    reached = as_good[0]["wall"] if as_good else autoproc["wall"]
+    reached = as_good[0]["wall"] if as_good else float("nan")
     return {
         "table": Path(table.rpartition(":")[0]).stem,
         "metric": metric.name,
@@ -191,8 +191,8 @@ def compare(table: str, seconds: float, seed: int) -> dict[str, Any]:
         "equal": as_good[0] if as_good else None,
         "first": {"trials": len(first), "seconds": took, "score": best(first, metric)["score"]},
         "ratios": {
-            "best": goal["wall"] / reached,
-            "done": skorch["wall"] / reached,
+            "best": goal["wall"] / reached if as_good else 0.0,
+            "done": skorch["wall"] / reached if as_good else 0.0,
             "trials": skorch["wall"] / n_trials / (took / len(first)),
             "cpu": cpu_an_epoch(skorch) / cpu_an_epoch(autoproc),
         },
@@ -238,7 +238,7 @@ def line(result: dict[str, Any]) -> str:
         f"{skorch['trials']}, {skorch['wall']:.0f}, {skorch['cpu']:.0f}",
         f"{skorch['best']['score']:.5g}, {skorch['best']['wall']:.1f}",
         f"{equal['wall']:.1f}" if equal else "not reached",
-        f"{'' if equal else 'below '}{ratios['best']}, {ratios['done']}",
+        f"{ratios['best']}, {ratios['done']}",
         f"{first['trials']} in {first['seconds']:.1f} s, {first['score']:.5g}",
         ratios["trials"],
         f"{autoproc['trials']}, {autoproc['cpu']:.0f}, {autoproc['best']['score']:.5g}",

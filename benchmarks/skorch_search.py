@@ -28,7 +28,7 @@ from autoproc.network.inputs import InputSizes
 from autoproc.network.loss import predictions
 from autoproc.plan import Task
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
-from autoproc.steps.search import OptunaSuggest, WorseHalfPruner
+from autoproc.steps.search import OptunaSuggest, WorseHalfPruner, is_check
 from benchmarks.contenders import Rows
 from benchmarks.perceptron import Perceptron
 from benchmarks.search import TRIALS, Log, Setting, State, work
@@ -186,11 +186,12 @@ def train(trial: optuna.Trial, folds: list[FoldRows], setting: Setting, log: Log
         score = float(np.mean([training.best for training in trainings]))
         if any(training.failed for training in trainings):
             return "failed", nan, epoch
-        trial.report(score, epoch)
+        if is_check(epoch):  # the pruner looks at no other, and the journal waits for the disk with each report
+            trial.report(score, epoch)
         if all(training.finished for training in trainings):
             return "complete", score, epoch
         # Like the grown network that autoproc starts from, trial 0 is trained to its end.
-        if trial.number and trial.should_prune():
+        if trial.number and is_check(epoch) and trial.should_prune():
             return "pruned", score, epoch
         if log.deadline.passed:
             return "stopped", score, epoch

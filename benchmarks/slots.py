@@ -9,6 +9,7 @@ epochs, evaluation included), the estimate of the constants, and the slots that 
 import argparse
 import json
 import time
+from threading import Event
 
 import torch
 
@@ -30,7 +31,7 @@ def curve(shape: Shape, members: tuple[int, ...]) -> dict[str, object]:
     data = FoldData(problem.matrix, problem.targets, LAYOUT, problem.folds, "binary", 0, cpu)
     network = shape.candidates[0].network
     costs = Costs.of(network, shape.batch, 1, data)
-    stacks = [Stack(costs, data, METRICS["log_loss"], n) for n in members]
+    stacks = [Stack(costs, data, METRICS["log_loss"], n, Event()) for n in members]
     for stack, n in zip(stacks, members, strict=True):
         for number in range(n):
             stack.add(number, shape.candidates[number % shape.n_trials].train, [number % K])

@@ -12,7 +12,7 @@ from autoproc import machine
 def limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A container's limit, which is not there yet; the machine itself has 1000 pages of 4 KiB."""
     path = tmp_path / "memory.max"
-    monkeypatch.setattr(machine, "_CGROUP_LIMIT", path)
+    monkeypatch.setattr(machine, "_CGROUP_LIMITS", (tmp_path / "memory.limit_in_bytes", path))
     sizes = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
     return path
@@ -76,7 +76,18 @@ def test_resident_pages_are_what_is_used(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert machine.used_memory() == 300 * 4096
 
 
-def test_a_peak_is_counted_in_bytes_on_macos_and_in_kib_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_peak_is_what_linux_tells_of_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not what `resource` says: that may be the peak of the process that started this one."""
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmPeak:\t 900 kB\nVmHWM:\t  300 kB\nVmRSS:\t 200 kB\n")
+    monkeypatch.setattr(machine, "_STATUS", status)
+    assert machine.peak_memory() == 300 * 1024
+
+
+def test_a_peak_is_counted_in_bytes_on_macos_and_in_kib_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "_STATUS", tmp_path / "status")
     elsewhere = machine.peak_memory()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert machine.peak_memory() == pytest.approx(elsewhere / 1024, rel=0.01)
@@ -84,5 +95,6 @@ def test_a_peak_is_counted_in_bytes_on_macos_and_in_kib_elsewhere(monkeypatch: p
 
 def test_a_system_without_figures_has_used_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "_STATM", tmp_path / "statm")
+    monkeypatch.setattr(machine, "_STATUS", tmp_path / "status")
     monkeypatch.setitem(sys.modules, "resource", None)
     assert machine.peak_memory() == machine.used_memory() == 0

@@ -122,6 +122,17 @@ def test_a_refit_that_diverges_gives_way_to_the_fold_networks_with_a_warning() -
     assert warning.endswith("; the fold networks are exported instead.")
 
 
+def test_a_refit_for_which_there_is_no_memory_gives_way_too() -> None:
+    """What the search leaves behind can be more than the limit allows."""
+    warned: list[str] = []
+    plan = make_plan(None, {"target": "price", "device": "cpu", "final": "refit", "protocol": {"folds": 3}})
+    prepared = process.inspect(plan, tables.table("regression"))
+    search = searched(prepared, plan)
+    scarce = plan.model_copy(update={"memory_limit": 1000})
+    assert process.final_weights(prepared, scarce, search, warned.append) is search.trained.weights
+    assert "The memory limit must leave room for training" in warned[0]
+
+
 def test_a_request_without_a_table_or_with_one_that_is_none() -> None:
     plan = make_plan(None, {"target": "y"})
     with pytest.raises(PlanError, match="No table was named"):

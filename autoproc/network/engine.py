@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Event
 
 import numpy as np
 import torch
@@ -13,11 +14,11 @@ from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.format import format_bytes
-from autoproc.machine import peak_memory, total_memory, used_memory
+from autoproc.network import device_memory
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
-from autoproc.network.member import Member, refused
+from autoproc.network.member import Member, refused, untrained
 from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
@@ -54,17 +55,19 @@ class StackEngine:
         device: str = "auto",
         memory_limit: int | None = None,
     ) -> None:
-        self._data = FoldData(matrix, targets, layout, folds, task, seed, choose_device(device))
+        self._device = choose_device(device)
+        self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device)
         self._matrix = matrix
         self._layout = layout
         self._metric = metric
-        self._n_threads = torch.get_num_threads() if self._data.device.type == "cpu" else 1
+        self._n_threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        self._stopping = Event()
         self._shards = Shards(self._make_stack, self._n_threads)
         self._running: dict[int, _Running] = {}
         self._waiting: list[int] = []  # keys of those that are not in yet
         self._costs = lru_cache(None)(lambda shape: Costs.of(shape[0], shape[1], n_outputs, self._data))
-        self._limit = total_memory() // 2 if memory_limit is None else memory_limit
-        self._used = used_memory()  # before any stack
+        self._limit = device_memory.total(self._device) // 2 if memory_limit is None else memory_limit
+        self._used = device_memory.used(self._device)  # before any stack
         self._budget = _budget(self._limit, self._used)
         self._most_bytes = 0  # that stacks were estimated to take
 
@@ -81,7 +84,7 @@ class StackEngine:
     @property
     def memory(self) -> Memory:
         """What was allowed, estimated and taken so far."""
-        return Memory(self._limit, self._used + self._most_bytes, peak_memory())
+        return Memory(self._limit, self._used + self._most_bytes, device_memory.peak(self._device))
 
     def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
         """Whether one more candidate of this shape finds enough free slots, and memory."""
@@ -110,7 +113,8 @@ class StackEngine:
         """Take a candidate out, running, finished or waiting, with its members' best weights."""
         if key in self._waiting:
             self._waiting.remove(key)
-            self._admit(key)
+            spec = self._running[key].candidate.train
+            self._running[key].members = [untrained(key, fold, spec) for fold in range(self.n_folds)]
         self._release(lambda member: member.key == key)
         running = self._running.pop(key)
         members = running.members
@@ -146,21 +150,24 @@ class StackEngine:
         return None
 
     def close(self) -> None:
-        """Let the threads go; the engine cannot train any more."""
+        """Let the threads go, also in the middle of an epoch; the engine cannot train any more."""
+        self._stopping.set()
         self._shards.close()
 
     def _make_stack(self, signature: Signature) -> Stack:
-        return Stack(self._costs(signature), self._data, self._metric, self._width(signature))
+        return Stack(self._costs(signature), self._data, self._metric, self._at_once(signature), self._stopping)
 
     def _slots(self, signature: Signature) -> int:
-        """Members that are best in training at once, on all threads."""
-        slots = self._costs(signature).slots * self._n_threads
-        return min(max(slots, _FEWEST_CANDIDATES * self.n_folds), _MOST_CANDIDATES * self.n_folds)
+        """Members that are best in training at once, on all threads. A GPU takes as many as there may be."""
+        most = _MOST_CANDIDATES * self.n_folds
+        slots = self._costs(signature).slots * self._n_threads if self._device.type == "cpu" else most
+        return min(max(slots, _FEWEST_CANDIDATES * self.n_folds), most)
 
-    def _width(self, signature: Signature) -> int:
+    def _at_once(self, signature: Signature) -> int:
         """Members that one stack trains in one step: what half of the memory has room for."""
         costs = self._costs(signature)
-        return max(1, min(costs.slots, int(self._budget / 2 / self._n_threads / costs.step_bytes)))
+        best = costs.slots if self._device.type == "cpu" else self._slots(signature)
+        return max(1, min(best, int(self._budget / 2 / self._n_threads / costs.step_bytes)))
 
     def _let_in(self) -> None:
         """Let in those that wait, in their order, while there is memory; one candidate is always let in."""
@@ -191,7 +198,7 @@ class StackEngine:
             costs = self._costs(signature)
             n_members = self._shards.n_members(signature) + (self.n_folds if signature == more else 0)
             total += n_members * costs.kept_bytes
-            total += min(n_members, self._width(signature) * self._n_threads) * costs.step_bytes
+            total += min(n_members, self._at_once(signature) * self._n_threads) * costs.step_bytes
         return total
 
     def _release(self, leaving: Callable[[Member], bool]) -> None:

@@ -1,6 +1,6 @@
 """The development rows as stacks train on them: scaled for each fold once, read by every member."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,6 +43,10 @@ class Epoch:
     targets: Tensor
     patterns: Tensor
     weights: Tensor
+
+    def steps(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+        """The same five of each step, (S, batch, ...)."""
+        return zip(self.places, self.codes, self.targets, self.patterns, self.weights, strict=True)
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ class FoldData:
         self.target_spread = torch.from_numpy(size * spreads)
 
     def _sample(self, fold: int) -> NDArray[np.int64]:
-        """A fixed sample of a fold's training rows, no larger than its validation rows are many."""
+        """A fixed sample of a fold's training rows: as many as it has validation rows, if those are not many."""
         rows = self.folds[fold].train
         size = min(len(rows), len(self.folds[fold].validation) or _MOST_SAMPLED, _MOST_SAMPLED)
         picked = torch.randperm(len(rows), generator=generator(self.seed, fold, 0))[:size].numpy()

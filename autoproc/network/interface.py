@@ -23,7 +23,7 @@ class Standing:
 
     `validation` holds the K members' scores of this epoch (those of stopped members: their last ones);
     `best` is the mean over folds of the best scores so far; both in the metric's units. `finished` is
-    true when every member has stopped by itself, or when one has diverged.
+    true when every member has stopped by itself, or when one has failed.
     """
 
     key: int

@@ -58,7 +58,8 @@ class Member:
             return False
         loss = validation.loss if self.scored else train.loss
         if not np.isfinite([loss, train.loss]).all():
-            self.failed = f"diverged in epoch {self.epoch}: the loss is {loss}"
+            infinite = train.loss if np.isfinite(loss) else loss
+            self.failed = f"diverged in epoch {self.epoch}: the loss is {infinite}"
             return False
         self.schedule.step(loss)
         first = not self.scored or np.isnan(self.best_score)
@@ -68,9 +69,14 @@ class Member:
         return better
 
 
+def untrained(key: int, fold: int, spec: TrainSpec) -> Member:
+    """A member that no stack has."""
+    return Member(key, fold, spec, scored=True, schedule=Schedule(spec.learning_rate, spec.scheduler))
+
+
 def refused(key: int, fold: int, spec: TrainSpec) -> Member:
     """A member for which there is no memory: it has failed, after an epoch in which nothing was trained."""
-    member = Member(key, fold, spec, scored=True, schedule=Schedule(spec.learning_rate, spec.scheduler))
+    member = untrained(key, fold, spec)
     member.failed = NO_MEMORY
     member.record(NO_MARKS, NO_MARKS)
     return member

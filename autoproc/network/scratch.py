@@ -9,6 +9,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
+
 
 class Scratch:
     """Tensors by name; what an earlier `take` of the same name returned is overwritten."""
@@ -45,6 +47,6 @@ class Scratch:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory was asked for that was not there; torch says so in words alone on the CPU."""
+    """Whether memory was asked for that was not there, which torch and its libraries often say in words alone."""
     out = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return out or "DefaultCPUAllocator" in str(error)
+    return out or any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoproc.network.member import Member
+from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.stack import Stack
 from autoproc.spec import NetworkSpec, TrainSpec
 
@@ -65,27 +66,34 @@ class Shards:
         """Let the threads go."""
         self._pool.shutdown()
 
-    def remove(self, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
+    def remove(self, leaving: Callable[[Member], bool]) -> list[tuple[Member, dict[str, NDArray[np.float32]]]]:
         """Take out the members for which `leaving` holds, with their best parameters by name."""
+        removed = []
         for signature, shards in list(self._stacks.items()):
             for stack in shards:
-                yield from _remove(stack, leaving)
+                removed += _remove(stack, leaving)
             if not any(map(len, shards)):
                 del self._stacks[signature]
             else:
                 _even_out(shards)
+        return removed
 
 
-def _remove(stack: Stack, leaving: Callable[[Member], bool]) -> Iterator[tuple[Member, dict[str, NDArray[np.float32]]]]:
+def _remove(stack: Stack, leaving: Callable[[Member], bool]) -> list[tuple[Member, dict[str, NDArray[np.float32]]]]:
     rows = [row for row, member in enumerate(stack.members) if leaving(member)]
     members = [stack.members[row] for row in rows]
-    yield from zip(members, stack.remove(rows) if rows else [], strict=True)
+    return list(zip(members, stack.remove(rows) if rows else [], strict=True))
 
 
 def _even_out(stacks: Sequence[Stack]) -> None:
-    """Let the fullest give to the emptiest until they differ by at most one member."""
-    while len(fullest := max(stacks, key=len)) - len(emptiest := min(stacks, key=len)) > 1:
-        fullest.give(emptiest)
+    """Let the fullest give to the emptiest until they differ by at most one member. Without memory for that they stay
+    as they are, which costs time alone."""
+    try:
+        while len(fullest := max(stacks, key=len)) - len(emptiest := min(stacks, key=len)) > 1:
+            fullest.give(emptiest)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
 
 
 @contextmanager

@@ -8,6 +8,7 @@ each other, and one that diverges leaves its neighbours alone.
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from threading import Event
 
 import numpy as np
 import torch
@@ -31,9 +32,10 @@ _PARAMETERS, _BEST, _MOMENTS, _STATES = 0, 1, slice(2, 4), 4
 
 
 class Stack:
-    """Members that train as one batched program on the folds of `data`, at most `width` of them in one step."""
+    """Members that train as one batched program on the folds of `data`, at most `at_once` of them in one step. Once
+    `stopping` is set, epochs end early, and nothing that follows has a meaning."""
 
-    def __init__(self, costs: Costs, data: FoldData, metric: Metric, width: int) -> None:
+    def __init__(self, costs: Costs, data: FoldData, metric: Metric, at_once: int, stopping: Event) -> None:
         self.members: list[Member] = []
         self._costs = costs
         self._network = costs.network
@@ -41,7 +43,8 @@ class Stack:
         self._table = costs.table
         self._data = data
         self._metric = metric
-        self._width = width
+        self._at_once = at_once
+        self._stopping = stopping
         self._scratch = Scratch(data.device)
         self._states = torch.empty(_STATES, 0, self._table.n_columns, device=data.device)
         self._steps = torch.empty(0, device=data.device)  # that members have taken
@@ -70,7 +73,7 @@ class Stack:
     def remove(self, leaving: Sequence[int]) -> list[dict[str, NDArray[np.float32]]]:
         """Let the members in rows `leaving` go; returns their best parameters by name. The last members take the
         places that become free."""
-        best = self._states[_BEST, list(leaving)].cpu()
+        best = [self._states[_BEST, row].to("cpu", copy=True) for row in leaving]
         for row in sorted(leaving, reverse=True):
             last = self.members.pop()
             if row < len(self.members):
@@ -102,7 +105,8 @@ class Stack:
             for row, (member, (train, validation)) in enumerate(zip(self.members, marks, strict=True))
             if member.note(train, validation, self._metric)
         ]
-        self._states[_BEST, better] = self._states[_PARAMETERS, better]
+        for row in better:
+            self._states[_BEST, row] = self._states[_PARAMETERS, row]
 
     @torch.inference_mode()
     def _train(self, group: slice) -> None:
@@ -116,7 +120,9 @@ class Stack:
         update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
         dropout = self._dropout(specs)
         epoch = data.epoch([(member.fold, member.epoch + 1) for member in members], self._batch_size)
-        for places, codes, targets, patterns, weights in zip(*vars(epoch).values(), strict=True):
+        for places, codes, targets, patterns, weights in epoch.steps():
+            if self._stopping.is_set():
+                return
             batch = Batch(data.dense(places, self._scratch), codes, patterns.flatten())
             outputs = network.forward(batch, dropout)
             network.backward(batch, slopes(data.task, outputs, targets, weights), dropout)
@@ -135,24 +141,34 @@ class Stack:
 
     def _within_memory(self, act: Callable[[slice], None], group: slice) -> None:
         """Act on a group, or on its halves one after the other where there is no memory for all of it; a member for
-        which there is none even alone fails. What a step needs is all reserved before it changes anything."""
+        which there is none even alone fails, and so do those that lose it in the middle of an epoch."""
+        taken = self._steps[group].clone()
+        if self._fits(act, group):
+            return
+        self._scratch.clear()
+        self._at_once = max(1, (group.stop - group.start) // 2)
+        if group.stop - group.start == 1 or not torch.equal(taken, self._steps[group]):
+            for member in self.members[group]:
+                member.failed = NO_MEMORY
+            return
+        for half in self._groups(group.start, group.stop):
+            self._within_memory(act, half)
+
+    @staticmethod
+    def _fits(act: Callable[[slice], None], group: slice) -> bool:
+        """Act, unless memory runs out. What was reserved until then is free only when the error is gone."""
         try:
             act(group)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._scratch.clear()
-            self._width = max(1, (group.stop - group.start) // 2)
-            if group.stop - group.start == 1:
-                self.members[group.start].failed = NO_MEMORY
-                return
-            for half in self._groups(group.start, group.stop):
-                self._within_memory(act, half)
+            return False
+        return True
 
     def _groups(self, first: int = 0, last: int | None = None) -> list[slice]:
-        """The rows from `first` to `last` in equal parts of at most `width`."""
+        """The rows from `first` to `last` in equal parts of at most `at_once`."""
         last = len(self.members) if last is None else last
-        n_groups = -(-(last - first) // self._width)
+        n_groups = -(-(last - first) // self._at_once)
         bounds = [first + (last - first) * i // n_groups for i in range(n_groups + 1)] if n_groups else []
         return [slice(*pair) for pair in pairwise(bounds)]
 

@@ -58,7 +58,7 @@ def growth_line(growth: Growth) -> str:
 
 def trial_line(trial: Trial, best: Score, n_finished: int, n_asked: int) -> str:
     """How far the search is, the best score so far, and what its last trial scored."""
-    text = "diverged" if trial.state == "failed" else f"{score_text(trial.score)} ({trial.state})"
+    text = f"failed, {trial.reason}" if trial.state == "failed" else f"{score_text(trial.score)} ({trial.state})"
     return f"{n_finished} of at most {n_asked} trials, best {score_text(best)}; trial {trial.number}: {text}"
 
 
@@ -115,7 +115,7 @@ def score_text(score: Score) -> str:
 
 
 def trained_text(trained: Trained) -> str:
-    return "diverged" if trained.failed else score_text(trained.score)
+    return f"failed, {trained.failed}" if trained.failed else score_text(trained.score)
 
 
 def estimate_text(estimate: Estimate) -> str:

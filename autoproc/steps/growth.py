@@ -124,8 +124,9 @@ def _is_better(rung: Rung, other: Rung, metric: Metric) -> bool:
 def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: Metric, ended: str) -> Growth:
     if not rungs:
         raise NoSignalError(
-            "Every network of the growth ladder diverged, so there is nothing to search around. Training must keep "
-            "a finite loss: look for extreme values in the table, or lower `baseline.learning_rates` in the plan."
+            "Every network of the growth ladder failed, so there is nothing to search around; the record has the "
+            "reasons. Where the loss was not finite, look for extreme values in the table, or lower "
+            "`baseline.learning_rates` in the plan; where memory was short, raise --memory-limit."
         )
     chosen = _smallest_as_good(rungs, metric)
     overfitting = [rung for rung in rungs if rung.verdict.overfit]

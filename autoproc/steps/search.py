@@ -179,7 +179,7 @@ class WorseHalfPruner(optuna.pruners.BasePruner):
 
     def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
         epoch = trial.last_step
-        if epoch is None or not _is_check(epoch):
+        if epoch is None or not is_check(epoch):
             return False
         reached = [t.intermediate_values for t in study.get_trials(deepcopy=False)]
         median = float(np.median([values[epoch] for values in reached if epoch in values]))
@@ -187,7 +187,7 @@ class WorseHalfPruner(optuna.pruners.BasePruner):
         return own < median if study.direction == optuna.study.StudyDirection.MAXIMIZE else own > median
 
 
-def _is_check(epoch: int) -> bool:
+def is_check(epoch: int) -> bool:
     """Whether trials are judged at this epoch: FIRST_CHECK times a power of two."""
     times, rest = divmod(epoch, FIRST_CHECK)
     return rest == 0 and times > 0 and times & (times - 1) == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class Sample:
 
     def stack(self, network: NetworkSpec, batch_size: int, width: int = 100, data: FoldData | None = None) -> Stack:
         """A stack without members on these rows, or on `data`, which were made of them."""
-        return Stack(self.costs(network, batch_size), data or self.fold_data(), self.metric, width)
+        return Stack(self.costs(network, batch_size), data or self.fold_data(), self.metric, width, Event())
 
 
 def sample(task: Task = "binary", n_rows: int = 47, n_folds: int = 3, seed: int = 0) -> Sample:

@@ -245,7 +245,7 @@ def test_more_threads_have_room_for_more():
 @pytest.fixture
 def no_memory_used(monkeypatch):
     """Whatever the limit is, all of it is left for training."""
-    monkeypatch.setattr("autoproc.network.engine.used_memory", lambda: 0)
+    monkeypatch.setattr("autoproc.network.engine.device_memory.used", lambda device: 0)
 
 
 def within(memory_limit):
@@ -367,7 +367,7 @@ def test_a_limit_that_leaves_nothing_for_training_is_refused():
 
 
 def test_without_a_limit_half_of_the_machine_is_taken(monkeypatch):
-    monkeypatch.setattr("autoproc.network.engine.total_memory", lambda: 2 * 10**6)
+    monkeypatch.setattr("autoproc.network.engine.device_memory.total", lambda device: 2 * 10**6)
     with pytest.raises(PlanError, match="is 1 MB, and before any training"):
         sample().engine()
 

@@ -73,7 +73,7 @@ def test_a_member_is_not_finished_before_its_first_epoch():
 
 
 @pytest.mark.parametrize(
-    ("loss", "train_loss", "told"), [(NAN, 0.4, "nan"), (INF, 0.4, "inf"), (0.5, INF, "0.5"), (0.5, NAN, "0.5")]
+    ("loss", "train_loss", "told"), [(NAN, 0.4, "nan"), (INF, 0.4, "inf"), (0.5, INF, "inf"), (0.5, NAN, "nan")]
 )
 def test_a_loss_that_is_no_number_is_divergence(loss, train_loss, told):
     one = member(scheduler=StepLR(1, 0.5))

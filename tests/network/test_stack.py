@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -331,6 +332,49 @@ def test_what_was_reserved_is_given_back_before_a_smaller_part_is_tried():
     with memory_for(4):
         stack.train_epoch()
     assert stack._scratch.n_bytes < 0.6 * before
+
+
+def test_what_a_failed_try_held_is_free_before_a_smaller_part_is_tried():
+    stack = three_candidates()
+    alive, held = [], []
+
+    def act(group):
+        alive.append(sum(each() is not None for each in held))
+        taken = torch.zeros(group.stop - group.start, 1000)
+        held.append(weakref.ref(taken))
+        if group.stop - group.start > 4:
+            raise torch.OutOfMemoryError
+
+    stack._within_memory(act, slice(0, 9))
+    assert alive == [0, 0, 0, 0]
+
+
+def test_members_that_lose_the_memory_in_the_middle_of_an_epoch_fail_and_the_others_go_on():
+    """Trained on, they would have taken the first steps twice."""
+    stack, undisturbed = three_candidates(width=3), three_candidates(width=3)
+    passed, n_passes = Network.forward, []
+
+    def forward(network, batch, dropout=None):
+        n_passes.append(len(batch.dense))
+        if len(n_passes) == 2:
+            raise RuntimeError("CUDA error: out of memory")
+        return passed(network, batch, dropout)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Network, "forward", forward)
+        stack.train_epoch()
+    train(undisturbed, 1)
+    assert [member.failed for member in stack.members] == ["does not fit into the memory"] * 3 + [None] * 6
+    for key in (1, 2):
+        np.testing.assert_array_equal(curves_of(stack, key), curves_of(undisturbed, key))
+
+
+def test_no_further_step_is_taken_once_it_is_to_stop():
+    stack = three_candidates()
+    stack._stopping.set()
+    before = stack._states[0, :9].clone()
+    stack.train_epoch()
+    assert torch.equal(stack._states[0, :9], before)
 
 
 @pytest.mark.parametrize("where", ["forward", "take"])

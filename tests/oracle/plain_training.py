@@ -83,8 +83,9 @@ class PlainMember:
 
     def _judge(self, scored: bool) -> None:
         loss = self.curves["validation_loss" if scored else "train_loss"][-1]
-        if not np.isfinite([loss, self.curves["train_loss"][-1]]).all():
-            self.failed = f"diverged in epoch {self.epoch}: the loss is {loss}"
+        trained = self.curves["train_loss"][-1]
+        if not np.isfinite([loss, trained]).all():
+            self.failed = f"diverged in epoch {self.epoch}: the loss is {trained if np.isfinite(loss) else loss}"
             return
         if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
             self.scheduler.step(loss)

@@ -46,7 +46,7 @@ def test_growth_is_a_line_a_rung_and_the_reason() -> None:
 def test_a_rung_that_diverged_has_no_score() -> None:
     growth = data.growth()
     broken = replace(growth.rungs[0], trained=data.trained(1, 32, 0.6, failed="not finite"))
-    assert "1 x 32   diverged" in lines.growth_line(replace(growth, rungs=(broken, growth.rungs[1])))
+    assert "1 x 32   failed, not finite" in lines.growth_line(replace(growth, rungs=(broken, growth.rungs[1])))
 
 
 def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None:
@@ -69,7 +69,7 @@ def test_a_trial_tells_how_far_the_search_is() -> None:
         "1 of at most 64 trials, best 0.700 ± 0.023; trial 0: 0.700 ± 0.023 (complete)"
     )
     assert lines.trial_line(pruned, complete.score, 2, 64).endswith("(pruned)")
-    assert lines.trial_line(failed, complete.score, 3, 64).endswith("trial 2: diverged")
+    assert lines.trial_line(failed, complete.score, 3, 64).endswith("trial 2: failed, not finite")
 
 
 def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:

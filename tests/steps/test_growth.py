@@ -156,5 +156,5 @@ def test_a_diverging_rung_is_passed_over() -> None:
 
 
 def test_growth_in_which_everything_diverges_is_an_error() -> None:
-    with pytest.raises(NoSignalError, match="diverged"):
+    with pytest.raises(NoSignalError, match="Every network of the growth ladder failed"):
         grow(lambda candidate, epoch: (FOLDS, np.full(5, np.nan)))
