@@ -27,7 +27,7 @@ def test_options_become_the_plan(process):
         "tune my.csv -t a,b --target c --task vector_regression --metric rmse --ignore id --ignore x,y --missing ? "
         "--protocol repeated_k_fold --folds 3 --repeats 2 --holdout-share 0.3 --seed 7 --space wide --trials 9 "
         "--time-limit 1h30m --device cpu --final refit --force --reopen-holdout again --home jobs "
-        "--tracking-uri http://x --experiment e --positive yes --quiet"
+        "--tracking-uri http://x --experiment e --positive yes --group who --time when --quiet"
     )
     assert run(shlex.split(arguments)) == 0
     expected = Plan(
@@ -51,6 +51,8 @@ def test_options_become_the_plan(process):
         home="jobs",
         tracking_uri="http://x",
         experiment="e",
+        group="who",
+        time="when",
     )
     assert process.plans == [expected]
 

@@ -123,3 +123,9 @@ def test_infinite_numbers_are_refused(typed: bool) -> None:
 def test_a_table_without_a_column_to_learn_from_is_refused(frame: pd.DataFrame, message: str) -> None:
     with pytest.raises(DataError, match=f"No column is left to learn from {message}"):
         describe_columns(read_table(frame), ("y",), ())
+
+
+def test_the_group_is_not_learned_from() -> None:
+    table = read_table(pd.DataFrame({"who": [1, 1, 2, 2], "x": [1.5, 2.5, 3.5, 1.5], "y": [0, 1, 0, 1]}))
+    who, x = describe_columns(table, ("y",), (), group="who")
+    assert (who.kind, who.used, x.used) == ("group", False, True)

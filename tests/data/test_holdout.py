@@ -244,3 +244,74 @@ def test_targets_that_cannot_be_scored_are_refused_without_being_shown(
     with pytest.raises(DataError, match=match) as refused:
         sealed.check_targets(define_problem(development, plan))
     assert not any(word in str(refused.value) for word in ("perhaps", "secret", "line"))
+
+
+def _related(n_rows: int = 200) -> pd.DataFrame:
+    frame = _frame(n_rows)
+    return frame.assign(who=np.arange(n_rows) // 5, when=np.arange(n_rows)[::-1])
+
+
+def test_whole_groups_are_sealed() -> None:
+    development, sealed = seal(read_table(_related()), _plan(group="who"))
+    holdout = _open(sealed)
+    assert not set(development.frame["who"]) & set(holdout.frame["who"])
+    assert holdout.n_rows == 40 == 200 - development.n_rows
+    assert development.notices == ()
+    assert seal(read_table(_related()), _plan(group="who", seed=1))[0].frame["who"].tolist() != list(
+        development.frame["who"]
+    )
+
+
+def test_of_times_the_last_are_sealed() -> None:
+    development, sealed = seal(read_table(_related()), _plan(time="when"))
+    assert sorted(_open(sealed).frame["when"]) == list(range(160, 200))
+    assert sorted(development.frame["when"]) == list(range(160))
+
+
+def test_by_group_and_time_later_rows_of_known_groups_are_left_out() -> None:
+    frame = _related().assign(who=np.arange(200) // 7)
+    development, sealed = seal(read_table(frame), _plan(group="who", time="when"))
+    holdout = _open(sealed)
+    assert development.frame["when"].max() == 159 < holdout.frame["when"].min()
+    assert not set(development.frame["who"]) & set(holdout.frame["who"])
+    left_out = 200 - development.n_rows - holdout.n_rows
+    assert 0 < left_out < 7
+    assert development.notices == (
+        f"Left out: {left_out} later rows of groups (who) that stand among the development rows too.",
+    )
+
+
+def test_groups_that_cannot_be_divided_are_told_of() -> None:
+    frame = _related().assign(who=np.maximum(np.arange(200) - 160, 0))
+    development, sealed = seal(read_table(frame), _plan(group="who"))
+    assert sealed.n_rows < 40
+    [notice] = development.notices
+    assert notice.startswith("Groups of 'who' cannot be divided: ")
+    assert notice.endswith("the largest group has 80.5%.")
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows", "told"),
+    [
+        ({"group": "who"}, slice(100, 200), "must have groups of its own in 'who', but 20 stand in .* such as '20'"),
+        ({"time": "when"}, slice(0, 100), None),
+        ({"time": "when"}, slice(100, 200), "must be later than .* by 'when', but its first row is earlier"),
+    ],
+)
+def test_a_holdout_file_must_be_apart_from_the_table(
+    tmp_path: Path, asked: dict[str, str], rows: slice, told: str | None
+) -> None:
+    frame = _related()
+    table = read_table(frame.iloc[100:] if told is None else frame)
+    plan = _plan(holdout=_written(tmp_path / "sealed.csv", frame.iloc[rows].assign(x=0.5)), **asked)
+    if told is None:
+        assert seal(table, plan)[1].n_rows == 100
+        return
+    with pytest.raises(DataError, match=told):
+        seal(table, plan)
+
+
+def test_groups_of_all_times_leave_nothing_to_seal_by_both() -> None:
+    frame = _related().assign(who=np.arange(200) % 10)
+    with pytest.raises(DataError, match="seals 0 and leaves 160: the rows from one time of 'when' on, and the groups"):
+        seal(read_table(frame), _plan(group="who", time="when"))

@@ -1,0 +1,75 @@
+"""How rows hang together: reading groups and times, and who is new."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.data.relations import read_relations, unseen
+from autoproc.data.table import read_table
+from autoproc.errors import DataError
+from autoproc.plan import Plan
+
+FRAME = pd.DataFrame(
+    {
+        "y": [1, 2, 3, 4],
+        "who": ["b", "a", "b", "c"],
+        "day": ["2024-03-01", "2024-01-31", "2024-03-01", "2023-12-31"],
+        "number": [3.5, -1, 3.5, 1e9],
+        "spread": ["a", "b", "c", "d"],
+        "same": [7, 7, 7, 7],
+        "holes": ["a", None, "a", "b"],
+        "mixed": ["2024-01-01", "2024-02-01", "soon", "2024-03-01"],
+    }
+)
+
+
+def read(**asked: str):
+    return read_relations(read_table(FRAME), Plan.model_validate({"target": "y", **asked}))
+
+
+def test_rows_of_one_value_are_one_group() -> None:
+    relations = read(group="who")
+    assert relations.groups is not None
+    assert relations.groups.tolist() == [0, 1, 0, 2]
+    assert relations.n_groups == 3
+    assert relations.times is None
+
+
+@pytest.mark.parametrize("column", ["day", "number"])
+def test_times_rise_with_dates_and_numbers(column: str) -> None:
+    times = read(time=column).times
+    assert times is not None
+    assert times[0] == times[2]
+    assert list(np.argsort(times, kind="stable")) == ([3, 1, 0, 2] if column == "day" else [1, 0, 2, 3])
+
+
+def test_without_a_column_rows_do_not_hang_together() -> None:
+    assert (read().groups, read().times, read().n_groups) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"group": "same"}, r"The group column 'same' must tell groups .* '7' in every row. Name another column"),
+        ({"group": "spread"}, r"The group column 'spread' must hold rows together, but has a value of its own"),
+        ({"group": "holes"}, r"must have a value in every row, but 1 of 4 lack one \(row 1\).* leave --group out"),
+        ({"time": "same"}, r"The time column 'same' must tell earlier rows from later ones"),
+        ({"time": "holes"}, r"The time column 'holes' must have a value in every row"),
+        ({"time": "mixed"}, r"must hold dates or numbers, but in 1 of 4 rows it does not: 'soon' \(row 2\)"),
+        ({"time": "who"}, r"The time column 'who' must hold dates or numbers, but in 4 of 4 rows it does not: 'b'"),
+    ],
+)
+def test_a_column_that_tells_nothing_is_refused(asked: dict[str, str], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        read(**asked)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_unseen_rows_are_of_groups_without_training_rows(rows: list[tuple[int, bool, bool]]) -> None:
+    groups, train, asked = map(np.array, zip(*rows, strict=True))
+    new = unseen(groups.astype(np.int64), train, asked)
+    known = {group for group, is_train, _ in rows if is_train}
+    assert new.tolist() == [is_asked and group not in known for group, _, is_asked in rows]
+    assert unseen(None, train, asked) is asked
