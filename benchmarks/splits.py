@@ -1,0 +1,117 @@
+"""How much a random split flatters where rows hang together: the same table split at random, by group and by time.
+
+    python -m benchmarks.splits wages.csv:wage:group=id,time=year --time-limit 1m --markdown
+
+For each way one job, as a user would run it: the cross-validated score of the best trial with its standard error, and
+the holdout's, of rows that are drawn in the same way. The holdout of an honest split lies within the 95 % interval of its
+own cross-validated score (mean ± 1.96 standard errors), and not within that of the random split, where that one flatters.
+Prints a JSON line a job, or the lines of a Markdown table.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality import mean, number
+
+COLUMNS = (
+    "table",
+    "split",
+    "metric",
+    "cross-validated",
+    "holdout",
+    "in its own interval",
+    "in that of the random split",
+)
+Interval = tuple[float, float]
+
+
+def run(path: str, target: str, options: list[str], time_limit: str, seed: int) -> dict[str, Any]:
+    """The result of one job in a home of its own."""
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "autoproc", "tune", path, "--target", target, "--json", "--quiet"]
+        command += ["--home", home, "--time-limit", time_limit, "--seed", str(seed), *options]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def ways(relations: str) -> dict[str, list[str]]:
+    """Options of the random split, and of that by each column named in `group=COL,time=COL`.
+
+    >>> list(ways("group=who,time=when")), ways("time=when")["by time"]
+    (['at random', 'by group', 'by time'], ['--time', 'when'])
+    """
+    named = dict(pair.split("=", 1) for pair in relations.split(","))
+    # At random the columns stay what they are: nobody who splits at random knows better.
+    return {"at random": []} | {f"by {kind}": [f"--{kind}", column] for kind, column in named.items()}
+
+
+def compare(table: str, relations: str, time_limit: str, seed: int) -> list[dict[str, Any]]:
+    path, _, target = table.rpartition(":")
+    told: list[dict[str, Any]] = []
+    for way, options in ways(relations).items():
+        result = run(path, target, options, time_limit, seed)
+        best, verdict = result["search"]["best"], result["verdict"]
+        own = interval(best["score"], best["standard_error"])
+        told.append(
+            {
+                "table": Path(path).stem,
+                "split": way,
+                "metric": result["metric"]["name"],
+                "cross_validated": best["score"],
+                "standard_error": best["standard_error"],
+                "holdout": verdict["score"],
+                "holdout_interval": verdict["interval"],
+                "in_own": lies(verdict["score"], own),
+                "in_random": lies(verdict["score"], told[0]["interval"] if told else own),
+                "interval": own,
+            }
+        )
+    return told
+
+
+def interval(score: float, standard_error: float) -> Interval:
+    return score - 1.96 * standard_error, score + 1.96 * standard_error
+
+
+def lies(score: float, within: Interval) -> bool:
+    return within[0] <= score <= within[1]
+
+
+def line(told: dict[str, Any]) -> str:
+    """One line of the Markdown table."""
+    low, high = told["holdout_interval"]
+    cells = (
+        told["table"],
+        told["split"],
+        told["metric"].replace("_", " "),
+        mean(told["cross_validated"], told["standard_error"]),
+        f"{number(told['holdout'])} ({number(low)} to {number(high)})",
+        "yes" if told["in_own"] else "no",
+        "yes" if told["in_random"] else "no",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="+", metavar="FILE:TARGET:group=COL[,time=COL]")
+    parser.add_argument("--time-limit", default="1m", help="for each job (default: 1m)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
+    asked = parser.parse_args()
+    if asked.markdown:
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
+    for table in asked.tables:
+        named, _, relations = table.rpartition(":")
+        for told in compare(named, relations, asked.time_limit, asked.seed):
+            print(line(told) if asked.markdown else json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()
