@@ -3,9 +3,9 @@
     python -m benchmarks.splits wages.csv:wage:group=id,time=year --time-limit 1m --markdown
 
 For each way one job, as a user would run it: the cross-validated score of the best trial with its standard error, and
-the holdout's, of rows that are drawn in the same way. The holdout of an honest split lies within the 95 % interval of its
-own cross-validated score (mean ± 1.96 standard errors), and not within that of the random split, where that one flatters.
-Prints a JSON line a job, or the lines of a Markdown table.
+the holdout's, of rows that are drawn in the same way. The holdout of an honest split lies within the 95 % interval of
+its own cross-validated score (mean ± 1.96 standard errors), and not within that of the random split, where that one
+flatters. Prints a JSON line a job, or the lines of a Markdown table.
 """
 
 import argparse
@@ -30,12 +30,11 @@ COLUMNS = (
 Interval = tuple[float, float]
 
 
-def run(path: str, target: str, options: list[str], time_limit: str, seed: int) -> dict[str, Any]:
+def run(path: str, target: str, options: list[str]) -> dict[str, Any]:
     """The result of one job in a home of its own."""
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "autoproc", "tune", path, "--target", target, "--json", "--quiet"]
-        command += ["--home", home, "--time-limit", time_limit, "--seed", str(seed), *options]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        done = subprocess.run([*command, "--home", home, *options], stdout=subprocess.PIPE, check=True, text=True)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -51,11 +50,11 @@ def ways(relations: str) -> dict[str, list[str]]:
     return {"at random": []} | {f"by {kind}": [f"--{kind}", column] for kind, column in named.items()}
 
 
-def compare(table: str, relations: str, time_limit: str, seed: int) -> list[dict[str, Any]]:
+def compare(table: str, relations: str, common: list[str]) -> list[dict[str, Any]]:
     path, _, target = table.rpartition(":")
     told: list[dict[str, Any]] = []
     for way, options in ways(relations).items():
-        result = run(path, target, options, time_limit, seed)
+        result = run(path, target, [*common, *options])
         best, verdict = result["search"]["best"], result["verdict"]
         own = interval(best["score"], best["standard_error"])
         told.append(
@@ -103,13 +102,16 @@ def main() -> None:
     parser.add_argument("tables", nargs="+", metavar="FILE:TARGET:group=COL[,time=COL]")
     parser.add_argument("--time-limit", default="1m", help="for each job (default: 1m)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--task", help="of all tables (default: from the target)")
     parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
     asked = parser.parse_args()
+    common = ["--time-limit", asked.time_limit, "--seed", str(asked.seed)]
+    common += ["--task", asked.task] if asked.task else []
     if asked.markdown:
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
     for table in asked.tables:
         named, _, relations = table.rpartition(":")
-        for told in compare(named, relations, asked.time_limit, asked.seed):
+        for told in compare(named, relations, common):
             print(line(told) if asked.markdown else json.dumps(told), flush=True)
 
 
