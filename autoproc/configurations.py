@@ -2,7 +2,7 @@
 
 from math import log2
 
-from autoproc.plan import Plan
+from autoproc.plan import FinalKind, Plan
 from autoproc.spec import NetworkSpec, TrainSpec
 
 _STEPS_AN_EPOCH = 24
@@ -45,6 +45,12 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
         l1=train.l1,
         weight_decay=train.weight_decay,
     )
+
+
+def final_kind(plan: Plan) -> FinalKind:
+    """The plan's, or else the fold networks; forward in time those have not seen the latest rows, so that one is
+    trained on all of them."""
+    return plan.final or ("folds" if plan.time is None else "refit")
 
 
 def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:

@@ -10,7 +10,7 @@ import json
 import platform
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from autoproc.configurations import final_kind
 from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
@@ -26,7 +27,19 @@ from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
-from autoproc.results import Baseline, Growth, Memory, OverfitVerdict, Score, Search, Trained, Trial, Verdict, Weights
+from autoproc.results import (
+    Baseline,
+    Growth,
+    Memory,
+    OverfitVerdict,
+    Reference,
+    Score,
+    Search,
+    Trained,
+    Trial,
+    Verdict,
+    Weights,
+)
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
@@ -99,6 +112,13 @@ class Job:
             self._tracker.record(children.baseline_child(tried))
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
+
+    def tell_references(self, references: Sequence[Reference]) -> None:
+        for reference in references:
+            self._tracker.record(children.reference_child(reference))
+        self._note(references=tuple(references))
+        if references:
+            self._progress.say("references", lines.references_line(references))
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
@@ -189,7 +209,7 @@ class Job:
             "space": plan.space,
             "trials": plan.trials,
             "time_limit": "none" if plan.time_limit is None else plan.time_limit,
-            "final": plan.final,
+            "final": final_kind(plan),
             "seed": plan.seed,
         }
 
@@ -208,6 +228,7 @@ class Job:
             "metric": values.metric_values(metric.name, metric.direction, prepared.chosen.reason),
             "protocol": values.protocol_values(prepared.protocol),
             "baseline": values.baseline_values(facts.baseline),
+            "references": values.reference_values(facts.references),
             "growth": values.growth_values(facts.growth),
             "search": values.search_values(facts.search),
             "verdict": values.verdict_values(facts.verdict),
@@ -288,6 +309,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
             "space": space,
             "home": str(home.path),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
+            "final": final_kind(plan),
             "reopen_holdout": None,  # a reason holds for one opening
         }
     )

@@ -164,7 +164,9 @@ class Plan(_Section):
     device: Device = "auto"
     memory_limit: Size | None = Field(None, description="Bytes that the process may take; null: half of the machine's.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
-    final: FinalKind = Field("folds", description="The fold networks averaged, or one refit on all rows.")
+    final: FinalKind | None = Field(
+        None, description="The fold networks averaged, or one refit on all rows; null: averaged, but by time a refit."
+    )
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()
     growth: GrowthPlan = GrowthPlan()

@@ -1,6 +1,6 @@
 """The process, top to bottom: the page to read first, and the only place where the parts meet.
 
-    table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> growth -> search
+    table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> references -> growth -> search
           -> final model, exported -> verdict on the holdout
 
 Everything between the seal and the verdict sees development rows alone.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from autoproc.configurations import final_kind
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.metrics import choose_metric
 from autoproc.data.problem import define_problem, encode_target, labelled
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from autoproc.space import Space
     from autoproc.steps.verdict import FinalModel
 
+# What the reference models may take of the time that is left.
+_REFERENCES_SHARE = 0.1
 # What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
 _SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
 
@@ -104,6 +107,7 @@ def _carry_out(
     that goes wrong then can cost both."""
     from autoproc.steps.baseline import train_baseline
     from autoproc.steps.growth import grow_until_overfit
+    from autoproc.steps.references import train_references
     from autoproc.steps.search import search_regularisation
     from autoproc.steps.verdict import open_holdout
 
@@ -114,13 +118,16 @@ def _carry_out(
         job.tell_baseline(baseline)
     if not (baseline.beats_dummy or plan.force):
         raise NoSignalError(_no_signal(baseline))
+    with job.step("references"):
+        references = train_references(prepared, plan.seed, deadline.share(_REFERENCES_SHARE), job.warn)
+        job.tell_references([fitted.reference for fitted in references])
     with job.step("growth"):
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
         growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
         job.tell_growth(growth)
     with job.step("search"):
-        until = deadline.share(_SEARCH_SHARE[plan.final])
+        until = deadline.share(_SEARCH_SHARE[final_kind(plan)])
         search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
         job.tell_search(search)
     with job.step("export"):
@@ -130,7 +137,9 @@ def _carry_out(
     with job.step("holdout"):
         reason = plan.reopen_holdout
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
-        verdict = open_holdout(holdout, receipt, model, prepared.chosen, search.best.score, targets, plan.seed)
+        verdict = open_holdout(
+            holdout, receipt, model, prepared.chosen, search.best.score, targets, references, plan.seed
+        )
         job.tell_verdict(verdict)
     return job.complete(engine.memory)
 
@@ -157,7 +166,7 @@ def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable
     """Of the best configuration: the fold networks, or one network trained on all development rows."""
     from autoproc.steps.final import everything, refit
 
-    if plan.final == "folds":
+    if final_kind(plan) == "folds":
         return search.trained.weights
     try:
         with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:

@@ -1,6 +1,6 @@
 """The frozen values that one step hands to the next, and that the record and the command line show."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,6 +82,24 @@ class Score:
     def of(cls, folds: FloatArray) -> "Score":
         error = float(np.std(folds, ddof=1) / np.sqrt(len(folds))) if len(folds) > 1 else float("nan")
         return cls(float(np.mean(folds)), error, tuple(map(float, folds)))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model of another kind, scored on the same folds in `seconds`."""
+
+    name: str
+    score: Score
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FittedReference:
+    """A reference and its model, trained on all development rows: `predict` maps the schema's matrix (n, n_columns) to
+    what a network predicts, in the same shape."""
+
+    reference: Reference
+    predict: Callable[[NDArray[np.float32]], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -244,8 +262,23 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class ReferenceVerdict:
+    """A reference on the same holdout. `lead` is how much better the network is, in the metric's units, with the
+    interval of the difference on the same resamples."""
+
+    name: str
+    holdout: Estimate
+    lead: Estimate
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the reference is better than the network, beyond noise."""
+        return self.lead.interval[1] < 0
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The one holdout score, beside the cross-validated one and the dummy's.
+    """The one holdout score, beside the cross-validated one, the dummy's and the references'.
 
     `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
     """
@@ -258,3 +291,4 @@ class Verdict:
     threshold: float | None
     beside: dict[str, Estimate]
     receipt: Receipt
+    references: tuple[ReferenceVerdict, ...] = ()

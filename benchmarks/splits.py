@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,15 @@ def ways(relations: str) -> dict[str, list[str]]:
     return {"at random": []} | {f"by {kind}": [f"--{kind}", column] for kind, column in named.items()}
 
 
-def compare(table: str, relations: str, common: list[str]) -> list[dict[str, Any]]:
+def compare(table: str, relations: str, common: list[str]) -> Iterator[dict[str, Any]]:
     path, _, target = table.rpartition(":")
-    told: list[dict[str, Any]] = []
+    random: Interval | None = None
     for way, options in ways(relations).items():
         result = run(path, target, [*common, *options])
         best, verdict = result["search"]["best"], result["verdict"]
         own = interval(best["score"], best["standard_error"])
-        told.append(
+        random = random or own  # it comes first
+        yield (
             {
                 "table": Path(path).stem,
                 "split": way,
@@ -67,11 +69,10 @@ def compare(table: str, relations: str, common: list[str]) -> list[dict[str, Any
                 "holdout": verdict["score"],
                 "holdout_interval": verdict["interval"],
                 "in_own": lies(verdict["score"], own),
-                "in_random": lies(verdict["score"], told[0]["interval"] if told else own),
+                "in_random": lies(verdict["score"], random),
                 "interval": own,
             }
         )
-    return told
 
 
 def interval(score: float, standard_error: float) -> Interval:

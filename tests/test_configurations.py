@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.configurations import choose_batch_size, default_training, ladder, unregularised
+from autoproc.configurations import choose_batch_size, default_training, final_kind, ladder, unregularised
 from autoproc.plan import Plan, make_plan
 from autoproc.spec import NetworkSpec, TrainSpec
 
@@ -62,3 +62,10 @@ def test_the_usual_ladder_rises() -> None:
     sizes = [(rung.width, rung.depth) for rung in rungs]
     assert len(set(sizes)) == len(sizes)
     assert all(a.depth <= b.depth and a.width <= b.width for a, b in pairwise(rungs))
+
+
+def test_the_final_model_is_the_fold_networks_but_forward_in_time_one_that_has_seen_the_latest_rows() -> None:
+    assert final_kind(Plan()) == "folds"
+    assert final_kind(Plan(time="day")) == "refit"
+    assert final_kind(Plan(time="day", final="folds")) == "folds"
+    assert final_kind(Plan(final="refit")) == "refit"

@@ -83,7 +83,7 @@ _TUNE_OPTIONS = (
         "--final",
         metavar="KIND",
         help="Exported model: folds (the fold networks, averaged) or refit (one network, on all development rows).  "
-        "[default: folds]",
+        "[default: folds; with --time refit]",
     ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),

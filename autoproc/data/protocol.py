@@ -41,6 +41,7 @@ def choose_protocol(
     splits: tuple[Fold, ...]
     if relations.times is not None or relations.groups is not None:
         splits = _related(y, relations, choice, problem, plan)
+        choice = choice._replace(folds=len(splits) // choice.repeats)
     elif choice.kind == "validation_split":
         splits = (_validation_split(y, by_class, problem, plan),)
     else:
@@ -182,12 +183,19 @@ def _related(y: Target, relations: Relations, choice: _Choice, problem: Problem,
     if relations.times is not None:
         if choice.kind == "validation_split":
             return timed_split(y, relations, problem, share)
-        return timed_folds(y, relations, problem, choice.folds)
+        folds = timed_folds(y, relations, problem, choice.folds)
+        if plan.protocol.folds is not None and len(folds) < plan.protocol.folds:
+            raise DataError(
+                f"{plan.protocol.folds} folds forward in time need as many different times in the later half of the "
+                f"development rows, but {plan.time!r} parts it into {len(folds)}. Ask for --folds {len(folds)}, or "
+                "leave --folds out."
+            )
+        return folds
     assert groups is not None
     if choice.kind == "validation_split":
         return grouped_split(y, groups, problem, share, _seed(plan, 0))
-    repeats = [grouped_folds(y, groups, problem, choice.folds, _seed(plan, repeat)) for repeat in range(choice.repeats)]
-    return tuple(fold for folds in repeats for fold in folds)
+    seeds = (_seed(plan, repeat) for repeat in range(choice.repeats))
+    return tuple(fold for seed in seeds for fold in grouped_folds(y, groups, problem, choice.folds, seed))
 
 
 def _reason(choice: _Choice, plan: Plan, n_rows: int, n_validation: int, stratified: bool, relations: Relations) -> str:

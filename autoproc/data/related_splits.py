@@ -37,12 +37,12 @@ def grouped_split(y: Target, groups: NDArray[np.int64], problem: Problem, share:
 
 
 def timed_folds(y: Target, relations: Relations, problem: Problem, n_folds: int) -> tuple[Fold, ...]:
-    """K folds forward in time: each trains on all rows before a time, and validates on those up to the next one. Where
-    there are groups, rows of those that it has trained on do not validate. Raises DataError where there are too few
-    times, or rows of a class."""
+    """K folds forward in time, or as many as there are times to part them: each trains on all rows before a time, and
+    validates on those up to the next one. Where there are groups, rows of those that it has trained on do not validate.
+    Raises DataError where there are too few rows, or rows of a class."""
     assert relations.times is not None
     shares = [1 - FIRST_TRAINED - (1 - FIRST_TRAINED) * fold / n_folds for fold in range(n_folds)]
-    cuts = [*(from_time(relations.times, share) for share in shares), np.inf]
+    cuts = [*sorted({from_time(relations.times, share) for share in shares}), np.inf]
     return _checked(tuple(_forward(relations, *pair) for pair in pairwise(cuts)), y, problem)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from autoproc.prepared import Prepared
-from autoproc.results import Baseline, Direction, Growth, Memory, Problem, Protocol, Search, Verdict
+from autoproc.results import Baseline, Direction, Growth, Memory, Problem, Protocol, Reference, Search, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class JobFacts:
     metric_reason: str
     protocol: Protocol = field(repr=False)
     baseline: Baseline | None = None
+    references: tuple[Reference, ...] = ()
     growth: Growth | None = None
     search: Search | None = None
     verdict: Verdict | None = None

@@ -5,13 +5,26 @@ A score never stands without its standard error (± over folds) or its 95 % inte
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoproc.format import format_count, format_mean, format_score
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, listed, one_line
-from autoproc.results import Baseline, Column, Estimate, Growth, Rung, Score, Search, Trained, Trial, Verdict
+from autoproc.results import (
+    Baseline,
+    Column,
+    Estimate,
+    Growth,
+    Reference,
+    ReferenceVerdict,
+    Rung,
+    Score,
+    Search,
+    Trained,
+    Trial,
+    Verdict,
+)
 
 AT_THRESHOLD = ("precision", "recall", "f1")
 _LEFT_OUT_SHOWN = 6
@@ -46,6 +59,11 @@ def baseline_line(baseline: Baseline) -> str:
     network = baseline.network
     what = f"dummy {score_text(baseline.dummy)}, network {network.candidate.network}: {trained_text(network)}"
     return f"{what}\n{baseline.reason}"
+
+
+def references_line(references: Sequence[Reference]) -> str:
+    """What other kinds of model reach on the same folds."""
+    return ", ".join(f"{reference.name} {score_text(reference.score)}" for reference in references)
 
 
 def growth_line(growth: Growth) -> str:
@@ -83,8 +101,22 @@ def verdict_line(verdict: Verdict) -> str:
         f"cross-validated {score_text(verdict.cross_validated)} (the search chose by it), "
         f"dummy {format_score(verdict.dummy)} on the same rows",
     ]
+    lines += [f"{reference.name} {reference_text(reference)}" for reference in verdict.references]
     lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]
     return "\n".join(lines)
+
+
+def reference_text(reference: ReferenceVerdict) -> str:
+    """A reference's holdout score, and in plain words how the network stands to it."""
+    low, high = reference.lead.interval
+    if low <= 0 <= high:
+        stands = "no difference beyond noise"
+    else:
+        better, by = ("the network", reference.lead.score) if low > 0 else ("it", -reference.lead.score)
+        near, far = sorted(map(abs, reference.lead.interval))
+        stands = f"{better} is better by {format_score(by)} (95 %: {format_score(near)} to {format_score(far)})"
+    advice = "; the network is not the best choice here" if reference.is_better else ""
+    return f"{estimate_text(reference.holdout)}: {stands}{advice}"
 
 
 def model_line(path: Path) -> str:

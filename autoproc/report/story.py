@@ -11,7 +11,7 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
-from autoproc.results import Baseline, Growth, Protocol, Rung, Search, Verdict
+from autoproc.results import Baseline, Growth, Protocol, Reference, Rung, Search, Verdict
 
 __all__ = ["JobFacts", "story"]
 
@@ -34,6 +34,8 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
     yield from _decisions(facts)
     if facts.baseline:
         yield from _baseline(facts.baseline)
+    if facts.references:
+        yield from _references(facts.references)
     if facts.growth:
         yield from _growth(facts.growth)
     if facts.search:
@@ -63,6 +65,7 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
         (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
         ("cross-validated (the search chose by it)", lines.score_text(verdict.cross_validated)),
         ("dummy on the holdout", format_score(verdict.dummy)),
+        *((f"{each.name}{mark}", lines.reference_text(each)) for each in verdict.references),
         *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
     ]
     yield _table((f"{lines.metric_title(verdict.metric)} ({better} is better)", "score"), rows)
@@ -127,6 +130,12 @@ def _baseline(baseline: Baseline) -> Iterator[str]:
     yield "## Baseline"
     yield _table(("model", "validation"), rows)
     yield f"The small network {beats} the dummy: {_sentence(baseline.reason)}."
+
+
+def _references(references: Sequence[Reference]) -> Iterator[str]:
+    yield "## Reference models"
+    yield _table(("model", "validation"), [(escaped(each.name), lines.score_text(each.score)) for each in references])
+    yield "scikit-learn's with default settings, on the same folds."
 
 
 def _growth(growth: Growth) -> Iterator[str]:

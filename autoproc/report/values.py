@@ -1,8 +1,9 @@
 """Results as plain values for JSON: what `--json`, `result.json` and a bundle's card have in common."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from autoproc.results import Baseline, Estimate, Growth, Problem, Protocol, Rung, Score, Search, Verdict
+from autoproc.results import Baseline, Estimate, Growth, Problem, Protocol, Reference, Rung, Score, Search, Verdict
 
 Values = dict[str, Any]
 
@@ -49,6 +50,10 @@ def baseline_values(baseline: Baseline) -> Values:
     }
 
 
+def reference_values(references: Sequence[Reference]) -> list[Values]:
+    return [{"name": each.name, **_score_values(each.score), "seconds": each.seconds} for each in references]
+
+
 def growth_values(growth: Growth) -> Values:
     witness = growth.witness
     return {
@@ -85,6 +90,15 @@ def verdict_values(verdict: Verdict) -> Values:
         "n_rows": verdict.n_rows,
         "threshold": verdict.threshold,
         "beside": {name: _estimate_values(estimate) for name, estimate in verdict.beside.items()},
+        "references": [
+            {
+                "name": each.name,
+                **_estimate_values(each.holdout),
+                "network_better_by": _estimate_values(each.lead),
+                "better_than_network": each.is_better,
+            }
+            for each in verdict.references
+        ],
         "receipt": {
             "key": verdict.receipt.key,
             "opened_at": verdict.receipt.opened_at,

@@ -21,6 +21,7 @@ from autoproc.results import Baseline, FloatArray, Fold, Problem, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
+_ALIKE = 1.2  # times as many training rows as the smallest fold
 # Of a single split, where learning rate and epoch are picked by the rows that judge: on noise the best of all of
 # them lies beyond 3 standard errors in about 2 % of the jobs (benchmarks/false_alarms.py).
 _STANDARD_ERRORS = 3.0
@@ -48,18 +49,33 @@ def train_baseline(
         return Baseline(dummy, tried[0], gain, False, f"every learning rate failed: {tried[0].failed}", tried)
     network = usable[metric.argbest(np.array([trained.score.mean for trained in usable]))]
     if len(folds) == 1:
-        scores = np.array(network.score.folds)
-        noise = _resampled_noise(engine.out_of_fold(network)[0], targets, folds[0], problem, metric, plan.seed)
-        how = "on the one validation split"
+        scores, how = np.array(network.score.folds), "on the one validation split"
     else:
-        scores = _scores_picked_by_others(usable, folds, metric)
+        scores, how = (
+            _scores_picked_by_others(usable, folds, metric),
+            "with learning rate and epoch picked on other folds,",
+        )
+    if _are_alike(folds):
         overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
         noise = paired_noise(metric.gain(scores, np.array(dummy.folds)), overlap)
-        how = "with learning rate and epoch picked on other folds,"
+    else:
+        predictions = engine.out_of_fold(network)
+        each = [
+            _resampled_noise(predicted, targets, fold, problem, metric, plan.seed)
+            for predicted, fold in zip(predictions, folds, strict=True)
+        ]
+        noise = float(np.sqrt(np.sum(np.square(each)))) / len(folds)
     lifts = np.array([_lift_of_chance(targets[fold.validation], metric) for fold in folds])
     gain = Score.of(metric.gain(scores, np.array(dummy.folds)) - lifts)
     beats, difference = _compare(gain.mean, noise)
     return Baseline(dummy, network, gain, beats, f"{how} it is {difference}", tried)
+
+
+def _are_alike(folds: Sequence[Fold]) -> bool:
+    """Whether folds differ by chance alone, so that their spread tells of noise. Those that go forward in time differ
+    by what they have seen, and by what has come since."""
+    sizes = [len(fold.train) for fold in folds]
+    return len(folds) > 1 and max(sizes) <= _ALIKE * min(sizes)
 
 
 def _candidates(n_train_rows: int, plan: Plan) -> list[Candidate]:

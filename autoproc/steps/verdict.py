@@ -1,6 +1,6 @@
 """Verdict: the holdout is scored once, with the final model, after everything has been decided."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,24 @@ from autoproc.data.holdout import SealedHoldout
 from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
 from autoproc.data.problem import encode_target
 from autoproc.data.vectorize import Schema
-from autoproc.results import Estimate, FloatArray, Fold, Problem, Receipt, Score, Verdict
+from autoproc.results import (
+    Estimate,
+    FittedReference,
+    FloatArray,
+    Fold,
+    Problem,
+    Receipt,
+    ReferenceVerdict,
+    Score,
+    Verdict,
+)
 
 _RESAMPLES, _FEWEST_RESAMPLES = 1000, 200
 _RESAMPLED_ROWS = 20_000_000  # in all: keeps a very large holdout from taking minutes
 _LEVEL = 0.95
 
 Matrix = NDArray[np.float32]
-Measures = Callable[[Target, Matrix], dict[str, float]]
+Measures = Callable[[Target, NDArray[np.floating]], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -52,14 +62,16 @@ def open_holdout(
     chosen: ChosenMetric,
     cross_validated: Score,
     development_targets: Target,
+    references: Sequence[FittedReference],
     seed: int,
 ) -> Verdict:
-    """Score the final model on the holdout. The receipt has been written before this is called."""
+    """Score the final model and the references on the holdout. The receipt has been written before this is called."""
     table = holdout.open(receipt)
     targets = encode_target(table, model.problem)
-    predictions = model.predict(model.schema.matrix(table))
-    measures = _measures(chosen, model.threshold)
-    estimates = bootstrap(measures, targets, predictions, model.problem.is_classification, seed)
+    matrix = model.schema.matrix(table)
+    predictions = model.predict(matrix)
+    measures, stratified = _measures(chosen, model.threshold), model.problem.is_classification
+    estimates = bootstrap(measures, targets, predictions, stratified, seed)
     return Verdict(
         metric=chosen.metric.name,
         holdout=estimates.pop(chosen.metric.name),
@@ -69,11 +81,37 @@ def open_holdout(
         threshold=model.threshold,
         beside=estimates,
         receipt=receipt,
+        references=tuple(
+            ReferenceVerdict(
+                fitted.reference.name,
+                *compare(chosen.metric, targets, predictions, fitted.predict(matrix), stratified, seed),
+            )
+            for fitted in references
+        ),
     )
 
 
+def compare(
+    metric: Metric,
+    targets: Target,
+    network: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    stratified: bool,
+    seed: int,
+) -> tuple[Estimate, Estimate]:
+    """A reference's score, and the network's lead over it, on the same resamples."""
+
+    def measure(targets: Target, predictions: NDArray[np.floating]) -> dict[str, float]:
+        mine, theirs = (_score(metric, targets, predictions[:, i]) for i in (0, 1))
+        return {"holdout": theirs, "lead": float(metric.gain(mine, theirs))}
+
+    both = np.stack([network, reference], axis=1)
+    estimates = bootstrap(measure, targets, both, stratified, seed)
+    return estimates["holdout"], estimates["lead"]
+
+
 def bootstrap(
-    measures: Measures, targets: Target, predictions: Matrix, stratified: bool, seed: int
+    measures: Measures, targets: Target, predictions: NDArray[np.floating], stratified: bool, seed: int
 ) -> dict[str, Estimate]:
     """Each measure with its 95 % percentile interval over 1,000 resamples of the rows, or fewer (at least 200)
     where there are more than 20,000 rows (Efron and Tibshirani 1993, chapter 13).
@@ -101,7 +139,7 @@ def _interval(scores: FloatArray) -> tuple[float, float]:
 def _measures(chosen: ChosenMetric, threshold: float | None) -> Measures:
     """The metric, those beside it, and for binary problems those at the threshold."""
 
-    def measure(targets: Target, predictions: Matrix) -> dict[str, float]:
+    def measure(targets: Target, predictions: NDArray[np.floating]) -> dict[str, float]:
         scores = {metric.name: _score(metric, targets, predictions) for metric in (chosen.metric, *chosen.beside)}
         if threshold is None:
             return scores
@@ -110,5 +148,5 @@ def _measures(chosen: ChosenMetric, threshold: float | None) -> Measures:
     return measure
 
 
-def _score(metric: Metric, targets: Target, predictions: Matrix) -> float:
+def _score(metric: Metric, targets: Target, predictions: NDArray[np.floating]) -> float:
     return float(metric(targets, predictions[None])[0])

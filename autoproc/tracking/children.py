@@ -8,6 +8,8 @@ from autoproc.results import (
     Memory,
     OverfitVerdict,
     Receipt,
+    Reference,
+    Score,
     Search,
     Trained,
     Trial,
@@ -23,6 +25,13 @@ def baseline_child(trained: Trained) -> Child:
     state = "failed" if trained.failed else "complete"
     name = f"baseline: learning rate {trained.candidate.train.learning_rate:g}"
     return _training(name, "baseline", state, trained, trained.failed or "")
+
+
+def reference_child(reference: Reference) -> Child:
+    """A model of another kind on the same folds."""
+    now = time.time()
+    metrics = {**_score_values(reference.score), names.SECONDS: reference.seconds}
+    return Child(f"reference: {reference.name}", "reference", "complete", now - reference.seconds, now, metrics=metrics)
 
 
 def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) -> Child:
@@ -68,6 +77,7 @@ def job_metrics(
 def _holdout_metrics(verdict: Verdict) -> dict[str, float]:
     low, high = verdict.holdout.interval
     beside = {names.holdout_measure(measure): estimate.score for measure, estimate in verdict.beside.items()}
+    beside |= {names.holdout_measure(each.name): each.holdout.score for each in verdict.references}
     return {names.HOLDOUT: verdict.holdout.score, names.HOLDOUT_LOWER: low, names.HOLDOUT_UPPER: high, **beside}
 
 
@@ -98,13 +108,16 @@ def _training(name: str, stage: Stage, state: str, trained: Trained, reason: str
 
 def _final_values(trained: Trained) -> dict[str, float]:
     return {
-        names.SCORE: trained.score.mean,
-        names.STANDARD_ERROR: trained.score.standard_error,
+        **_score_values(trained.score),
         names.TRAIN_SCORE: trained.train_score.mean,
         names.EPOCHS: float(trained.n_epochs),
         names.SECONDS: trained.seconds,
-        **{names.fold_score(k): score for k, score in enumerate(trained.score.folds, start=1)},
     }
+
+
+def _score_values(score: Score) -> dict[str, float]:
+    folds = {names.fold_score(k): value for k, value in enumerate(score.folds, start=1)}
+    return {names.SCORE: score.mean, names.STANDARD_ERROR: score.standard_error, **folds}
 
 
 def _mean_curves(trained: Trained) -> dict[str, list[float]]:

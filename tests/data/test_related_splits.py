@@ -95,12 +95,22 @@ def test_repeats_make_no_sense_forward_in_time(asked: dict[str, object]) -> None
         choose_protocol(np.zeros((60, 1)), NUMBERS, plan(time="when", **asked), 7, Relations(times=np.arange(60.0)))
 
 
+def test_where_times_are_few_there_are_as_many_folds_as_they_part() -> None:
+    years = Relations(times=np.repeat(np.arange(5.0), 20))
+    protocol = choose_protocol(np.zeros((100, 1)), NUMBERS, plan(time="year"), 7, years)
+    assert (protocol.folds, len(protocol.splits)) == (3, 3)
+    assert [len(fold.train) for fold in protocol.splits] == [40, 60, 80]
+    assert protocol.reason.startswith("3 folds forward in time")
+    with pytest.raises(DataError, match=r"4 folds forward .* but 'year' parts it into 3. Ask for --folds 3, or leave"):
+        choose_protocol(np.zeros((100, 1)), NUMBERS, plan(time="year", folds=4), 7, years)
+
+
 def test_too_few_groups_times_or_rows_of_a_class_are_refused() -> None:
     y, groups = np.zeros((30, 1)), np.arange(30) % 3
     with pytest.raises(DataError, match="5 folds need at least 5 groups among the development rows"):
         grouped_folds(y, groups, NUMBERS, 5, 0)
-    with pytest.raises(DataError, match=r"there must be at least 2 rows in the .* rows of fold"):
-        timed_folds(y, Relations(times=np.repeat([0.0, 1.0], 15)), NUMBERS, 3)
+    with pytest.raises(DataError, match=r"there must be at least 2 rows in the validation rows of the split"):
+        timed_folds(y, Relations(times=np.append(np.zeros(29), 1.0)), NUMBERS, 3)
     late = (np.arange(40) >= 38).astype(np.int64)
     with pytest.raises(DataError, match="Each class must stand in the training rows of fold 1, but 'yes' does not"):
         timed_folds(late, Relations(times=np.arange(40.0)), CLASSES, 3)

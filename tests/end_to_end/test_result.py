@@ -14,8 +14,8 @@ from tests.end_to_end.conftest import Ended, Finished
 
 KEYS: dict[str, set[str]] = {
     "": {
-        "run_id", "experiment", "home", "problem", "metric", "protocol", "baseline", "growth", "search", "verdict",
-        "model", "seconds",
+        "run_id", "experiment", "home", "problem", "metric", "protocol", "baseline", "references", "growth", "search",
+        "verdict", "model", "seconds",
     },
     "problem": {"task", "target", "n_rows", "n_features", "columns"},
     "metric": {"name", "direction", "reason"},
@@ -102,7 +102,8 @@ def test_a_job_folder_holds_plan_log_model_and_result(finished: Finished) -> Non
     assert finished.result["model"]["path"] == str(finished.model)
     assert finished.result["home"] == str(finished.home)
     log = (finished.job / "job.log").read_text(encoding="utf-8")
-    for step in ("table", "problem", "metric", "protocol", "baseline", "growth", "search", "holdout", "model", "look"):
+    steps = ("table", "problem", "metric", "protocol", "baseline", "references", "growth", "search", "holdout", "model")
+    for step in steps:
         assert f" {step} " in log
 
 
@@ -142,8 +143,10 @@ def test_the_model_predicts_the_holdout_as_well_as_the_verdict_says(finished: Fi
 def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished) -> None:
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
-        "table", "problem", "metric", "protocol", "baseline", "growth", "search", "holdout", "model", "look",
+        "table", "problem", "metric", "protocol", "warning", "baseline", "references", "growth", "search", "holdout",
+        "model", "look",
     ]  # fmt: skip
+    assert "Column 'sold' holds times" in finished.ended.err
     assert "\x1b" not in finished.ended.err
 
 

@@ -13,6 +13,8 @@ from autoproc.results import (
     Problem,
     Protocol,
     Receipt,
+    Reference,
+    ReferenceVerdict,
     Rung,
     Score,
     Search,
@@ -65,6 +67,14 @@ def baseline() -> Baseline:
     return Baseline(score(0.034, 0.001), trained(1, 16, 0.55), score(0.52), True, reason, ())
 
 
+def references() -> tuple[Reference, ...]:
+    return (Reference("boosted trees", score(0.8), 1.5),)
+
+
+def reference_verdict() -> ReferenceVerdict:
+    return ReferenceVerdict("boosted trees", Estimate(0.78, (0.7, 0.85)), Estimate(-0.052, (-0.09, -0.01)))
+
+
 def growth() -> Growth:
     calm = OverfitVerdict(False, 38, "average_precision", 0.01, -0.01, 0.02, "1 x 32 does not overfit")
     wild = OverfitVerdict(True, 31, "average_precision", 0.09, 0.04, 0.01, "2 x 64 overfits: noise 0.01")
@@ -87,7 +97,17 @@ def search() -> Search:
 def verdict(opening: int = 1, reason: str | None = None) -> Verdict:
     receipt = Receipt("key", "2031-05-06T10:41:00+00:00", "run", "fingerprint", opening, reason, "/home/receipt.json")
     beside = {"roc_auc": Estimate(0.95, (0.93, 0.97)), "recall": Estimate(0.6, (0.5, 0.7))}
-    return Verdict("average_precision", Estimate(0.728, (0.64, 0.8)), score(0.742), 0.034, 2_000, 0.31, beside, receipt)
+    return Verdict(
+        "average_precision",
+        Estimate(0.728, (0.64, 0.8)),
+        score(0.742),
+        0.034,
+        2_000,
+        0.31,
+        beside,
+        receipt,
+        (reference_verdict(),),
+    )
 
 
 def start() -> JobFacts:

@@ -4,8 +4,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from autoproc.report import lines
-from autoproc.results import Estimate, Score
+from autoproc.results import Estimate, Reference, ReferenceVerdict, Score
 from tests.report import facts_data as data
 
 
@@ -77,9 +79,38 @@ def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     assert told == [
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows",
         "cross-validated 0.742 ± 0.023 (the search chose by it), dummy 0.0340 on the same rows",
+        "boosted trees 0.780 (95 %: 0.700 to 0.850): it is better by 0.0520 (95 %: 0.0100 to 0.0900); the network is "
+        "not the best choice here",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
         "recall at threshold 0.31: 0.600 (95 %: 0.500 to 0.700)",
     ]
+
+
+def test_the_references_stand_in_one_line() -> None:
+    told = lines.references_line([Reference("ridge regression", data.score(0.5), 0.1), data.references()[0]])
+    assert told == "ridge regression 0.500 ± 0.023, boosted trees 0.800 ± 0.023"
+
+
+@pytest.mark.parametrize(
+    ("lead", "told"),
+    [
+        (Estimate(0.02, (-0.01, 0.05)), "0.750 (95 %: 0.700 to 0.800): no difference beyond noise"),
+        (
+            Estimate(0.02, (0.01, 0.03)),
+            "0.750 (95 %: 0.700 to 0.800): the network is better by 0.0200 (95 %: 0.0100 to 0.0300)",
+        ),
+        (
+            Estimate(-0.02, (-0.03, -0.01)),
+            "0.750 (95 %: 0.700 to 0.800): it is better by 0.0200 (95 %: 0.0100 to 0.0300); the network is not the "
+            "best choice here",
+        ),
+    ],
+)
+def test_a_reference_is_compared_in_plain_words(lead: Estimate, told: str) -> None:
+    reference = ReferenceVerdict("boosted trees", Estimate(0.75, (0.7, 0.8)), lead)
+    assert lines.reference_text(reference) == told
+    verdict = replace(data.verdict(), references=(reference,))
+    assert f"boosted trees {told}" in lines.verdict_line(verdict).splitlines()
 
 
 def test_a_re_use_is_marked_with_its_reason() -> None:

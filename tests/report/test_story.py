@@ -12,7 +12,16 @@ from autoproc.report.story import story
 from autoproc.results import Column
 from tests.report import facts_data as data
 
-HEADINGS = ["## Holdout", "## Use the model", "## Data", "## Decisions", "## Baseline", "## Growth", "## Search"]
+HEADINGS = [
+    "## Holdout",
+    "## Use the model",
+    "## Data",
+    "## Decisions",
+    "## Baseline",
+    "## Reference models",
+    "## Growth",
+    "## Search",
+]
 MAX_TAG = 8_000
 
 
@@ -20,6 +29,7 @@ def finished(**changes: object) -> JobFacts:
     facts = replace(
         data.start(),
         baseline=data.baseline(),
+        references=data.references(),
         growth=data.growth(),
         search=data.search(),
         verdict=data.verdict(),
@@ -36,10 +46,10 @@ def headings(text: str) -> list[str]:
 def test_the_story_fills_in_as_the_job_proceeds() -> None:
     facts = data.start()
     told = [len(headings(story(facts)))]
-    for step in ("baseline", "growth", "search", "verdict", "model_path"):
+    for step in ("baseline", "references", "growth", "search", "verdict", "model_path"):
         facts = replace(facts, **{step: getattr(finished(), step)})
         told.append(len(headings(story(facts))))
-    assert told == [2, 3, 4, 5, 6, 7]
+    assert told == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_job_under_way_says_so_and_a_finished_one_does_not() -> None:
@@ -84,7 +94,7 @@ def test_a_re_use_is_marked_wherever_a_score_of_the_holdout_stands() -> None:
     text = story(finished(verdict=data.verdict(opening=2, reason="to try <b>again</b>")))
     assert "**Re-use:**" in text
     assert "to try &#60;b&#62;again&#60;/b&#62;" in text
-    assert text.count("(re-use)") == 3
+    assert text.count("(re-use)") == 4
     assert "none of which had a part in any choice" not in text
     assert "(re-use)" not in story(finished())
 

@@ -97,6 +97,24 @@ def test_the_verdict_has_its_interval_and_its_receipt() -> None:
     assert (receipt["key"], receipt["opening"], receipt["reason"]) == ("key", 2, "again")
 
 
+def test_references_stand_with_their_folds_and_with_the_networks_lead() -> None:
+    [told] = values.reference_values(data.references())
+    assert told == {
+        "name": "boosted trees",
+        "score": pytest.approx(0.8),
+        "standard_error": pytest.approx(0.0231, abs=1e-4),
+        "seconds": 1.5,
+    }
+    [told] = values.verdict_values(data.verdict())["references"]
+    assert told == {
+        "name": "boosted trees",
+        "score": 0.78,
+        "interval": [0.7, 0.85],
+        "network_better_by": {"score": -0.052, "interval": [-0.09, -0.01]},
+        "better_than_network": True,
+    }
+
+
 def test_numbers_that_are_not_known_become_null_on_the_way_to_json() -> None:
     single = data.Score.of(data.np.array([0.5]))
     told = finite_or_null(values.verdict_values(replace(data.verdict(), cross_validated=single, threshold=None)))

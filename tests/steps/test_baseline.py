@@ -138,6 +138,22 @@ def test_a_gain_on_a_single_split_has_to_exceed_the_noise_of_resampled_rows(corr
     assert ("beyond noise" if beats else "within noise") in found.reason
 
 
+def test_folds_that_see_more_and_more_rows_are_judged_by_resampled_rows_not_by_their_spread() -> None:
+    """The network is far better in each fold, but by very unlike amounts."""
+    forward = [Fold(EVERYONE[:n], EVERYONE[n : n + 16]) for n in (20, 40, 60, 80)]
+    tops = np.array([0.7, 0.99, 0.75, 0.95])
+
+    class Engine(ScriptedEngine):
+        def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
+            noise = np.random.default_rng(0).random(100)
+            return tuple((0.6 * TARGETS + 0.4 * noise)[fold.validation].astype(np.float32) for fold in forward)
+
+    engine = Engine(lambda candidate, epoch: (np.full(4, 0.99), tops), 4)
+    found = train_baseline(engine, TARGETS, forward, PROBLEM, AUC, PLAN, Deadline(None))
+    assert found.beats_dummy
+    assert found.gain.mean == pytest.approx(tops.mean() - 0.5)
+
+
 def test_average_precision_of_an_order_at_random_is_no_gain() -> None:
     y = np.array([1, 1, 1] + 17 * [0])
     random = np.random.default_rng(0).random((20_000, 20))

@@ -15,8 +15,8 @@ from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
-from autoproc.results import Fold, Problem, Receipt, Score, Verdict
-from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, open_holdout
+from autoproc.results import Fold, Problem, Receipt, ReferenceVerdict, Score, Verdict
+from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, open_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
 
@@ -150,7 +150,7 @@ class Opened:
     def verdict(self, opening: int = 1, seed: int = 0) -> Verdict:
         receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
         targets = encode_target(self.development, self.problem)
-        return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, seed)
+        return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, (), seed)
 
 
 def prepared(frame: pd.DataFrame, threshold: float | None) -> Opened:
@@ -211,7 +211,41 @@ def test_the_holdout_opens_once_and_for_its_own_receipt(rare: pd.DataFrame) -> N
     with pytest.raises(ValueError, match="the receipt is for holdout other"):
         receipt = Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json")
         targets = encode_target(case.development, case.problem)
-        open_holdout(case.holdout, receipt, case.model, case.chosen, SCORE, targets, 0)
+        open_holdout(case.holdout, receipt, case.model, case.chosen, SCORE, targets, (), 0)
     assert case.verdict(opening=2).receipt.opening == 2
     with pytest.raises(RuntimeError, match="open already"):
         case.verdict()
+
+
+def test_a_reference_is_compared_on_the_same_resamples() -> None:
+    """Of two models that are equally good, and wrong in the same rows, the difference is certain."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(300) % 2
+    good = np.clip(targets + generator.normal(0, 0.6, 300), 0, 1).astype(np.float32)
+    metric = choose_metric(binary(150, 300), Plan(target=("y",))).metric
+    _, same = compare(metric, targets, good, good.astype(np.float64), True, 0)
+    assert (same.score, same.interval) == (0.0, (0.0, 0.0))
+    worse = np.where(np.arange(300) < 30, 1 - good, good)
+    theirs, lead = compare(metric, targets, good, worse, True, 0)
+    assert theirs.score == pytest.approx(roc_auc_score(targets, worse))
+    assert lead.score == pytest.approx(roc_auc_score(targets, good) - theirs.score)
+    assert 0 < lead.interval[0] < lead.score < lead.interval[1]
+    _, behind = compare(metric, targets, worse, good, True, 0)
+    assert ReferenceVerdict("trees", theirs, behind).is_better
+    assert not ReferenceVerdict("trees", theirs, lead).is_better
+
+
+@pytest.mark.parametrize("shape", [(60, 3), (60, 2)])
+def test_predictions_of_several_columns_are_compared_too(shape: tuple[int, int]) -> None:
+    """Lower is better for errors: a lead is positive all the same."""
+    generator = np.random.default_rng(1)
+    if shape[1] == 3:
+        problem = Problem("multiclass", ("y",), ("a", "b", "c"), (20, 20, 20), (), "")
+        targets: Target = np.arange(60) % 3
+        right = np.eye(3)[targets] * 0.7 + 0.1
+    else:
+        problem = Problem("vector_regression", ("y", "z"), (), (), (), "")
+        targets = right = generator.normal(size=shape)
+    metric = choose_metric(problem, Plan(target=problem.targets)).metric
+    wrong = generator.random(shape)
+    assert compare(metric, targets, right, wrong, problem.is_classification, 0)[1].interval[0] > 0

@@ -12,6 +12,8 @@ from autoproc.results import (
     Estimate,
     OverfitVerdict,
     Receipt,
+    Reference,
+    ReferenceVerdict,
     Score,
     Search,
     Trained,
@@ -20,7 +22,14 @@ from autoproc.results import (
 )
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from autoproc.tracking import names
-from autoproc.tracking.children import baseline_child, job_metrics, rung_child, trial_child, verdict_child
+from autoproc.tracking.children import (
+    baseline_child,
+    job_metrics,
+    reference_child,
+    rung_child,
+    trial_child,
+    verdict_child,
+)
 
 NAN = float("nan")
 CURVE = np.array([[0.5, 0.7, 0.9], [0.4, 0.6, NAN]])
@@ -136,6 +145,16 @@ def test_the_verdict_with_its_receipt() -> None:
         names.RECEIPT_OPENED: "2031-05-06T10:41:00+00:00",
         names.RECEIPT_OPENING: "1",
     }
+
+
+def test_a_reference_has_its_scores_and_its_holdouts_is_the_verdicts() -> None:
+    child = reference_child(Reference("boosted trees", Score.of(np.array([0.1, 0.3])), 2.0))
+    assert (child.name, child.stage, child.state) == ("reference: boosted trees", "reference", "complete")
+    assert child.metrics[names.SCORE] == 0.2
+    assert [child.metrics[names.fold_score(fold)] for fold in (1, 2)] == [0.1, 0.3]
+    assert child.ended_at - child.started_at == pytest.approx(2.0)
+    told = ReferenceVerdict("boosted trees", Estimate(0.8, (0.7, 0.9)), Estimate(-0.1, (-0.2, 0.0)))
+    assert verdict_child(replace(VERDICT, references=(told,))).metrics["holdout/boosted trees"] == 0.8
 
 
 def test_a_re_use_of_the_holdout_is_marked_with_its_reason() -> None:

@@ -1,0 +1,114 @@
+"""Reference models: what others would have reached on the same folds and the same holdout.
+
+A linear model and boosted trees, both scikit-learn's with its default settings. They read the matrix that the networks
+read, and learn whatever they need from a fold's training rows alone.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
+
+from autoproc.data.metrics import Target
+from autoproc.data.vectorize import Layout
+from autoproc.deadline import Deadline
+from autoproc.prepared import Prepared
+from autoproc.results import FittedReference, FloatArray, Problem, Reference, Score
+
+_MOST_TREE_CATEGORIES = 255  # that the trees can tell apart; codes beyond count as numbers
+_MOST_ITERATIONS = 1_000
+
+Matrix = NDArray[np.float32]
+
+
+def train_references(
+    prepared: Prepared, seed: int, deadline: Deadline, leave_out: Callable[[str], None]
+) -> tuple[FittedReference, ...]:
+    """The references for which there is time; `leave_out` is told of each other one, and why."""
+    fitted = []
+    for name, make in _kinds(prepared.problem, prepared.schema.layout, seed).items():
+        trained = _train(name, make, prepared, deadline)
+        if trained is None:
+            leave_out(f"There is no time for the reference model {name!r} on so many rows; it is left out.")
+        else:
+            fitted.append(trained)
+    return tuple(fitted)
+
+
+def _kinds(problem: Problem, layout: Layout, seed: int) -> dict[str, Callable[[], Any]]:
+    """What makes a new scikit-learn model, by the name that people know it by."""
+    linear = "logistic regression" if problem.is_classification else "ridge regression"
+    return {
+        linear: lambda: make_pipeline(_plain_columns(layout), _linear(problem)),
+        "boosted trees": lambda: _trees(problem, layout, seed),
+    }
+
+
+def _train(name: str, make: Callable[[], Any], prepared: Prepared, deadline: Deadline) -> FittedReference | None:
+    """None where the folds that are left, and all rows at the end, would take longer than there is."""
+    matrix, targets, problem, folds = prepared.matrix, prepared.targets, prepared.problem, prepared.protocol.splits
+    started, scores = time.monotonic(), []
+    for n_done, fold in enumerate(folds, start=1):
+        predict = _fit(make(), matrix[fold.train], targets[fold.train], problem)
+        predicted = predict(matrix[fold.validation])
+        scores.append(float(prepared.chosen.metric(targets[fold.validation], predicted[None])[0]))
+        each = (time.monotonic() - started) / n_done
+        if each * (len(folds) + 1 - n_done) > deadline.remaining:
+            return None
+    predict = _fit(make(), matrix, targets, problem)
+    return FittedReference(Reference(name, Score.of(np.array(scores)), time.monotonic() - started), predict)
+
+
+def _fit(model: Any, rows: Matrix, targets: Target, problem: Problem) -> Callable[[Matrix], FloatArray]:
+    flat = targets[:, 0] if problem.task == "regression" else targets
+    # One thread takes as long as two on tables of this kind, and far less where another program wants a core.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # after so many steps it is near enough for a reference
+        model.fit(rows, flat)
+    return lambda asked: _predictions(model, asked, problem)
+
+
+def _predictions(model: Any, rows: Matrix, problem: Problem) -> FloatArray:
+    """Probabilities of the positive class (n,), of classes (n, C), or values (n, t)."""
+    if not problem.is_classification:
+        return np.asarray(model.predict(rows), dtype=np.float64).reshape(len(rows), -1)
+    probabilities = np.zeros((len(rows), len(problem.classes)))
+    probabilities[:, model.classes_] = model.predict_proba(rows)  # a class may lack training rows
+    return probabilities[:, 1] if problem.task == "binary" else probabilities
+
+
+def _linear(problem: Problem) -> Any:
+    return LogisticRegression(max_iter=_MOST_ITERATIONS) if problem.is_classification else Ridge()
+
+
+def _plain_columns(layout: Layout) -> Any:
+    """What a linear model can read: numbers without gaps on one scale, marks of gaps, and a column a category."""
+    numbers = [*layout.numeric, *layout.passthrough]
+    categories = [column for column, _ in (*layout.one_hot, *layout.embedded)]
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    return make_column_transformer(
+        (make_pipeline(fill, StandardScaler()), numbers),
+        (OneHotEncoder(handle_unknown="ignore"), categories),
+    )
+
+
+def _trees(problem: Problem, layout: Layout, seed: int) -> Any:
+    sizes = (*layout.one_hot, *layout.embedded)
+    categories = [column for column, n_codes in sizes if n_codes <= _MOST_TREE_CATEGORIES]
+    asked = {"categorical_features": categories or None, "early_stopping": True, "random_state": seed}
+    if problem.is_classification:
+        return HistGradientBoostingClassifier(**asked)
+    trees = HistGradientBoostingRegressor(**asked)
+    return MultiOutputRegressor(trees) if len(problem.targets) > 1 else trees
