@@ -9,6 +9,7 @@ Everything between the seal and the verdict sees development rows alone.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,7 +20,7 @@ from autoproc.data.metrics import choose_metric
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
-from autoproc.data.receipts import check_unopened, write_receipt
+from autoproc.data.receipts import check_unopened, previous_receipts, write_receipt
 from autoproc.data.relations import read_relations
 from autoproc.data.table import read_table
 from autoproc.data.vectorize import Schema
@@ -28,7 +29,7 @@ from autoproc.errors import NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Search, Weights
+from autoproc.results import Baseline, Fold, Receipt, Search, Weights
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
         closing(make_engine(prepared, prepared.protocol.splits, plan)) as engine,
     ):
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
+
+
+def openings(plan: Plan) -> tuple[Receipt, ...]:
+    """The receipts of the holdout that the plan would seal; opens nothing."""
+    if plan.data is None:
+        raise PlanError("No table was named. Name a file.")
+    _, holdout = seal(labelled(read_table(plan.data, plan.missing), plan), plan)
+    return previous_receipts(Path(plan.home).expanduser(), holdout.key)
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:

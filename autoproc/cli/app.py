@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from autoproc.cli.holdout import holdout
 from autoproc.cli.jobs import show, ui
 from autoproc.cli.models import export, predict
 from autoproc.cli.output import examples
@@ -50,7 +51,7 @@ def autoproc(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (tune, inspect, show, ui, export, predict, spaces):
+for command in (tune, inspect, show, ui, export, predict, holdout, spaces):
     autoproc.add_command(command)
 
 

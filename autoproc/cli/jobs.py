@@ -22,7 +22,7 @@ def show(run: str, as_json: bool, home: str) -> None:
     """Show the result of the job RUN: a run id, its first characters, or `last` (the default)."""
     from autoproc.cli.summary import result_lines
 
-    result = _read_result(job_folder(run, home))
+    result = read_result(job_folder(run, home))
     if as_json:
         write_json(result)
     else:
@@ -53,7 +53,8 @@ def job_folder(run: str, home: str) -> Path:
     return Home(Path(home).expanduser()).find_job(run)
 
 
-def _read_result(job: Path) -> dict[str, Any]:
+def read_result(job: Path) -> dict[str, Any]:
+    """The result of a job. Raises HomeError where it has none, or a damaged one."""
     path = job / "result.json"
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -130,7 +130,7 @@ def _refusal(previous: tuple[Receipt, ...]) -> str:
     return (
         f"A holdout of this table was opened before ({opened}{again}). It may be opened once, because a "
         "score that was seen and then improved on is no longer honest, and another --seed does not make the rows "
-        "fresh. Collect new rows and seal them with --holdout FILE; or say with --reopen-holdout REASON why these are "
+        "fresh; `autoproc holdout` tells what came of it. Collect new rows and seal them with --holdout FILE; or say with --reopen-holdout REASON why these are "
         "opened again, and the score is marked as a re-use wherever it stands."
     )
 

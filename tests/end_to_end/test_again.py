@@ -162,3 +162,22 @@ def test_a_refit_exports_one_network_that_predicts(binary: Finished, here: Calla
     assert result["model"]["final"] == "refit"
     assert json.loads((Path(result["model"]["path"]) / "network.json").read_text())["members"] == 1
     assert len(autoproc.load(result["model"]["path"]).predict(tables.table())) == tables.N_ROWS
+
+
+def test_the_openings_of_a_holdout_are_listed_with_what_came_of_them(
+    binary: Finished, rerun: Finished, here: Callable[..., Ended], folder: Path
+) -> None:
+    (folder / "copy.csv").write_bytes(Path(binary.folder, "table.csv").read_bytes())
+    asked = ("holdout", "copy.csv", "--target", "failed", "--home", rerun.home)
+    told = here(*asked, "--seed", 5)
+    assert told.code == 0, told.err
+    first, second = told.out.splitlines()
+    assert first.startswith("opening 1, ")
+    assert first.endswith("no score, its job did not come to its end or is gone"), "its job lies in another home"
+    assert second.startswith("opening 2 (to see <it> again), ")
+    assert f"run {rerun.result['run_id']}: average precision " in second
+    listed = json.loads(here(*asked, "--json").out)
+    assert [each["score"] for each in listed] == [None, rerun.result["verdict"]["score"]]
+    lines = (folder / "copy.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "copy.csv").write_text("\n".join([*lines[:-1], lines[1]]) + "\n", encoding="utf-8")
+    assert here(*asked).out == "Never opened.\n", "another table"
