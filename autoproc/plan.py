@@ -163,6 +163,7 @@ class Plan(_Section):
     seed: int = Field(0, ge=0, lt=2**32)
     device: Device = "auto"
     memory_limit: Size | None = Field(None, description="Bytes that the process may take; null: half of the machine's.")
+    strict: bool = Field(False, description="Stop at any sign that a feature knows what it should not.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind | None = Field(
         None, description="The fold networks averaged, or one refit on all rows; null: averaged, but by time a refit."

@@ -16,6 +16,7 @@ import pandas as pd
 
 from autoproc.configurations import final_kind
 from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
@@ -25,7 +26,7 @@ from autoproc.data.relations import read_relations
 from autoproc.data.table import read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
-from autoproc.errors import NoSignalError, PlanError
+from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
@@ -96,10 +97,13 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
     protocol = choose_protocol(targets, problem, plan, holdout.n_rows, read_relations(development, plan))
-    for proposal in propose(development, problem, plan):
-        development = development.with_notice(proposal)
     schema = Schema.fit(development, problem)
     matrix = schema.matrix(development)
+    leaks = find_leaks(development, matrix, targets, problem)
+    if leaks and plan.strict:
+        raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks)}")
+    for notice in (*propose(development, problem, plan), *leaks):
+        development = development.with_notice(notice)
     return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout
 
 

@@ -57,6 +57,7 @@ _TABLE_OPTIONS = (
     ),
     click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
     click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
+    click.option("--strict", is_flag=True, default=None, help="Stop at any sign of a leak, in place of a warning."),
     click.option("--seed", type=int, metavar="N", help="Same seed, same splits and same trials.  [default: 0]"),
     click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it."),
 )

@@ -128,10 +128,10 @@ def _refusal(previous: tuple[Receipt, ...]) -> str:
     if first.opened_at == UNKNOWN:
         opened = f"its receipt {first.path} is damaged or still being written, but counts"
     return (
-        f"A holdout of this table was opened before ({opened}{again}). It may be opened once, because a "
-        "score that was seen and then improved on is no longer honest, and another --seed does not make the rows "
-        "fresh; `autoproc holdout` tells what came of it. Collect new rows and seal them with --holdout FILE; or say with --reopen-holdout REASON why these are "
-        "opened again, and the score is marked as a re-use wherever it stands."
+        f"A holdout of this table was opened before ({opened}{again}; `autoproc holdout` tells what came of it). It "
+        "may be opened once, because a score that was seen and then improved on is no longer honest, and another "
+        "--seed does not make the rows fresh. Collect new rows and seal them with --holdout FILE; or say with "
+        "--reopen-holdout REASON why these are opened again, and the score is marked as a re-use wherever it stands."
     )
 
 
