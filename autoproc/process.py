@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from autoproc.configurations import final_kind
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from autoproc.steps.verdict import FinalModel
 
 # What the reference models may take of the time that is left.
-_REFERENCES_SHARE = 0.1
+_REFERENCES_SHARE = 0.15
 # What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
 _SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
 
@@ -96,10 +97,12 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     holdout.check_targets(problem)
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
-    protocol = choose_protocol(targets, problem, plan, holdout.n_rows, read_relations(development, plan))
+    # Of the whole table, as the seal has read them: which of two dates is the day is decided once.
+    relations = read_relations(table, plan).take(np.isin(table.lines, development.lines))
+    protocol = choose_protocol(targets, problem, plan, holdout.n_rows, relations)
     schema = Schema.fit(development, problem)
     matrix = schema.matrix(development)
-    leaks = find_leaks(development, matrix, targets, problem)
+    leaks = find_leaks(development, matrix, targets, problem, split_at_random=not (plan.group or plan.time))
     if leaks and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks)}")
     for notice in (*propose(development, problem, plan), *leaks):

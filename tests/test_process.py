@@ -88,6 +88,17 @@ def test_rows_without_a_target_are_left_out_with_a_notice() -> None:
     assert any("24 rows without a value in the target" in notice for notice in prepared.development.notices)
 
 
+def test_dates_are_read_alike_by_the_seal_and_by_the_folds() -> None:
+    """Only the sealed rows tell that the day comes first: without them the month would."""
+    days = [f"{day:02d}/{month:02d}/2020" for month in range(1, 13) for day in ((3, 7) if month < 12 else (3, 30))]
+    frame = tables.table("regression", n_rows=240).assign(day=np.repeat(days, 10))
+    prepared = process.inspect(make_plan(None, {"target": "price", "time": "day", "holdout_share": 0.08}), frame)
+    assert prepared.protocol.n_holdout == 20
+    months = prepared.development.frame["day"].str[3:5].astype(int).to_numpy()
+    for fold in prepared.protocol.splits:
+        assert months[fold.train].max() <= months[fold.validation].min()
+
+
 def searched(prepared: Prepared, plan: Plan) -> Search:
     """A search that found one configuration."""
     with closing(process.make_engine(prepared, prepared.protocol.splits, plan)) as engine:

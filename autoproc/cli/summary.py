@@ -52,6 +52,7 @@ def result_lines(result: dict[str, Any]) -> str:
         ("metric", f"{metric['name']} ({metric['direction']}): {metric['reason']}"),
         ("protocol", f"{protocol_name}: {protocol['reason']}"),
         ("baseline", _baseline_text(result["baseline"])),
+        *(("reference", f"{each['name']} {_with_error(each)}") for each in result.get("references", ())),
         ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
         ("search", _search_text(result["search"])),
         ("holdout", _verdict_text(result["verdict"])),
@@ -75,7 +76,7 @@ def _took_text(seconds: dict[str, float], memory: dict[str, int] | None) -> str:
 def _search_text(search: dict[str, Any]) -> str:
     best = search["best"]
     counts = f"{search['n_trials']} trials, {search['n_pruned']} pruned, {search['n_failed']} failed"
-    score = format_mean(_number(best["score"]), _number(best["standard_error"]))
+    score = _with_error(best)
     parameters = ", ".join(f"{name} {_value(value)}" for name, value in best["params"].items())
     return f"{counts}: {score}\n{parameters}"
 
@@ -106,6 +107,10 @@ def _column_table(columns: "tuple[Column, ...]") -> str:
 
 def _mean(values: dict[str, Any], name: str) -> str:
     return format_mean(_number(values[name]), _number(values[f"{name}_standard_error"]))
+
+
+def _with_error(values: dict[str, Any]) -> str:
+    return format_mean(_number(values["score"]), _number(values["standard_error"]))
 
 
 def _score(score: float | None) -> str:

@@ -27,6 +27,8 @@ def draw_rows(strata: NDArray[np.int64], n_drawn: int, seed: int) -> NDArray[np.
 def draw_groups(groups: NDArray[np.int64], strata: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
     """Whether each row (n,) belongs to one of the drawn groups, which together hold about `share` of the rows, and of
     each stratum as nearly as whole groups allow."""
+    if share > 0.5:
+        return ~draw_groups(groups, strata, 1 - share, seed)
     n_parts = min(max(round(1 / share), 2), int(groups.max()) + 1)
     parts = group_folds(groups, strata, n_parts, seed)
     drawn = np.zeros(len(groups), dtype=bool)

@@ -82,6 +82,12 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
     relations = read_relations(table, plan)
     is_development, is_sealed = _split(table, plan, relations)
     n_development, n_holdout = int(is_development.sum()), int(is_sealed.sum())
+    if plan.group is not None and plan.time is not None and n_holdout < MIN_HOLDOUT_ROWS:
+        raise DataError(
+            f"By {plan.group!r} and {plan.time!r} together nothing is left to seal: a sealed row must be later than "
+            "the development rows and of a group that none of them has, but all later groups have earlier rows too. "
+            "Leave --group or --time out."
+        )
     if n_holdout < MIN_HOLDOUT_ROWS or n_development < MIN_DEVELOPMENT_ROWS:
         raise DataError(
             f"{table.name} has too few rows: at least {MIN_DEVELOPMENT_ROWS} must be left for development and "

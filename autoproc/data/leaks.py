@@ -26,10 +26,14 @@ _AFTERWARDS = {
 }  # fmt: skip
 
 
-def find_leaks(development: Table, matrix: NDArray[np.float32], targets: Target, problem: Problem) -> tuple[str, ...]:
-    """What was found, a sentence or two each. `matrix` (n, n_columns) and `targets` are those of the rows."""
+def find_leaks(
+    development: Table, matrix: NDArray[np.float32], targets: Target, problem: Problem, split_at_random: bool = True
+) -> tuple[str, ...]:
+    """What was found, a sentence or two each. `matrix` (n, n_columns) and `targets` are those of the rows. Copies of
+    rows are looked for where rows are `split_at_random`: by group or time they are different things, or later ones."""
     used = [column for column in problem.columns if column.used]
-    leaks = [*_copies(matrix, targets), *_tellers(development, targets, problem, used)]
+    copies = _copies(matrix, targets) if split_at_random else ()
+    leaks = [*copies, *_tellers(development, targets, problem, used)]
     return tuple([*leaks, *_names(used)])
 
 
@@ -45,8 +49,9 @@ def _copies(matrix: NDArray[np.float32], targets: Target) -> Iterator[str]:
     same = "with the same target" if len(with_targets) == len(counts) else "not all with the same target"
     yield (
         f"{n_copies:,} of {len(matrix):,} development rows ({n_copies / len(matrix):.1%}) are equal to another one in "
-        f"every feature, {same}. Split at random, copies train and validate, and stand in the holdout. If they are one "
-        "and the same thing, leave all but one out, or name what they share with --group."
+        f"every feature as a network reads it, where rare categories are one, {same}. Split at random, copies train "
+        "and validate, and stand in the holdout. If they are one and the same thing, leave all but one out, or name "
+        "what they share with --group."
     )
 
 

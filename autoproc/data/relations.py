@@ -22,7 +22,13 @@ class Relations:
 
     @property
     def n_groups(self) -> int:
-        return 0 if self.groups is None else int(self.groups.max()) + 1
+        return 0 if self.groups is None else len(np.unique(self.groups))
+
+    def take(self, rows: NDArray[np.bool_]) -> "Relations":
+        """Those of some rows."""
+        return Relations(
+            None if self.groups is None else self.groups[rows], None if self.times is None else self.times[rows]
+        )
 
 
 UNRELATED = Relations()
@@ -49,8 +55,8 @@ def _read_groups(table: Table, name: str) -> NDArray[np.int64]:
     _must_be_complete(table, name, cells, "group")
     if len(cells.values) == 1:
         raise DataError(
-            f"The group column {name!r} must tell groups of rows apart, but holds {cells.values[0]!r} in every row. "
-            "Name another column, or leave --group out."
+            f"The group column {name!r} must tell groups of rows apart, but holds {cells.values[0]!r} in every "
+            "row. Name another column, or leave --group out."
         )
     if len(cells.values) == table.n_rows:
         raise DataError(
