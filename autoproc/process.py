@@ -24,7 +24,7 @@ from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
 from autoproc.data.receipts import check_unopened, previous_receipts, write_receipt
 from autoproc.data.relations import read_relations
-from autoproc.data.table import read_table
+from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
@@ -80,18 +80,13 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
 
 def openings(plan: Plan) -> tuple[Receipt, ...]:
     """The receipts of the holdout that the plan would seal; opens nothing."""
-    if plan.data is None:
-        raise PlanError("No table was named. Name a file.")
-    _, holdout = seal(labelled(read_table(plan.data, plan.missing), plan), plan)
+    _, holdout = seal(_read(plan, None), plan)
     return previous_receipts(Path(plan.home).expanduser(), holdout.key)
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
     """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
-    source = plan.data if frame is None else frame
-    if source is None:
-        raise PlanError("No table was named. Name a file, or pass a pandas DataFrame.")
-    table = labelled(read_table(source, plan.missing), plan)
+    table = _read(plan, frame)
     development, holdout = seal(table, plan)
     problem = define_problem(development, plan)
     holdout.check_targets(problem)
@@ -108,6 +103,14 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     for notice in (*propose(development, problem, plan), *leaks):
         development = development.with_notice(notice)
     return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout
+
+
+def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:
+    """The rows with a target, of the table that the plan names or of `frame`."""
+    source = plan.data if frame is None else frame
+    if source is None:
+        raise PlanError("No table was named. Name a file, or pass a pandas DataFrame.")
+    return labelled(read_table(source, plan.missing), plan)
 
 
 def _carry_out(

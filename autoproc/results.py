@@ -56,6 +56,13 @@ class Fold:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
 
+    @classmethod
+    def validating(cls, rows: NDArray[np.int64] | NDArray[np.bool_], n_rows: int) -> "Fold":
+        """The fold that validates on `rows`, numbers or a mask, and trains on all others of `n_rows`."""
+        is_validation = np.zeros(n_rows, dtype=bool)
+        is_validation[rows] = True
+        return cls(np.flatnonzero(~is_validation), np.flatnonzero(is_validation))
+
 
 @dataclass(frozen=True)
 class Protocol:

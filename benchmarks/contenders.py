@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from autoproc.data.metrics import METRICS
 from autoproc.data.vectorize import Layout
 from autoproc.network.engine import StackEngine
-from autoproc.network.fold_data import FoldData
+from autoproc.network.fold_data import MOST_SAMPLED, FoldData
 from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
 from autoproc.network.interface import train_together
 from autoproc.network.scratch import Scratch
@@ -258,7 +258,7 @@ def n_flops(shape: Shape) -> int:
     first = SIZES.width * shape.width
     embedded = EMBEDDING_SIZE * len(SIZES.vocabularies) * shape.width
     n_train, n_validation = shape.rows * (K - 1) // K, shape.rows // K
-    n_scored = n_validation + min(n_validation, 1024)
+    n_scored = n_validation + min(n_validation, MOST_SAMPLED)
     trained = 2 * n_train * (3 * hidden + 2 * first + embedded)
     scored = 2 * n_scored * (hidden + first)
     return K * shape.n_trials * shape.epochs * (trained + scored)

@@ -18,11 +18,11 @@ from typing import Any
 COLUMNS = ("table", "task", "metric", "dummy", "baseline", "growth", "best trial", "holdout", "trials", "s", "MB")
 
 
-def run(table: str, time_limit: str, seed: int, home: str) -> dict[str, Any]:
-    """The result of one job, with its `wall` seconds and peak `memory` in MB."""
+def run(table: str, time_limit: str, seed: int, home: str, *options: str) -> dict[str, Any]:
+    """The result of one job with further `options`, with its `wall` seconds and peak `memory` in MB."""
     path, _, targets = table.rpartition(":")
     command = [sys.executable, "-m", "autoproc", "tune", path, "--target", targets, "--json", "--home", home]
-    command += ["--time-limit", time_limit, "--seed", str(seed)]
+    command += ["--time-limit", time_limit, "--seed", str(seed), *options]
     measured = [sys.executable, __file__, "--child", *command]
     started = time.monotonic()
     done = subprocess.run(measured, stdout=subprocess.PIPE, check=True, text=True)

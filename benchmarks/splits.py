@@ -10,14 +10,11 @@ flatters. Prints a JSON line a job, or the lines of a Markdown table.
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import mean, number
+from benchmarks.quality import mean, number, run
 
 COLUMNS = (
     "table",
@@ -31,15 +28,6 @@ COLUMNS = (
 Interval = tuple[float, float]
 
 
-def run(path: str, target: str, options: list[str]) -> dict[str, Any]:
-    """The result of one job in a home of its own."""
-    with tempfile.TemporaryDirectory() as home:
-        command = [sys.executable, "-m", "autoproc", "tune", path, "--target", target, "--json", "--quiet"]
-        done = subprocess.run([*command, "--home", home, *options], stdout=subprocess.PIPE, check=True, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
 def ways(relations: str) -> dict[str, list[str]]:
     """Options of the random split, and of that by each column named in `group=COL,time=COL`.
 
@@ -51,28 +39,27 @@ def ways(relations: str) -> dict[str, list[str]]:
     return {"at random": []} | {f"by {kind}": [f"--{kind}", column] for kind, column in named.items()}
 
 
-def compare(table: str, relations: str, common: list[str]) -> Iterator[dict[str, Any]]:
-    path, _, target = table.rpartition(":")
+def compare(table: str, relations: str, time_limit: str, seed: int, common: list[str]) -> Iterator[dict[str, Any]]:
+    """A job for each way to split, each in a home of its own: they would share the holdout."""
     random: Interval | None = None
     for way, options in ways(relations).items():
-        result = run(path, target, [*common, *options])
+        with tempfile.TemporaryDirectory() as home:
+            result = run(table, time_limit, seed, home, *common, *options)
         best, verdict = result["search"]["best"], result["verdict"]
         own = interval(best["score"], best["standard_error"])
         random = random or own  # it comes first
-        yield (
-            {
-                "table": Path(path).stem,
-                "split": way,
-                "metric": result["metric"]["name"],
-                "cross_validated": best["score"],
-                "standard_error": best["standard_error"],
-                "holdout": verdict["score"],
-                "holdout_interval": verdict["interval"],
-                "in_own": lies(verdict["score"], own),
-                "in_random": lies(verdict["score"], random),
-                "interval": own,
-            }
-        )
+        yield {
+            "table": result["table"],
+            "split": way,
+            "metric": result["metric"]["name"],
+            "cross_validated": best["score"],
+            "standard_error": best["standard_error"],
+            "holdout": verdict["score"],
+            "holdout_interval": verdict["interval"],
+            "in_own": lies(verdict["score"], own),
+            "in_random": lies(verdict["score"], random),
+            "interval": own,
+        }
 
 
 def interval(score: float, standard_error: float) -> Interval:
@@ -106,13 +93,12 @@ def main() -> None:
     parser.add_argument("--task", help="of all tables (default: from the target)")
     parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
     asked = parser.parse_args()
-    common = ["--time-limit", asked.time_limit, "--seed", str(asked.seed)]
-    common += ["--task", asked.task] if asked.task else []
+    common = ["--task", asked.task] if asked.task else []
     if asked.markdown:
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
     for table in asked.tables:
         named, _, relations = table.rpartition(":")
-        for told in compare(named, relations, common):
+        for told in compare(named, relations, asked.time_limit, asked.seed, common):
             print(line(told) if asked.markdown else json.dumps(told), flush=True)
 
 

@@ -1,15 +1,14 @@
 """`autoproc holdout`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from autoproc.cli.jobs import read_result
+from autoproc.cli.jobs import job_folder, read_result
 from autoproc.cli.options import home_option, json_option, plan_from, table_options
 from autoproc.cli.output import examples, write_json
+from autoproc.cli.summary import estimate_text
 from autoproc.errors import HomeError, PlanError
-from autoproc.format import format_score
 
 if TYPE_CHECKING:
     from autoproc.results import Receipt
@@ -41,10 +40,8 @@ def holdout(as_json: bool, **options: Any) -> None:
 
 def _values(receipt: "Receipt", home: str) -> dict[str, Any]:
     """The receipt, with the score that its job came to; None where it came to none, or is gone."""
-    from autoproc.tracking.home import Home
-
     try:
-        verdict = read_result(Home(Path(home).expanduser()).find_job(receipt.run_id))["verdict"]
+        verdict = read_result(job_folder(receipt.run_id, home))["verdict"]
     except (HomeError, PlanError):
         verdict = {"metric": None, "score": None, "interval": None}
     return {
@@ -62,5 +59,4 @@ def _line(told: dict[str, Any]) -> str:
     opened = f"opening {told['opening']}{reason}, {told['opened_at']}, run {told['run_id']}"
     if told["score"] is None:
         return f"{opened}: no score, its job did not come to its end or is gone"
-    low, high = map(format_score, told["interval"])
-    return f"{opened}: {told['metric'].replace('_', ' ')} {format_score(told['score'])} (95 %: {low} to {high})"
+    return f"{opened}: {told['metric'].replace('_', ' ')} {estimate_text(told)}"

@@ -82,13 +82,18 @@ def _search_text(search: dict[str, Any]) -> str:
 
 
 def _verdict_text(verdict: dict[str, Any]) -> str:
-    low, high = verdict["interval"]
     receipt = verdict["receipt"]
     mark = f"RE-USED, opening {receipt['opening']} ({receipt['reason']}): " if receipt["opening"] > 1 else ""
     return (
-        f"{mark}{verdict['metric']} {_score(verdict['score'])} (95 %: {_score(low)} to {_score(high)}); "
+        f"{mark}{verdict['metric']} {estimate_text(verdict)}; "
         f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
+
+
+def estimate_text(values: dict[str, Any]) -> str:
+    """A `score` with its `interval`."""
+    low, high = map(_score, values["interval"])
+    return f"{_score(values['score'])} (95 %: {low} to {high})"
 
 
 def _protocol_name(kind: str, folds: int, repeats: int) -> str:

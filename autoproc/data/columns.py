@@ -53,6 +53,15 @@ def describe_columns(
     return columns
 
 
+def words_of(name: str) -> list[str]:
+    """The words in a column's name.
+
+    >>> words_of("UserID"), words_of("store_id 2")
+    (['user', 'id'], ['store', 'id'])
+    """
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+
+
 def must_be_finite(table: Table, name: str, by_row: NDArray[np.float64]) -> None:
     """Raises DataError where a number of the column is infinite."""
     rows = np.flatnonzero(np.isinf(by_row))
@@ -138,7 +147,7 @@ def _is_number_id(name: str, numbers: NDArray[np.float64]) -> bool:
     """Whole numbers, all different, that are named like an id or count the rows in their order."""
     if not (numbers == np.floor(numbers)).all() or len(np.unique(numbers)) < len(numbers):
         return False
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    words = words_of(name)
     if words and {words[0], words[-1]} & _ID_WORDS:
         return True
     counts_rows = (np.diff(numbers) > 0).all() and np.ptp(numbers) <= _ROW_NUMBER_GAP * len(numbers)

@@ -24,4 +24,4 @@ def dummy_predictions(train: Target, n_rows: int, problem: Problem) -> FloatArra
 
 def dummy_score(train: Target, test: Target, problem: Problem, metric: Metric) -> float:
     """Score on `test` of the dummy fitted on `train`."""
-    return float(metric(test, dummy_predictions(train, len(test), problem)[None])[0])
+    return metric.one(test, dummy_predictions(train, len(test), problem))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from autoproc.data.cells import Cells, read_numbers
@@ -103,18 +104,13 @@ def _alone(column: Column, cells: Cells, values: NDArray[np.generic], problem: P
     tree = kind(random_state=0).fit(feature[::2], wanted[::2])
     predicted, truth = tree.predict(feature[1::2]), wanted[1::2]
     if not problem.is_classification:
-        return max(_explained(truth.astype(np.float64), predicted), _of_ranks(feature[:, 0], wanted))
+        explained = float(r2_score(truth, predicted)) if np.ptp(truth) else 0.0
+        return max(explained, _of_ranks(feature[:, 0], wanted))
     classes = np.unique(truth)
     if len(classes) < 2:
         return 0.0
     recall = float(np.mean([np.mean(predicted[truth == each] == each) for each in classes]))
     return (recall - 1 / len(classes)) / (1 - 1 / len(classes))
-
-
-def _explained(truth: FloatArray, predicted: FloatArray) -> float:
-    """R²; 0 where there is nothing to explain."""
-    spread = float(np.var(truth))
-    return 1 - float(np.mean(np.square(truth - predicted))) / spread if spread else 0.0
 
 
 def _of_ranks(feature: FloatArray, wanted: NDArray[np.generic]) -> float:

@@ -44,6 +44,10 @@ class Metric:
         with np.errstate(invalid="ignore", over="ignore"):  # networks that have diverged: what they score is NaN
             return np.where(finite, self.function(y, predictions), np.nan)
 
+    def one(self, y: Target, predictions: NDArray[np.floating]) -> float:
+        """The score of one network: `predictions` are (n,), (n, C) or (n, t)."""
+        return float(self(y, predictions[None])[0])
+
     def gain(self, new: FloatArray | float, old: FloatArray | float) -> FloatArray:
         """How much better `new` is than `old`, positive: better; in the metric's units.
 

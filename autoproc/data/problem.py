@@ -116,18 +116,12 @@ def _check_names(table: Table, plan: Plan) -> None:
         )
     for name in plan.target:
         if name not in table.columns:
-            raise DataError(
-                f"{table.name} has no column {name!r} to be the target; there are {_some(table.columns)}."
-                f"{did_you_mean(name, table.columns)}"
-            )
+            raise DataError(_no_column(table, name, "to be the target"))
     if len(set(plan.target)) < len(plan.target):
         raise PlanError(f"The targets must differ, but are {', '.join(plan.target)}. Name each once.")
     for name in plan.ignore:
         if name not in table.columns:
-            raise PlanError(
-                f"{table.name} has no column {name!r} to ignore; there are {_some(table.columns)}."
-                f"{did_you_mean(name, table.columns)}"
-            )
+            raise PlanError(_no_column(table, name, "to ignore"))
         if name in plan.target:
             raise PlanError(f"Column {name!r} is both the target and to be ignored. Take it out of --ignore.")
 
@@ -137,14 +131,16 @@ def _check_relations(table: Table, plan: Plan) -> None:
         if name is None:
             continue
         if name not in table.columns:
-            raise PlanError(
-                f"{table.name} has no column {name!r} for {option}; there are {_some(table.columns)}."
-                f"{did_you_mean(name, table.columns)}"
-            )
+            raise PlanError(_no_column(table, name, f"for {option}"))
         if name in plan.target:
             raise PlanError(f"{option} must name a column beside the target, but {name!r} is the target. Name another.")
     if plan.group is not None and plan.group == plan.time:
         raise PlanError(f"--group and --time must name two columns, but both name {plan.group!r}. Leave one out.")
+
+
+def _no_column(table: Table, name: str, purpose: str) -> str:
+    known = f"there are {_some(table.columns)}.{did_you_mean(name, table.columns)}"
+    return f"{table.name} has no column {name!r} {purpose}; {known}"
 
 
 def _read_target(table: Table, name: str) -> _Target:

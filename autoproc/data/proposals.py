@@ -13,6 +13,7 @@ from shlex import quote
 import numpy as np
 
 from autoproc.data.cells import PLACEHOLDERS, Cells
+from autoproc.data.columns import words_of
 from autoproc.data.dates import find_date_format, read_moments
 from autoproc.data.table import Table
 from autoproc.plan import Plan
@@ -65,7 +66,7 @@ def _may_be_group(column: Column, groups: Cells, n_rows: int) -> bool:
 
 
 def _is_named_like_group(name: str) -> bool:
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    words = words_of(name)
     return bool(words) and bool({words[0], words[-1]} & _GROUP_WORDS)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit
 
 from autoproc.data.metrics import Target
-from autoproc.data.related_splits import grouped_folds, grouped_split, timed_folds, timed_split
+from autoproc.data.related_splits import MIN_VALIDATION_ROWS, grouped_folds, grouped_split, timed_folds, timed_split
 from autoproc.data.relations import UNRELATED, Relations
 from autoproc.errors import DataError, PlanError
 from autoproc.plan import Plan, ProtocolKind, ProtocolPlan
@@ -15,8 +15,6 @@ from autoproc.results import Fold, Problem, Protocol
 
 FOLDS = 5
 REPEATS = 2
-MIN_VALIDATION_ROWS = 2
-"""A fold with fewer validation rows has no R²; as many training rows have to be left."""
 
 
 class _Choice(NamedTuple):
@@ -133,7 +131,7 @@ def _k_folds(
     """The folds of one repeat, whose sizes differ by at most a row."""
     splitter = KFold if by_class is None else StratifiedKFold
     folds = splitter(choice.folds, shuffle=True, random_state=_seed(plan, repeat))
-    return tuple(_fold(len(y), validation) for _, validation in folds.split(np.zeros(len(y)), y))
+    return tuple(Fold.validating(validation, len(y)) for _, validation in folds.split(np.zeros(len(y)), y))
 
 
 def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, plan: Plan) -> Fold:
@@ -148,11 +146,11 @@ def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Pr
         )
     if by_class is None:
         order = np.random.default_rng(_seed(plan, 0)).permutation(n_rows)
-        return _fold(n_rows, order[:n_validation])
+        return Fold.validating(order[:n_validation], n_rows)
     _check_enough_for_split(by_class, smaller / n_rows, problem)
     splitter = StratifiedShuffleSplit(1, test_size=n_validation, random_state=_seed(plan, 0))
     _, validation = next(splitter.split(np.zeros(n_rows), y))
-    return _fold(n_rows, validation)
+    return Fold.validating(validation, n_rows)
 
 
 def _check_enough_for_split(by_class: NDArray[np.int64], share: float, problem: Problem) -> None:
@@ -164,12 +162,6 @@ def _check_enough_for_split(by_class: NDArray[np.int64], share: float, problem: 
             f"only {by_class[rarest]} development rows, and the smaller part takes a share of {share:.2g}. Ask for "
             "--protocol k_fold, change protocol.validation_share, merge the class with another, or add rows of it."
         )
-
-
-def _fold(n_rows: int, validation: NDArray[np.int64]) -> Fold:
-    is_validation = np.zeros(n_rows, dtype=bool)
-    is_validation[validation] = True
-    return Fold(np.flatnonzero(~is_validation), np.flatnonzero(is_validation))
 
 
 def _seed(plan: Plan, repeat: int) -> int:

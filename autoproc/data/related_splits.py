@@ -13,7 +13,8 @@ from autoproc.results import Fold, Problem
 
 FIRST_TRAINED = 0.5
 """Share of the rows, the earliest, that every fold forward in time trains on; the folds validate on the others."""
-_FEWEST_ROWS = 2  # for training, and for validation: R² needs two
+MIN_VALIDATION_ROWS = 2
+"""A fold with fewer validation rows has no R²; as many training rows have to be left."""
 
 
 def grouped_folds(y: Target, groups: NDArray[np.int64], problem: Problem, n_folds: int, seed: int) -> tuple[Fold, ...]:
@@ -26,14 +27,14 @@ def grouped_folds(y: Target, groups: NDArray[np.int64], problem: Problem, n_fold
             f"validation, but there are {n_groups}. Ask for fewer --folds, add rows, or leave --group out."
         )
     folds = group_folds(groups, _strata(y, problem), n_folds, seed)
-    return _checked(tuple(_fold(_mask(rows, len(y))) for rows in folds), y, problem)
+    return _checked(tuple(Fold.validating(rows, len(y)) for rows in folds), y, problem)
 
 
 def grouped_split(y: Target, groups: NDArray[np.int64], problem: Problem, share: float, seed: int) -> tuple[Fold, ...]:
     """One split of whole groups, with about `share` of the rows for validation. Raises as `grouped_folds`."""
     if len(np.unique(groups)) < 2:
         raise DataError("A validation split by group needs two groups among the development rows. Leave --group out.")
-    return _checked((_fold(draw_groups(groups, _strata(y, problem), share, seed)),), y, problem)
+    return _checked((Fold.validating(draw_groups(groups, _strata(y, problem), share, seed), len(y)),), y, problem)
 
 
 def timed_folds(y: Target, relations: Relations, problem: Problem, n_folds: int) -> tuple[Fold, ...]:
@@ -64,10 +65,10 @@ def _checked(folds: tuple[Fold, ...], y: Target, problem: Problem) -> tuple[Fold
     for number, fold in enumerate(folds, start=1):
         for part, rows in (("training", fold.train), ("validation", fold.validation)):
             where = f"in the {part} rows of fold {number}" if len(folds) > 1 else f"in the {part} rows of the split"
-            if len(rows) < _FEWEST_ROWS:
+            if len(rows) < MIN_VALIDATION_ROWS:
                 raise DataError(
-                    f"By group or time there must be at least {_FEWEST_ROWS} rows {where}, but there are {len(rows)}. "
-                    "Ask for fewer --folds, add rows, or leave --group or --time out."
+                    f"By group or time there must be at least {MIN_VALIDATION_ROWS} rows {where}, but there are "
+                    f"{len(rows)}. Ask for fewer --folds, add rows, or leave --group or --time out."
                 )
             if problem.is_classification:
                 _check_classes(y[rows], problem, where)
@@ -85,13 +86,3 @@ def _check_classes(y: Target, problem: Problem, where: str) -> None:
 
 def _strata(y: Target, problem: Problem) -> NDArray[np.int64]:
     return y.astype(np.int64) if problem.is_classification else np.zeros(len(y), dtype=np.int64)
-
-
-def _mask(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.bool_]:
-    mask = np.zeros(n_rows, dtype=bool)
-    mask[rows] = True
-    return mask
-
-
-def _fold(validation: NDArray[np.bool_]) -> Fold:
-    return Fold(np.flatnonzero(~validation), np.flatnonzero(validation))

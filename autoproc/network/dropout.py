@@ -20,9 +20,8 @@ _LEAST_KEPT = 1 / 64  # of the patterns: a unit that is always dropped could not
 def make_patterns(seed: int, layer: int, width: int) -> Tensor:
     """The patterns of one hidden layer, (N_PATTERNS, width): each column holds the same numbers, evenly spread over
     (0, 1), in an order of its own."""
-    random = np.random.default_rng(
-        seed_of(seed, layer, width, N_PATTERNS)
-    )  # four numbers: batches are drawn from three
+    # Four numbers: batches are drawn from three.
+    random = np.random.default_rng(seed_of(seed, layer, width, N_PATTERNS))
     evenly = np.tile((np.arange(N_PATTERNS, dtype=np.float32) + 0.5) / N_PATTERNS, (width, 1))
     return torch.from_numpy(random.permuted(evenly, axis=1)).T.contiguous()
 

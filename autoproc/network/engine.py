@@ -18,7 +18,7 @@ from autoproc.network import device_memory
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
-from autoproc.network.member import Member, refused, untrained
+from autoproc.network.member import Member, new_member, refused
 from autoproc.network.predictor import STATISTICS, Predictor
 from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
@@ -114,7 +114,7 @@ class StackEngine:
         if key in self._waiting:
             self._waiting.remove(key)
             spec = self._running[key].candidate.train
-            self._running[key].members = [untrained(key, fold, spec) for fold in range(self.n_folds)]
+            self._running[key].members = [new_member(key, fold, spec) for fold in range(self.n_folds)]
         self._release(lambda member: member.key == key)
         running = self._running.pop(key)
         members = running.members

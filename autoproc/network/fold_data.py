@@ -18,7 +18,7 @@ from autoproc.network.seeds import generator
 from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 
-_MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
+MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
 _MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
 _MOST_REMEMBERED = 64 * 2**20  # bytes of batches that are kept for the members to come
 _STARTS_REMEMBERED = 4  # networks whose starting parameters are kept for them
@@ -212,7 +212,7 @@ class FoldData:
     def _sample(self, fold: int) -> NDArray[np.int64]:
         """A fixed sample of a fold's training rows: as many as it has validation rows, if those are not many."""
         rows = self.folds[fold].train
-        size = min(len(rows), len(self.folds[fold].validation) or _MOST_SAMPLED, _MOST_SAMPLED)
+        size = min(len(rows), len(self.folds[fold].validation) or MOST_SAMPLED, MOST_SAMPLED)
         picked = torch.randperm(len(rows), generator=generator(self.seed, fold, 0))[:size].numpy()
         return np.sort(rows[picked])
 

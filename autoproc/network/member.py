@@ -69,14 +69,14 @@ class Member:
         return better
 
 
-def untrained(key: int, fold: int, spec: TrainSpec) -> Member:
-    """A member that no stack has."""
-    return Member(key, fold, spec, scored=True, schedule=Schedule(spec.learning_rate, spec.scheduler))
+def new_member(key: int, fold: int, spec: TrainSpec, scored: bool = True) -> Member:
+    """A member before its first epoch."""
+    return Member(key, fold, spec, scored, Schedule(spec.learning_rate, spec.scheduler))
 
 
 def refused(key: int, fold: int, spec: TrainSpec) -> Member:
     """A member for which there is no memory: it has failed, after an epoch in which nothing was trained."""
-    member = untrained(key, fold, spec)
+    member = new_member(key, fold, spec)
     member.failed = NO_MEMORY
     member.record(NO_MARKS, NO_MARKS)
     return member

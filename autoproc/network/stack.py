@@ -20,10 +20,9 @@ from autoproc.network.dropout import Dropout
 from autoproc.network.evaluation import NO_MARKS, Marks, evaluate
 from autoproc.network.fold_data import FoldData
 from autoproc.network.loss import slopes
-from autoproc.network.member import NO_MEMORY, Member
+from autoproc.network.member import NO_MEMORY, Member, new_member
 from autoproc.network.optimizer import Progress, Update
 from autoproc.network.passes import Batch, Network
-from autoproc.network.schedule import Schedule
 from autoproc.network.scratch import Scratch, is_out_of_memory
 from autoproc.spec import TrainSpec
 
@@ -183,7 +182,7 @@ class Stack:
 
     def _member(self, key: int, fold: int, spec: TrainSpec) -> Member:
         scored = len(self._data.folds[fold].validation) > 0
-        return Member(key, fold, spec, scored, Schedule(spec.learning_rate, spec.scheduler))
+        return new_member(key, fold, spec, scored)
 
     def _dropout(self, specs: Sequence[TrainSpec]) -> Dropout | None:
         if not any(spec.dropout for spec in specs):

@@ -51,10 +51,8 @@ def train_baseline(
     if len(folds) == 1:
         scores, how = np.array(network.score.folds), "on the one validation split"
     else:
-        scores, how = (
-            _scores_picked_by_others(usable, folds, metric),
-            "with learning rate and epoch picked on other folds,",
-        )
+        scores = _scores_picked_by_others(usable, folds, metric)
+        how = "with learning rate and epoch picked on other folds,"
     if _are_alike(folds):
         overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
         noise = paired_noise(metric.gain(scores, np.array(dummy.folds)), overlap)

@@ -62,8 +62,7 @@ def _train(name: str, make: Callable[[], Any], prepared: Prepared, deadline: Dea
     started, scores = time.monotonic(), []
     for n_done, fold in enumerate(folds, start=1):
         predict = _fit(make(), matrix[fold.train], targets[fold.train], problem)
-        predicted = predict(matrix[fold.validation])
-        scores.append(float(prepared.chosen.metric(targets[fold.validation], predicted[None])[0]))
+        scores.append(prepared.chosen.metric.one(targets[fold.validation], predict(matrix[fold.validation])))
         each = (time.monotonic() - started) / n_done
         if each * (len(folds) + 1 - n_done) > deadline.remaining:
             return None

@@ -102,7 +102,7 @@ def compare(
     """A reference's score, and the network's lead over it, on the same resamples."""
 
     def measure(targets: Target, predictions: NDArray[np.floating]) -> dict[str, float]:
-        mine, theirs = (_score(metric, targets, predictions[:, i]) for i in (0, 1))
+        mine, theirs = (metric.one(targets, predictions[:, i]) for i in (0, 1))
         return {"holdout": theirs, "lead": float(metric.gain(mine, theirs))}
 
     both = np.stack([network, reference], axis=1)
@@ -140,13 +140,9 @@ def _measures(chosen: ChosenMetric, threshold: float | None) -> Measures:
     """The metric, those beside it, and for binary problems those at the threshold."""
 
     def measure(targets: Target, predictions: NDArray[np.floating]) -> dict[str, float]:
-        scores = {metric.name: _score(metric, targets, predictions) for metric in (chosen.metric, *chosen.beside)}
+        scores = {metric.name: metric.one(targets, predictions) for metric in (chosen.metric, *chosen.beside)}
         if threshold is None:
             return scores
         return scores | at_threshold(targets.astype(np.int64), predictions.astype(np.float64), threshold)
 
     return measure
-
-
-def _score(metric: Metric, targets: Target, predictions: NDArray[np.floating]) -> float:
-    return float(metric(targets, predictions[None])[0])
