@@ -31,6 +31,7 @@ from autoproc.results import (
     Baseline,
     Growth,
     Memory,
+    OutOfFold,
     OverfitVerdict,
     Reference,
     Score,
@@ -141,6 +142,11 @@ class Job:
         self._note(search=search)
         self._progress.say("search", lines.search_line(search))
 
+    def tell_decision(self, decision: OutOfFold) -> None:
+        self._note(decision=decision)
+        if decision.calibration:
+            self._progress.say("calibration", lines.decision_line(decision))
+
     def tell_verdict(self, verdict: Verdict) -> None:
         self._tracker.record(children.verdict_child(verdict))
         self._note(verdict=verdict)
@@ -193,6 +199,7 @@ class Job:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
         metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict, facts.memory)
+        metrics |= children.decision_metrics(facts.decision) if facts.decision else {}
         tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
@@ -203,6 +210,8 @@ class Job:
             "target": ", ".join(plan.target),
             "task": self._prepared.problem.task,
             "metric": self._facts.metric,
+            "beside": ", ".join(metric.name for metric in self._prepared.chosen.beside),
+            "cost": "none" if plan.cost is None else str(plan.cost),
             "protocol": protocol.kind,
             "folds": protocol.folds,
             "repeats": protocol.repeats,
@@ -216,7 +225,7 @@ class Job:
     def _content(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""
         facts, prepared = self._facts, self._prepared
-        assert facts.baseline and facts.growth and facts.search and facts.verdict and facts.memory
+        assert facts.baseline and facts.growth and facts.search and facts.verdict and facts.memory and facts.decision
         n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
         metric = prepared.chosen.metric
         return {
@@ -231,6 +240,7 @@ class Job:
             "references": values.reference_values(facts.references),
             "growth": values.growth_values(facts.growth),
             "search": values.search_values(facts.search),
+            "decision": values.decision_values(facts.decision, self._plan.cost),
             "verdict": values.verdict_values(facts.verdict),
             "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
             "seconds": self._seconds,
@@ -239,7 +249,8 @@ class Job:
 
     def _make_card(self, model: FinalModel, search: Search) -> dict[str, Any]:
         """What the bundle says about the model."""
-        problem, chosen = model.problem, self._prepared.chosen
+        problem, chosen, decision = model.problem, self._prepared.chosen, self._facts.decision
+        assert decision
         return {
             "task": problem.task,
             "targets": list(problem.targets),
@@ -251,6 +262,7 @@ class Job:
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
             "best": values.search_values(search)["best"],
+            "decision": values.decision_values(decision, self._plan.cost),
             "versions": _versions(),
         }
 
@@ -303,7 +315,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
             "data": plan.data and str(Path(plan.data).expanduser().resolve()),
             "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
             "task": problem.task,
-            "metric": prepared.chosen.metric.name,
+            "metric": plan.metric or (prepared.chosen.metric.name,),
             "positive": problem.classes[1] if problem.task == "binary" else None,
             "protocol": split,
             "space": space,

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autoproc.errors import PlanError, did_you_mean
 from autoproc.spec import Optimizer
@@ -63,6 +63,11 @@ def _as_names(value: object) -> object:
     return (value,) if isinstance(value, str | int | float) else value
 
 
+def _as_no_names(value: object) -> object:
+    """Null as no name at all."""
+    return () if value is None else value
+
+
 def _check_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise ValueError("must be auto, cpu, mps, cuda or cuda:N with a number N")
@@ -85,6 +90,7 @@ def _rising(rungs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
 Count = Annotated[int, Field(ge=1)]
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+NamesOrNull = Annotated[Names, BeforeValidator(_as_no_names)]
 
 
 class _Section(BaseModel):
@@ -114,6 +120,19 @@ class TrainPlan(_Section):
     dropout: float = Field(0.1, ge=0, lt=1)
     l1: float = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
+
+
+class CostPlan(_Section):
+    """What a wrong decision of a binary problem costs; a right one costs nothing."""
+
+    false_negative: float = Field(1.0, ge=0, description="A positive row that is taken for a negative one.")
+    false_positive: float = Field(1.0, ge=0, description="A negative row that is taken for a positive one.")
+
+    @model_validator(mode="after")
+    def _costs_something(self) -> Self:
+        if not (self.false_negative or self.false_positive):
+            raise ValueError("must have a cost above 0")
+        return self
 
 
 class BaselinePlan(_Section):
@@ -147,7 +166,8 @@ class Plan(_Section):
     data: str | None = Field(None, description="Table file; null when a data frame was passed.")
     target: Names = Field((), description="Target column(s).")
     task: Task | None = None
-    metric: str | None = None
+    metric: NamesOrNull = Field((), description="The first decides, others are recorded; null: by task and balance.")
+    cost: CostPlan | None = Field(None, description="Costs that choose the decision threshold; null: no costs.")
     positive: str | None = Field(None, description="Positive class of a binary problem.")
     ignore: Names = Field((), description="Columns to leave out.")
     missing: Names = Field((), description="More spellings of a missing cell, beside empty, NA, NaN, null, ...")
@@ -243,6 +263,6 @@ def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     section: type[BaseModel] = Plan
     for name in location:
         inner = section.model_fields[str(name)].annotation
-        assert isinstance(inner, type) and issubclass(inner, BaseModel)
-        section = inner
+        kinds = (inner, *get_args(inner))  # a section that may be null has two
+        [section] = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return section

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from autoproc.calibration import calibrated
 from autoproc.configurations import final_kind
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
@@ -31,7 +32,7 @@ from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Receipt, Search, Weights
+from autoproc.results import Baseline, Fold, OutOfFold, Receipt, Search, Weights
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -150,8 +151,10 @@ def _carry_out(
         search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
         job.tell_search(search)
     with job.step("export"):
-        weights = final_weights(prepared, plan, search, job.warn)
-        model = _final_model(prepared, engine, search, weights)
+        decision = _decide(prepared, engine, search, plan)
+        job.tell_decision(decision)
+        weights = _calibrated(final_weights(prepared, plan, search, job.warn), decision)
+        model = _final_model(prepared, weights, decision, plan)
         job.export(model, search, weights)
     with job.step("holdout"):
         reason = plan.reopen_holdout
@@ -199,14 +202,25 @@ def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable
     return trained.weights
 
 
-def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":
+def _decide(prepared: Prepared, engine: "StackEngine", search: Search, plan: Plan) -> OutOfFold:
+    from autoproc.steps.decision import decide
+
+    predictions, folds = engine.out_of_fold(search.trained), prepared.protocol.splits
+    return decide(prepared.problem, prepared.chosen, prepared.targets, folds, predictions, plan.cost)
+
+
+def _calibrated(weights: Weights, decision: OutOfFold) -> Weights:
+    calibration = decision.calibration
+    return calibrated(weights, calibration.temperature) if calibration and calibration.used else weights
+
+
+def _final_model(prepared: Prepared, weights: Weights, decision: OutOfFold, plan: Plan) -> "FinalModel":
     from autoproc.network.predictor import Predictor
-    from autoproc.steps.verdict import FinalModel, choose_threshold
+    from autoproc.steps.verdict import FinalModel
 
     problem, schema = prepared.problem, prepared.schema
-    out_of_fold = engine.out_of_fold(search.trained) if problem.task == "binary" else ()
-    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, out_of_fold)
-    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold)
+    threshold = decision.threshold.value if decision.threshold else None
+    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold, plan.cost)
 
 
 def _no_signal(baseline: Baseline) -> str:

@@ -239,6 +239,38 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """The temperature that logits are divided by, fitted on all out-of-fold predictions. The log losses are out of
+    fold: before, and after with the temperature of rows that are not scored; `used` where that one is lower."""
+
+    temperature: float
+    log_loss_before: Score
+    log_loss_after: Score
+    used: bool
+
+
+@dataclass(frozen=True)
+class DecisionThreshold:
+    """The probability from which on a row is positive, and why. The costs are means a row out of fold, at this
+    threshold and at 0.5; None where the plan names no costs."""
+
+    value: float
+    reason: str
+    expected_cost: float | None = None
+    expected_cost_at_half: float | None = None
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What the best trial's predictions of rows that did not train their networks say, after calibration: its metrics
+    by name, the calibration of classes, and the threshold of a binary problem."""
+
+    scores: dict[str, Score]
+    calibration: Calibration | None
+    threshold: DecisionThreshold | None
+
+
+@dataclass(frozen=True)
 class Memory:
     """Bytes that the process might take, was estimated to take at most while training, and took at most."""
 

@@ -26,6 +26,8 @@ PLANS = st.fixed_dictionaries(
         "data": optional(TEXT),
         "target": NAMES,
         "task": optional(st.sampled_from(["binary", "multiclass", "regression", "vector_regression"])),
+        "metric": optional(NAMES),
+        "cost": optional(st.fixed_dictionaries({"false_negative": POSITIVE}, optional={"false_positive": POSITIVE})),
         "positive": optional(TEXT),
         "ignore": NAMES,
         "missing": NAMES,
@@ -91,6 +93,20 @@ def test_names_and_values_of_numbers_need_no_quotes(tmp_path):
     assert (plan.target, plan.positive, plan.missing, plan.ignore) == (("5",), "1", ("-999", "?"), ("-1",))
 
 
+def test_one_metric_several_or_none(tmp_path):
+    path = tmp_path / "plan.yaml"
+    for text, names in (("f1", ("f1",)), ("[f1, mcc]", ("f1", "mcc")), ("null", ()), ("[]", ())):
+        path.write_text(f"metric: {text}\n", encoding="utf-8")
+        assert make_plan(path).metric == names
+
+
+def test_a_cost_that_is_not_named_is_one():
+    assert make_plan(overrides={"cost": {"false_negative": "20"}}).cost.model_dump() == {
+        "false_negative": 20.0,
+        "false_positive": 1.0,
+    }
+
+
 def test_an_empty_file_is_the_default_plan(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("# nothing\n", encoding="utf-8")
@@ -124,6 +140,13 @@ def test_what_is_no_duration_is_refused(value):
         ({"holdout_share": float("nan")}, "'holdout_share' must be"),
         ({"protocol": {"folds": 1}}, r"'protocol.folds' must be greater than or equal to 2, but is 1"),
         ({"protocol": 3}, "'protocol' must be"),
+        ({"cost": 3}, "'cost' must be a mapping of keys to values, but is 3"),
+        ({"cost": {"false_negative": -1}}, "'cost.false_negative' must be greater than or equal to 0, but is -1"),
+        ({"cost": {"false_negative": "dear"}}, "'cost.false_negative' must be a valid number, but is 'dear'"),
+        ({"cost": {"false_negative": "nan"}}, "'cost.false_negative' must be"),
+        ({"cost": {"false_negative": 0, "false_positive": 0}}, "'cost' must have a cost above 0, but is {"),
+        ({"cost": {"false_negatve": 1}}, r"no key 'cost.false_negatve'; .* Did you mean 'false_negative'\?"),
+        ({"metric": {"a": 1}}, "'metric' must be a list, but is {"),
         ({"trials": 0}, "'trials' must be greater than or equal to 1, but is 0"),
         ({"trials": 2.5}, "'trials' must be a valid integer"),
         ({"trials": "many"}, "'trials' must be a valid integer"),

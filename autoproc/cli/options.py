@@ -25,6 +25,28 @@ def _split(context: click.Context, option: click.Parameter, values: tuple[str, .
 
 _NAMES: dict[str, Any] = {"multiple": True, "callback": _split}
 
+
+def _split_costs(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    """`false_negative=20,false_positive=1` as a mapping; its keys and numbers are checked with the plan."""
+    costs: dict[str, str] = {}
+    for name in _split(context, option, values):
+        key, equals, number = (part.strip() for part in name.partition("="))
+        if not (key and equals and number) or key in costs:
+            raise PlanError(
+                f"--cost takes each of false_negative and false_positive once, as in --cost "
+                f"false_negative=20,false_positive=1, but there is {name!r}."
+            )
+        costs[key] = number
+    return costs or None
+
+
+METRIC_HELP = (
+    "What success means; of several the first decides and the others are recorded. Binary: roc_auc, "
+    "average_precision, accuracy, balanced_accuracy, f1, mcc, log_loss, brier. Multiclass: roc_auc, accuracy, "
+    "balanced_accuracy, macro_f1, weighted_f1, mcc, log_loss. (Vector) regression: rmse, mae, medae, mape, r2.  "
+    "[default: by task and balance]"
+)
+
 _TABLE_OPTIONS = (
     click.argument("data", required=False),
     click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES),
@@ -33,7 +55,15 @@ _TABLE_OPTIONS = (
         metavar="TASK",
         help="binary, multiclass, regression or vector_regression.  [default: from the target]",
     ),
-    click.option("--metric", metavar="NAME", help="What success means.  [default: by task and balance]"),
+    click.option("--metric", metavar="NAME[,NAME...]", help=METRIC_HELP, **_NAMES),
+    click.option(
+        "--cost",
+        metavar="NAME=COST[,...]",
+        multiple=True,
+        callback=_split_costs,
+        help="Costs of wrong decisions, false_negative=20,false_positive=1: the threshold with the lowest expected "
+        "cost out of fold is taken (binary).  [default: none]",
+    ),
     click.option("--positive", metavar="CLASS", help="Positive class of two.  [default: the rarer one]"),
     click.option("--ignore", metavar="COL[,COL...]", help="Columns to leave out; repeatable.", **_NAMES),
     click.option(

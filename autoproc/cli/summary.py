@@ -55,6 +55,7 @@ def result_lines(result: dict[str, Any]) -> str:
         *(("reference", f"{each['name']} {_with_error(each)}") for each in result.get("references", ())),
         ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
         ("search", _search_text(result["search"])),
+        *(("calibration", _decision_text(each)) for each in [result.get("decision")] if each and each["calibration"]),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
         ("took", _took_text(result["seconds"], result.get("memory"))),
@@ -79,6 +80,15 @@ def _search_text(search: dict[str, Any]) -> str:
     score = _with_error(best)
     parameters = ", ".join(f"{name} {_value(value)}" for name, value in best["params"].items())
     return f"{counts}: {score}\n{parameters}"
+
+
+def _decision_text(decision: dict[str, Any]) -> str:
+    """Of classes; the results of the first jobs have none."""
+    calibration, threshold = decision["calibration"], decision["threshold"]
+    losses = [_with_error(calibration[f"log_loss_{when}"]) for when in ("before", "after")]
+    temperature = f"temperature {calibration['temperature']:.3g}" if calibration["used"] else "none"
+    text = f"{temperature}: log loss out of fold {' -> '.join(losses)}"
+    return f"{text}\nthreshold {threshold['value']:.3g}: {threshold['reason']}" if threshold else text
 
 
 def _verdict_text(verdict: dict[str, Any]) -> str:

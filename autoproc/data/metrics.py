@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autoproc.data import scores
 from autoproc.errors import PlanError, did_you_mean
-from autoproc.plan import Plan, Task
+from autoproc.plan import CostPlan, Plan, Task
 from autoproc.results import Direction, FloatArray, Problem
 
 Target = NDArray[np.int64] | NDArray[np.float64]
@@ -89,10 +89,14 @@ METRICS: dict[str, Metric] = {
         Metric("balanced_accuracy", "maximize", _CLASSES, scores.balanced_accuracy, "mean recall of the classes"),
         Metric("f1", "maximize", ("binary",), scores.f1, "F1 of the positive class at threshold 0.5"),
         Metric("macro_f1", "maximize", ("multiclass",), scores.macro_f1, "mean F1 of the classes"),
+        Metric("weighted_f1", "maximize", ("multiclass",), scores.weighted_f1, "mean F1 of the classes, by their rows"),
+        Metric("mcc", "maximize", _CLASSES, scores.mcc, "correlation of true and predicted classes"),
         Metric("log_loss", "minimize", _CLASSES, scores.log_loss, "mean negative log probability of the true class"),
         Metric("brier", "minimize", ("binary",), scores.brier, "mean squared error of the probability"),
         Metric("rmse", "minimize", _VALUES, scores.rmse, "root mean squared error, in the target's units"),
         Metric("mae", "minimize", _VALUES, scores.mae, "mean absolute error, in the target's units"),
+        Metric("medae", "minimize", _VALUES, scores.medae, "median absolute error, in the target's units"),
+        Metric("mape", "minimize", _VALUES, scores.mape, "mean absolute error as a share of the true value"),
         Metric("r2", "maximize", _VALUES, scores.r2, "share of the variance that is explained"),
     )
 }
@@ -108,14 +112,19 @@ class ChosenMetric:
 
 
 def choose_metric(problem: Problem, plan: Plan) -> ChosenMetric:
-    """The metric that the plan asks for, or else the one that suits the task and its balance.
+    """The first metric that the plan asks for, or else the one that suits the task and its balance; further ones
+    that were asked for come first beside it.
 
-    Raises PlanError for a name that no metric has, and for a metric of another task.
+    Raises PlanError for a name that no metric has or that comes twice, a metric of another task, and costs without
+    a decision.
     """
+    _check_cost(problem.task, plan.cost)
     names, reason = _default(problem)
-    if plan.metric is not None:
-        _check_name(plan.metric, problem.task)
-        names, reason = (plan.metric, *names), f"{plan.metric} was asked for"
+    if plan.metric:
+        for name in plan.metric:
+            _check_name(name, problem.task)
+        _check_distinct(plan.metric)
+        names, reason = (*plan.metric, *names), f"{plan.metric[0]} was asked for"
     first, *others = [METRICS[name] for name in dict.fromkeys(names)]
     return ChosenMetric(first, reason, tuple(others))
 
@@ -129,18 +138,56 @@ def best_threshold(y: NDArray[np.int64], probability: FloatArray) -> float:
     >>> best_threshold(np.array([0, 1, 0, 1]), np.array([0.0, 0.25, 0.5, 0.75]))
     0.125
     """
+    thresholds, hits, n_predicted = _decisions(y, probability)
+    return _nearest_best(thresholds, 2 * hits / np.maximum(n_predicted + np.count_nonzero(y), 1))
+
+
+def cheapest_threshold(y: NDArray[np.int64], probability: FloatArray, cost: CostPlan) -> float:
+    """The threshold in (0, 1) with the lowest mean cost; else like `best_threshold`.
+
+    >>> dear = CostPlan(false_negative=20.0, false_positive=1.0)
+    >>> cheapest_threshold(np.array([0, 1, 0, 1]), np.array([0.0, 0.25, 0.5, 0.75]), dear)
+    0.125
+    """
+    thresholds, hits, n_predicted = _decisions(y, probability)
+    missed, false_alarms = np.count_nonzero(y) - hits, n_predicted - hits
+    return _nearest_best(thresholds, -(cost.false_negative * missed + cost.false_positive * false_alarms))
+
+
+def expected_cost(y: NDArray[np.int64], probability: FloatArray, threshold: float, cost: CostPlan) -> float:
+    """Mean cost of a row where rows with `probability >= threshold` are taken for positive ones.
+
+    >>> dear = CostPlan(false_negative=20.0, false_positive=1.0)
+    >>> expected_cost(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3, dear)
+    5.25
+    """
+    predicted = probability.astype(np.float64) >= threshold
+    prices = np.where(y == 1, cost.false_negative * ~predicted, cost.false_positive * predicted)
+    return float(np.mean(prices))
+
+
+def _decisions(
+    y: NDArray[np.int64], probability: FloatArray
+) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    """Every way to part the rows by a threshold in (0, 1): the thresholds, and at each how many rows are positive
+    truly and by prediction, and how many by prediction."""
     order = np.argsort(-probability, kind="stable")
     falling = probability[order]
     last = np.flatnonzero(np.append(np.diff(falling) < 0, True))  # the last row of each distinct probability
-    f1 = 2 * np.cumsum(y[order])[last] / (last + 1 + np.count_nonzero(y))
-    upper, lower = falling[last], np.append(falling[last[1:]], falling.dtype.type(0))
+    one, zero = falling.dtype.type(1), falling.dtype.type(0)
+    upper, lower = np.append(one, falling[last]), np.append(falling[np.append(0, last[:-1] + 1)], zero)
     middle = lower + (upper - lower) / 2  # in the type of the probabilities, so that comparing does not round it
     thresholds = np.where(middle > lower, middle, upper)  # neighbouring floats have no middle
+    hits, n_predicted = np.append(0, np.cumsum(y[order])[last]), np.append(0, last + 1)
     usable = (thresholds > 0) & (thresholds < 1)
-    if not usable.any():
+    return thresholds[usable], hits[usable], n_predicted[usable]
+
+
+def _nearest_best(thresholds: FloatArray, gains: FloatArray) -> float:
+    """Of the thresholds with the highest gain the nearest to 0.5."""
+    if not len(thresholds):
         return 0.5
-    thresholds, f1 = thresholds[usable], f1[usable]
-    ties = thresholds[f1 == f1.max()]
+    ties = thresholds[gains == gains.max()]
     return float(ties[np.argmin(np.abs(ties - 0.5))])
 
 
@@ -148,7 +195,7 @@ def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float
     """Precision, recall and F1 where rows with `probability >= threshold` are positive; 0 where not defined.
 
     >>> at_threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3)
-    {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
+    {'precision': 0.5, 'recall': 0.5, 'f1_at_threshold': 0.5}
     """
     predicted = probability.astype(np.float64) >= threshold
     hits = int(np.sum(predicted & (y == 1)))
@@ -156,7 +203,7 @@ def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float
     return {
         "precision": hits / max(n_predicted, 1),
         "recall": hits / max(n_positive, 1),
-        "f1": 2 * hits / max(n_predicted + n_positive, 1),
+        "f1_at_threshold": 2 * hits / max(n_predicted + n_positive, 1),
     }
 
 
@@ -190,6 +237,27 @@ def _default_multiclass(problem: Problem) -> tuple[tuple[str, ...], str]:
     return ("macro_f1", "balanced_accuracy", "accuracy"), reason
 
 
+def _check_cost(task: Task, cost: CostPlan | None) -> None:
+    """Raises PlanError for costs where no threshold decides."""
+    if cost is None or task == "binary":
+        return
+    instead = {"multiclass": "balanced_accuracy or macro_f1, by which rare classes count as much as others"}
+    raise PlanError(
+        f"Costs choose the threshold between two classes, but the task is {_tasks([task])}, which has none. Leave "
+        f"--cost out, and say with --metric what counts: {instead.get(task, 'rmse minds large errors most, mae all')}."
+    )
+
+
+def _check_distinct(names: tuple[str, ...]) -> None:
+    """Raises PlanError for a name that comes twice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise PlanError(
+                f"Each metric must be asked for once, but {name!r} comes {names.count(name)} times. Name it once: the "
+                "first metric decides, the others are recorded."
+            )
+
+
 def _check_name(name: str, task: Task) -> None:
     """Raises PlanError unless `name` is a metric for the task."""
     fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
@@ -197,9 +265,10 @@ def _check_name(name: str, task: Task) -> None:
     if name not in METRICS:
         raise PlanError(f"There is no metric {name!r}. {choice}{did_you_mean(name, fitting)}")
     if name not in fitting:
-        raise PlanError(
-            f"The metric {name!r} is for {_tasks(METRICS[name].tasks)}, but the task is {_tasks([task])}. {choice}"
-        )
+        found = f"but the task is {_tasks([task])}"
+        if task in _VALUES:
+            found = f"and needs probabilities of classes, which a {_tasks([task])} does not have"
+        raise PlanError(f"The metric {name!r} is for {_tasks(METRICS[name].tasks)}, {found}. {choice}")
 
 
 def _tasks(tasks: Iterable[Task]) -> str:

@@ -76,6 +76,24 @@ def macro_f1(y: Classes, predictions: Predictions) -> FloatArray:
     return np.asarray(np.sum(scores, axis=1) / n_occurring, dtype=np.float64)
 
 
+def weighted_f1(y: Classes, predictions: Predictions) -> FloatArray:
+    """Mean of the F1 of each class, weighted by its rows."""
+    scores, _ = _f1_by_class(y, predictions)
+    return np.asarray(scores @ np.bincount(y, minlength=scores.shape[1]) / len(y), dtype=np.float64)
+
+
+def mcc(y: Classes, predictions: Predictions) -> FloatArray:
+    """Matthews' correlation of true and predicted classes (Gorodkin 2004 for more than two); 0 where all rows are of
+    one class, truly or by prediction."""
+    n_classes, labels = _n_classes(predictions), _labels(predictions)
+    n_true = np.bincount(y, minlength=n_classes).astype(np.float64)
+    n_predicted = _count_labels(labels, np.ones_like(labels, dtype=bool), n_classes).astype(np.float64)
+    hits: FloatArray = np.sum(labels == y, axis=1, dtype=np.float64)
+    covariance = hits * len(y) - n_predicted @ n_true
+    variances = (len(y) ** 2 - np.sum(np.square(n_predicted), axis=1)) * (len(y) ** 2 - n_true @ n_true)
+    return np.where(variances > 0, covariance / np.sqrt(np.maximum(variances, 1)), 0.0)
+
+
 def log_loss(y: Classes, predictions: Predictions) -> FloatArray:
     """Mean negative log (base e) of the probability of the true class, clipped to [eps, 1 - eps] of float32."""
     if predictions.ndim == 2:
@@ -99,6 +117,19 @@ def rmse(y: FloatArray, predictions: Predictions) -> FloatArray:
 def mae(y: FloatArray, predictions: Predictions) -> FloatArray:
     """Mean absolute error; of several targets the mean of each one's."""
     return _means(_means(np.abs(_errors(y, predictions))))
+
+
+def medae(y: FloatArray, predictions: Predictions) -> FloatArray:
+    """Median absolute error; of several targets the mean of each one's."""
+    return _means(np.median(np.abs(_errors(y, predictions)), axis=1))
+
+
+def mape(y: FloatArray, predictions: Predictions) -> FloatArray:
+    """Mean absolute error as a share of the true value; of several targets the mean of each one's. NaN where a true
+    value is 0."""
+    if not np.all(y):
+        return np.full(len(predictions), np.nan)
+    return _means(_means(np.abs(_errors(y, predictions) / y)))
 
 
 def r2(y: FloatArray, predictions: Predictions) -> FloatArray:

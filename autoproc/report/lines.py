@@ -13,9 +13,12 @@ from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, listed, one_line
 from autoproc.results import (
     Baseline,
+    Calibration,
     Column,
+    DecisionThreshold,
     Estimate,
     Growth,
+    OutOfFold,
     Reference,
     ReferenceVerdict,
     Rung,
@@ -26,7 +29,7 @@ from autoproc.results import (
     Verdict,
 )
 
-AT_THRESHOLD = ("precision", "recall", "f1")
+AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
 _LEFT_OUT_SHOWN = 6
 _OFF = ("dropout", "l1", "weight_decay")
 
@@ -91,6 +94,31 @@ def search_counts(search: Search) -> str:
     counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
     stopped = " (stopped by the time limit)" if search.stopped_by == "time limit" else ""
     return ", ".join(counts) + stopped
+
+
+def decision_line(decision: OutOfFold) -> str:
+    """The calibration of classes, and the threshold of two."""
+    calibration, threshold = decision.calibration, decision.threshold
+    lines = [calibration_text(calibration)] if calibration else []
+    lines += [f"threshold {threshold_text(threshold)}"] if threshold else []
+    return "\n".join(lines)
+
+
+def calibration_text(calibration: Calibration) -> str:
+    """The temperature, and what the log loss out of fold is with it and without."""
+    before, after = map(score_text, (calibration.log_loss_before, calibration.log_loss_after))
+    if calibration.used:
+        return f"temperature {calibration.temperature:.3g}: log loss out of fold {before} -> {after}"
+    return f"none, as no temperature lowers the log loss out of fold: {before} -> {after}"
+
+
+def threshold_text(threshold: DecisionThreshold) -> str:
+    """The threshold, why it is that, and what it costs."""
+    text = f"{threshold.value:.3g}: {threshold.reason}"
+    if threshold.expected_cost is None or threshold.expected_cost_at_half is None:
+        return text
+    cost, at_half = map(format_score, (threshold.expected_cost, threshold.expected_cost_at_half))
+    return f"{text}; {cost} a row, at 0.5 it is {at_half}"
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -168,7 +196,7 @@ def beside_measures(verdict: Verdict) -> list[tuple[str, Estimate]]:
     """Title and estimate of the further measures; those that depend on the threshold name it."""
     suffix = f" at threshold {verdict.threshold:.3g}" if verdict.threshold is not None else ""
     return [
-        (metric_title(name) + (suffix if name in AT_THRESHOLD else ""), estimate)
+        (metric_title(name.removesuffix("_at_threshold")) + (suffix if name in AT_THRESHOLD else ""), estimate)
         for name, estimate in verdict.beside.items()
     ]
 

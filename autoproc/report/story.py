@@ -11,7 +11,7 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
-from autoproc.results import Baseline, Growth, Protocol, Reference, Rung, Search, Verdict
+from autoproc.results import Baseline, Growth, OutOfFold, Protocol, Reference, Rung, Search, Verdict
 
 __all__ = ["JobFacts", "story"]
 
@@ -40,6 +40,8 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
         yield from _growth(facts.growth)
     if facts.search:
         yield from _search(facts.search)
+    if facts.decision:
+        yield from _decision(facts.decision)
 
 
 def _state(facts: JobFacts) -> Iterator[str]:
@@ -169,6 +171,16 @@ def _search(search: Search) -> Iterator[str]:
     yield f"{lines.search_counts(search)}. The best is trial {best.number}: **{lines.score_text(best.score)}**."
     rows = [(escaped(name), escaped(lines.value_text(name, value))) for name, value in best.parameters.items()]
     yield _table(("parameter", "value"), rows)
+
+
+def _decision(decision: OutOfFold) -> Iterator[str]:
+    yield "## Out of fold"
+    rows = [(lines.metric_title(name), lines.score_text(score)) for name, score in decision.scores.items()]
+    yield _table(("metric", "best trial"), rows)
+    if decision.calibration:
+        yield f"Calibration: {lines.calibration_text(decision.calibration)}."
+    if decision.threshold:
+        yield f"Threshold {_sentence(lines.threshold_text(decision.threshold))}."
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,7 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from autoproc.results import Baseline, Estimate, Growth, Problem, Protocol, Reference, Rung, Score, Search, Verdict
+from autoproc.plan import CostPlan
+from autoproc.results import (
+    Baseline,
+    Calibration,
+    DecisionThreshold,
+    Estimate,
+    Growth,
+    OutOfFold,
+    Problem,
+    Protocol,
+    Reference,
+    Rung,
+    Score,
+    Search,
+    Verdict,
+)
 
 Values = dict[str, Any]
 
@@ -80,6 +95,17 @@ def search_values(search: Search) -> Values:
     }
 
 
+def decision_values(decision: OutOfFold, cost: CostPlan | None) -> Values:
+    """What out-of-fold predictions said and settled; values have neither calibration nor threshold."""
+    calibration, threshold = decision.calibration, decision.threshold
+    return {
+        "out_of_fold": {name: _score_values(score) for name, score in decision.scores.items()},
+        "calibration": calibration and _calibration_values(calibration),
+        "threshold": threshold and _threshold_values(threshold),
+        "cost": cost and cost.model_dump(),
+    }
+
+
 def verdict_values(verdict: Verdict) -> Values:
     return {
         "metric": verdict.metric,
@@ -123,6 +149,24 @@ def _rung_values(rung: Rung) -> Values:
         "n_epochs": rung.trained.n_epochs,
         "evidence": _evidence(rung),
         "reason": rung.verdict.reason,
+    }
+
+
+def _calibration_values(calibration: Calibration) -> Values:
+    return {
+        "used": calibration.used,
+        "temperature": calibration.temperature,
+        "log_loss_before": _score_values(calibration.log_loss_before),
+        "log_loss_after": _score_values(calibration.log_loss_after),
+    }
+
+
+def _threshold_values(threshold: DecisionThreshold) -> Values:
+    return {
+        "value": threshold.value,
+        "reason": threshold.reason,
+        "expected_cost": threshold.expected_cost,
+        "expected_cost_at_half": threshold.expected_cost_at_half,
     }
 
 

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from autoproc.data.dummy import dummy_score
 from autoproc.data.holdout import SealedHoldout
-from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
+from autoproc.data.metrics import ChosenMetric, Metric, Target, at_threshold, expected_cost
 from autoproc.data.problem import encode_target
 from autoproc.data.vectorize import Schema
+from autoproc.plan import CostPlan
 from autoproc.results import (
     Estimate,
     FittedReference,
     FloatArray,
-    Fold,
     Problem,
     Receipt,
     ReferenceVerdict,
@@ -40,19 +40,7 @@ class FinalModel:
     problem: Problem
     predict: Callable[[Matrix], Matrix]
     threshold: float | None
-
-
-def choose_threshold(
-    problem: Problem, targets: Target, folds: tuple[Fold, ...], out_of_fold: tuple[Matrix, ...]
-) -> float | None:
-    """Decision threshold of a binary problem: 0.5, or the best F1 on the validation rows of all folds where
-    the positive class is rare. None for other problems."""
-    if problem.task != "binary":
-        return None
-    if problem.class_counts[1] >= RARE_SHARE * sum(problem.class_counts):
-        return 0.5
-    y = np.concatenate([targets[fold.validation] for fold in folds])
-    return best_threshold(y, np.concatenate(out_of_fold).astype(np.float64))
+    cost: CostPlan | None = None
 
 
 def open_holdout(
@@ -70,7 +58,7 @@ def open_holdout(
     targets = encode_target(table, model.problem)
     matrix = model.schema.matrix(table)
     predictions = model.predict(matrix)
-    measures, stratified = _measures(chosen, model.threshold), model.problem.is_classification
+    measures, stratified = _measures(chosen, model.threshold, model.cost), model.problem.is_classification
     estimates = bootstrap(measures, targets, predictions, stratified, seed)
     return Verdict(
         metric=chosen.metric.name,
@@ -136,13 +124,15 @@ def _interval(scores: FloatArray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _measures(chosen: ChosenMetric, threshold: float | None) -> Measures:
-    """The metric, those beside it, and for binary problems those at the threshold."""
+def _measures(chosen: ChosenMetric, threshold: float | None, cost: CostPlan | None) -> Measures:
+    """The metric, those beside it, and for binary problems those at the threshold, with the expected cost if known."""
 
     def measure(targets: Target, predictions: NDArray[np.floating]) -> dict[str, float]:
         scores = {metric.name: metric.one(targets, predictions) for metric in (chosen.metric, *chosen.beside)}
         if threshold is None:
             return scores
-        return scores | at_threshold(targets.astype(np.int64), predictions.astype(np.float64), threshold)
+        y, probability = targets.astype(np.int64), predictions.astype(np.float64)
+        scores |= at_threshold(y, probability, threshold)
+        return scores if cost is None else scores | {"expected_cost": expected_cost(y, probability, threshold, cost)}
 
     return measure

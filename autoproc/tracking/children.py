@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from autoproc.results import (
     Baseline,
     Memory,
+    OutOfFold,
     OverfitVerdict,
     Receipt,
     Reference,
@@ -71,6 +72,20 @@ def job_metrics(
         metrics |= _holdout_metrics(verdict)
     if memory:
         metrics[names.PEAK_MEMORY] = memory.peak / 1e6
+    return metrics
+
+
+def decision_metrics(decision: OutOfFold) -> dict[str, float]:
+    """Out-of-fold scores of the best trial, and what was settled by its predictions."""
+    metrics = {names.out_of_fold(name): score.mean for name, score in decision.scores.items()}
+    if decision.calibration:
+        metrics[names.TEMPERATURE] = decision.calibration.temperature if decision.calibration.used else 1.0
+        metrics[names.LOG_LOSS_BEFORE] = decision.calibration.log_loss_before.mean
+        metrics[names.LOG_LOSS_AFTER] = decision.calibration.log_loss_after.mean
+    if decision.threshold:
+        metrics[names.THRESHOLD] = decision.threshold.value
+    if decision.threshold and decision.threshold.expected_cost is not None:
+        metrics[names.out_of_fold("expected_cost")] = decision.threshold.expected_cost
     return metrics
 
 

@@ -31,6 +31,11 @@ HOLDOUT = "holdout/score"
 HOLDOUT_LOWER = "holdout/lower"
 HOLDOUT_UPPER = "holdout/upper"
 
+TEMPERATURE = "calibration/temperature"
+LOG_LOSS_BEFORE = "calibration/log_loss_before"
+LOG_LOSS_AFTER = "calibration/log_loss_after"
+THRESHOLD = "job/threshold"
+
 STAGE = "autoproc.stage"
 STATE = "autoproc.state"
 REASON = "autoproc.reason"
@@ -66,6 +71,11 @@ def fold_score(number: int) -> str:
 def holdout_measure(measure: str) -> str:
     """A further measure of the holdout, such as `holdout/recall`."""
     return f"holdout/{as_key(measure)}"
+
+
+def out_of_fold(measure: str) -> str:
+    """A measure of the best trial's out-of-fold predictions, such as `out_of_fold/f1`."""
+    return f"out_of_fold/{as_key(measure)}"
 
 
 def as_key(text: str, limit: int = 100) -> str:

@@ -2,11 +2,13 @@
 
 import shlex
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.cli.app import autoproc, run
-from autoproc.cli.options import overrides
+from autoproc.cli.options import METRIC_HELP, overrides
+from autoproc.data.metrics import METRICS
 from autoproc.plan import Plan
 
 
@@ -24,7 +26,7 @@ def test_every_option_of_tune_is_a_place_in_the_plan():
 
 def test_options_become_the_plan(process):
     arguments = (
-        "tune my.csv -t a,b --target c --task vector_regression --metric rmse --ignore id --ignore x,y --missing ? "
+        "tune my.csv -t a,b --target c --task vector_regression --metric rmse,r2 --metric mae --cost false_negative=20 --cost false_positive=0.5 --ignore id --ignore x,y --missing ? "
         "--protocol repeated_k_fold --folds 3 --repeats 2 --holdout-share 0.3 --seed 7 --space wide --trials 9 "
         "--time-limit 1h30m --device cpu --final refit --force --reopen-holdout again --home jobs "
         "--tracking-uri http://x --experiment e --positive yes --group who --time when --quiet"
@@ -34,7 +36,8 @@ def test_options_become_the_plan(process):
         data="my.csv",
         target=("a", "b", "c"),
         task="vector_regression",
-        metric="rmse",
+        metric=("rmse", "r2", "mae"),
+        cost={"false_negative": 20, "false_positive": 0.5},
         positive="yes",
         ignore=("id", "x", "y"),
         missing=("?",),
@@ -80,3 +83,29 @@ def test_overrides_hold_what_was_given_and_nothing_else(seed, folds, ignore):
     expected |= {"protocol": {"folds": folds}} if folds is not None else {}
     expected |= {"ignore": tuple(ignore)} if ignore else {}
     assert overrides(given_options) == expected
+
+
+def test_the_help_lists_every_metric_of_every_task():
+    listed = {
+        part.split(": ")[0].lower(): part.split(": ")[1].split(", ")
+        for part in METRIC_HELP.partition("recorded. ")[2].partition(".  [")[0].split(". ")
+    }
+    of_task = {"binary": "binary", "multiclass": "multiclass", "(vector) regression": "regression"}
+    assert list(listed) == list(of_task)
+    for words, task in of_task.items():
+        assert listed[words] == [metric.name for metric in METRICS.values() if task in metric.tasks]
+
+
+@pytest.mark.parametrize(
+    "costs", ["20", "false_negative", "false_negative=", "=20", "false_negative=2,false_negative=3", "a=b=,c"]
+)
+def test_costs_that_are_no_pairs_are_refused(process, capsys, costs):
+    assert run(["tune", "my.csv", "--target", "y", "--cost", costs]) == 2
+    assert "--cost takes each of false_negative and false_positive once, as in" in capsys.readouterr().err
+    assert process.plans == []
+
+
+def test_costs_override_those_of_the_plan_file_one_by_one(process, empty_folder):
+    (empty_folder / "plan.yaml").write_text("data: a.csv\ntarget: y\ncost: {false_negative: 3, false_positive: 2}\n")
+    assert run(["tune", "--config", "plan.yaml", "--cost", "false_negative=5"]) == 0
+    assert (process.plans[0].cost.false_negative, process.plans[0].cost.false_positive) == (5, 2)

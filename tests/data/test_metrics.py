@@ -5,11 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from autoproc.data.metrics import METRICS, at_threshold, best_threshold, choose_metric
+from autoproc.data.metrics import (
+    METRICS,
+    at_threshold,
+    best_threshold,
+    cheapest_threshold,
+    choose_metric,
+    expected_cost,
+)
 from autoproc.errors import PlanError
-from autoproc.plan import Plan, Task
+from autoproc.plan import CostPlan, Plan, Task
 from autoproc.results import Problem
 
 few = settings(max_examples=100, deadline=None)
@@ -26,7 +33,7 @@ def _problem(task: Task, counts: tuple[int, ...] = (), n_targets: int = 1) -> Pr
 
 
 def _f1(y: NDArray[np.int64], p: NDArray[np.floating], threshold: float) -> float:
-    return at_threshold(y, p, threshold)["f1"]
+    return at_threshold(y, p, threshold)["f1_at_threshold"]
 
 
 def test_gain_is_positive_for_what_is_better() -> None:
@@ -90,22 +97,52 @@ def test_the_reason_gives_the_figures() -> None:
 
 
 def test_a_metric_that_was_asked_for_is_taken_and_the_default_stands_beside_it() -> None:
-    chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric="roc_auc"))
+    chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric=("roc_auc",)))
     assert chosen.metric is METRICS["roc_auc"]
     assert chosen.beside == (METRICS["average_precision"],)
     assert chosen.reason == "roc_auc was asked for"
 
 
+def test_the_first_of_several_metrics_decides_and_the_others_stand_before_the_default() -> None:
+    chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric=("f1", "roc_auc", "brier")))
+    assert chosen.metric is METRICS["f1"]
+    assert [metric.name for metric in chosen.beside] == ["roc_auc", "brier", "average_precision"]
+    assert chosen.reason == "f1 was asked for"
+
+
+def test_a_metric_that_comes_twice_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"asked for once, but 'f1' comes 2 times\. Name it once"):
+        choose_metric(_problem("binary", (9, 9)), Plan(metric=("f1", "mcc", "f1")))
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "f1"])
+def test_a_metric_of_probabilities_is_refused_for_values(name: str) -> None:
+    with pytest.raises(PlanError, match="needs probabilities of classes, which a regression does not have"):
+        choose_metric(_problem("regression"), Plan(metric=("rmse", name)))
+
+
+@pytest.mark.parametrize(
+    ("task", "counts", "message"),
+    [
+        ("regression", (), "the task is regression, which has none. Leave --cost out, and say with --metric .* rmse"),
+        ("multiclass", (9, 9, 9), "the task is multiclass, which has none. Leave --cost out, .* balanced_accuracy"),
+    ],
+)
+def test_costs_are_refused_where_there_is_no_threshold(task: Task, counts: tuple[int, ...], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        choose_metric(_problem(task, counts), Plan(cost=CostPlan(false_negative=20.0)))
+
+
 def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
     with pytest.raises(PlanError, match=r"no metric 'macro_fl'.*For multiclass there are .*Did you mean 'macro_f1'"):
-        choose_metric(_problem("multiclass", (9, 9, 9)), Plan(metric="macro_fl"))
+        choose_metric(_problem("multiclass", (9, 9, 9)), Plan(metric=("macro_fl",)))
 
 
 def test_a_metric_of_another_task_is_refused_with_those_that_fit() -> None:
     with pytest.raises(PlanError, match="'rmse' is for regression and vector regression, but the task is binary"):
-        choose_metric(_problem("binary", (9, 9)), Plan(metric="rmse"))
-    with pytest.raises(PlanError, match="For regression there are rmse, mae, r2"):
-        choose_metric(_problem("regression"), Plan(metric="accuracy"))
+        choose_metric(_problem("binary", (9, 9)), Plan(metric=("rmse",)))
+    with pytest.raises(PlanError, match="For regression there are rmse, mae, medae, mape, r2"):
+        choose_metric(_problem("regression"), Plan(metric=("accuracy",)))
 
 
 @few
@@ -141,5 +178,41 @@ def test_measures_at_a_threshold_equal_scikit_learn(rows: list[tuple[int, float]
     y, p = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     expected = precision_recall_fscore_support(y, p >= threshold, average="binary", zero_division=0.0)[:3]
     found = at_threshold(y, p, threshold)
-    assert list(found) == ["precision", "recall", "f1"]
+    assert list(found) == ["precision", "recall", "f1_at_threshold"]
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-12)
+
+
+costs = st.tuples(st.sampled_from([0.0, 0.5, 1.0, 20.0]), st.sampled_from([0.0, 1.0, 3.0])).filter(any)
+
+
+@few
+@given(rows=probabilities, prices=costs, dtype=st.sampled_from([np.float32, np.float64]))
+def test_no_threshold_costs_less_than_the_cheapest(
+    rows: list[tuple[int, float]], prices: tuple[float, float], dtype: type
+) -> None:
+    y, p = np.array([row[0] for row in rows]), np.array([row[1] for row in rows]).astype(dtype)
+    cost = CostPlan(false_negative=prices[0], false_positive=prices[1])
+    threshold = cheapest_threshold(y, p, cost)
+    assert 0 < threshold < 1
+    below_one = np.nextafter(dtype(1), dtype(0))
+    others = [value for value in [*p.astype(np.float64), 0.5, 1e-300, below_one] if 0 < value < 1]
+    found = expected_cost(y, p, threshold, cost)
+    assert found <= min(expected_cost(y, p, other, cost) for other in others) + 1e-12
+
+
+def test_a_free_mistake_is_made_wherever_it_helps() -> None:
+    y, p = np.array([0, 1, 0, 1]), np.array([0.25, 0.375, 0.5, 0.75])
+    none = cheapest_threshold(y, p, CostPlan(false_negative=0.0, false_positive=1.0))
+    assert none == 0.625, "of the thresholds that take no negative row the nearest to one half"
+    assert cheapest_threshold(y, p, CostPlan(false_negative=1.0, false_positive=0.0)) == 0.3125
+    assert cheapest_threshold(1 - y, p, CostPlan(false_negative=0.0, false_positive=1.0)) == 0.875
+
+
+@few
+@given(rows=probabilities, threshold=st.sampled_from([1 / 6, 0.5, 0.99]))
+def test_the_expected_cost_is_that_of_the_confusion_matrix(rows: list[tuple[int, float]], threshold: float) -> None:
+    y, p = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    (_, false_positive), (false_negative, _) = confusion_matrix(y, p >= threshold, labels=[0, 1])
+    expected = (7 * false_negative + 2 * false_positive) / len(y)
+    cost = CostPlan(false_negative=7.0, false_positive=2.0)
+    assert expected_cost(y, p, threshold, cost) == pytest.approx(expected)

@@ -27,6 +27,7 @@ BINARY: dict[str, Callable[..., float]] = {
     "accuracy": lambda y, p: oracle.accuracy_score(y, _labels(p)),
     "balanced_accuracy": lambda y, p: oracle.balanced_accuracy_score(y, _labels(p)),
     "f1": lambda y, p: oracle.f1_score(y, _labels(p), zero_division=0.0),
+    "mcc": lambda y, p: oracle.matthews_corrcoef(y, _labels(p)),
     "log_loss": lambda y, p: oracle.log_loss(y, np.clip(p.astype(np.float64), EPS, 1 - EPS)),
     "brier": lambda y, p: oracle.brier_score_loss(y, p.astype(np.float64)),
 }
@@ -35,11 +36,15 @@ MULTICLASS: dict[str, Callable[..., float]] = {
     "accuracy": lambda y, p: oracle.accuracy_score(y, p.argmax(axis=1)),
     "balanced_accuracy": lambda y, p: oracle.balanced_accuracy_score(y, p.argmax(axis=1)),
     "macro_f1": lambda y, p: oracle.f1_score(y, p.argmax(axis=1), average="macro", zero_division=0.0),
+    "weighted_f1": lambda y, p: oracle.f1_score(y, p.argmax(axis=1), average="weighted", zero_division=0.0),
+    "mcc": lambda y, p: oracle.matthews_corrcoef(y, p.argmax(axis=1)),
     "log_loss": lambda y, p: oracle.log_loss(y, p.astype(np.float64), labels=range(p.shape[1])),
 }
 VALUES: dict[str, Callable[..., float]] = {
     "rmse": lambda y, p: oracle.root_mean_squared_error(y, p.astype(np.float64)),
     "mae": lambda y, p: oracle.mean_absolute_error(y, p.astype(np.float64)),
+    "medae": lambda y, p: oracle.median_absolute_error(y, p.astype(np.float64)),
+    "mape": lambda y, p: oracle.mean_absolute_percentage_error(y, p.astype(np.float64)),
     "r2": lambda y, p: oracle.r2_score(y, p.astype(np.float64)),
 }
 
@@ -131,6 +136,10 @@ def test_r2_of_one_row_is_not_defined() -> None:
     assert np.isnan(METRICS["r2"](np.ones((1, 1)), np.ones((1, 1, 1)))).all()
 
 
+def test_a_share_of_zero_is_not_defined() -> None:
+    assert np.isnan(METRICS["mape"](np.array([[0.0], [1.0]]), np.ones((2, 2, 1)))).all()
+
+
 def test_vector_targets_count_alike_whatever_their_units() -> None:
     y = np.array([[0.0, 0.0], [2.0, 2000.0]])
     p = np.array([[[1.0, 0.0], [2.0, 2000.0]]])
@@ -158,7 +167,7 @@ def test_classes_that_a_fold_lacks_take_no_part() -> None:
     pairs = [np.mean([oracle.roc_auc_score(y == c, one[:, c]) for c in (0, 1)]) for one in p]
     np.testing.assert_allclose(METRICS["roc_auc"](y, p), pairs, **EXACT)
     p[:, :, 2:] = 0.0
-    for name in ("balanced_accuracy", "macro_f1", "accuracy"):
+    for name in ("balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "accuracy"):
         np.testing.assert_allclose(METRICS[name](y, p), [MULTICLASS[name](y, one) for one in p], **EXACT)
     assert np.isnan(METRICS["roc_auc"](np.zeros(4, dtype=np.int64), p)).all()
 

@@ -165,6 +165,12 @@ def test_a_column_of_numbers_with_a_few_words(refused: Refused) -> None:
         (["--metric", "roc_acu"], "There is no metric 'roc_acu'."),
         (["--metric", "roc_acu"], "Did you mean 'roc_auc'?"),
         (["--metric", "rmse"], "The metric 'rmse' is for regression and vector regression, but the task is binary."),
+        (["--metric", "f1,f1"], "Each metric must be asked for once, but 'f1' comes 2 times."),
+        (["--cost", "false_negative=-1"], "The plan's 'cost.false_negative' must be greater than or equal to 0"),
+        (["--cost", "false_negatve=1"], "Did you mean 'false_negative'?"),
+        (["--cost", "false_negative=many"], "must be a valid number, but is 'many'"),
+        (["--cost", "20"], "as in --cost false_negative=20,false_positive=1, but there is '20'"),
+        (["--cost", "false_negative=0,false_positive=0"], "must have a cost above 0"),
         (["--positive", "Yes"], "--positive Yes must be a class of 'failed', which are 'no' and 'yes'."),
         (["--space", "quik"], "There is no search space 'quik'"),
         (["--space", "quik"], "Did you mean 'quick'?"),
@@ -183,6 +189,21 @@ def test_a_column_of_numbers_with_a_few_words(refused: Refused) -> None:
 )
 def test_a_request_that_cannot_be_met(refused: Refused, arguments: list[object], message: str) -> None:
     assert message in tune(refused, tables.table(), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("regression", ["--cost", "false_negative=2"], "the task is regression, which has none. Leave --cost out"),
+        ("multiclass", ["--cost", "false_negative=2"], "the task is multiclass, which has none. Leave --cost out"),
+        ("regression", ["--metric", "rmse,log_loss"], "needs probabilities of classes, which a regression does not"),
+        ("multiclass", ["--metric", "macro_fl"], "Did you mean 'macro_f1'?"),
+    ],
+)
+def test_a_measure_that_the_task_does_not_have(
+    refused: Refused, task: str, arguments: list[object], message: str
+) -> None:
+    assert message in tune(refused, tables.table(task), *arguments, target=tables.TARGETS[task][0])
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere")

@@ -5,10 +5,13 @@ import numpy as np
 from autoproc.report.facts import JobFacts
 from autoproc.results import (
     Baseline,
+    Calibration,
     Column,
     Curves,
+    DecisionThreshold,
     Estimate,
     Growth,
+    OutOfFold,
     OverfitVerdict,
     Problem,
     Protocol,
@@ -92,6 +95,12 @@ def search() -> Search:
         Trial(3, "complete", parameters, score(0.742, 0.0367), 40, 3.0, ""),
     )
     return Search(trials, trials[3], best, "time limit")
+
+
+def decision() -> OutOfFold:
+    calibration = Calibration(1.312, score(0.412, 0.01), score(0.398, 0.01), True)
+    threshold = DecisionThreshold(0.062, "lowest cost out of fold, 20 a false negative, 1 a false positive", 0.35, 0.52)
+    return OutOfFold({"average_precision": score(0.742), "f1": score(0.61)}, calibration, threshold)
 
 
 def verdict(opening: int = 1, reason: str | None = None) -> Verdict:

@@ -138,3 +138,23 @@ def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path
     assert lines.look_line(Path("mlruns").absolute()) == "autoproc ui\nautoproc predict last new.csv"
     elsewhere = lines.look_line(tmp_path / "my jobs")
     assert elsewhere.splitlines()[0] == f"autoproc ui --home '{tmp_path / 'my jobs'}'"
+
+
+def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
+    assert lines.decision_line(data.decision()) == (
+        "temperature 1.31: log loss out of fold 0.412 ± 0.0058 -> 0.398 ± 0.0058\n"
+        "threshold 0.062: lowest cost out of fold, 20 a false negative, 1 a false positive; 0.350 a row, at 0.5 it is "
+        "0.520"
+    )
+
+
+def test_a_temperature_that_does_not_help_is_told_as_none() -> None:
+    unused = replace(data.decision().calibration, used=False)
+    decision = replace(data.decision(), calibration=unused, threshold=None)
+    assert lines.decision_line(decision).startswith("none, as no temperature lowers the log loss out of fold: 0.412")
+
+
+def test_measures_at_the_threshold_name_it() -> None:
+    beside = {name: Estimate(0.5, (0.4, 0.6)) for name in ("f1", "f1_at_threshold", "expected_cost")}
+    titles = [title for title, _ in lines.beside_measures(replace(data.verdict(), beside=beside))]
+    assert titles == ["f1", "f1 at threshold 0.31", "expected cost at threshold 0.31"]

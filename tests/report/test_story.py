@@ -131,3 +131,12 @@ def test_a_wide_table_with_many_classes_still_fits_into_mlflows_tag() -> None:
     assert len(text) <= MAX_TAG
     assert "and 480 more" in text
     assert "and 40 more notices" in text
+
+
+def test_the_story_tells_what_was_settled_out_of_fold() -> None:
+    told = story(replace(data.start(), decision=data.decision()))
+    assert "## Out of fold" in told
+    assert "| f1 | 0.610 ± 0.023 |" in told
+    assert "Calibration: temperature 1.31: log loss out of fold 0.412 ± 0.0058 -> 0.398 ± 0.0058." in told
+    assert "Threshold 0.062: lowest cost out of fold, 20 a false negative" in told
+    assert "Out of fold" not in story(data.start())

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from autoproc.format import finite_or_null
+from autoproc.plan import CostPlan
 from autoproc.report import values
+from autoproc.results import OutOfFold
 from tests.report import facts_data as data
 
 
@@ -18,6 +20,7 @@ def everything() -> dict[str, values.Values]:
         "baseline": values.baseline_values(data.baseline()),
         "growth": values.growth_values(data.growth()),
         "search": values.search_values(data.search()),
+        "decision": values.decision_values(data.decision(), CostPlan(false_negative=20.0)),
         "verdict": values.verdict_values(data.verdict()),
     }
 
@@ -31,6 +34,7 @@ def everything() -> dict[str, values.Values]:
         ("baseline", {"dummy", "network", "beats_dummy"}),
         ("growth", {"rungs", "verdict"}),
         ("search", {"n_trials", "n_pruned", "n_failed", "best"}),
+        ("decision", {"out_of_fold", "calibration", "threshold", "cost"}),
         ("verdict", {"metric", "score", "interval", "cross_validated", "dummy", "receipt"}),
     ],
 )
@@ -122,3 +126,18 @@ def test_numbers_that_are_not_known_become_null_on_the_way_to_json() -> None:
     assert told["cross_validated_standard_error"] is None
     assert told["threshold"] is None
     json.dumps(told, allow_nan=False)
+
+
+def test_the_decision_holds_calibration_threshold_costs_and_scores_out_of_fold() -> None:
+    told = values.decision_values(data.decision(), CostPlan(false_negative=20.0))
+    assert told["out_of_fold"]["f1"]["score"] == pytest.approx(0.61)
+    assert told["calibration"]["used"] and told["calibration"]["temperature"] == 1.312
+    assert told["calibration"]["log_loss_after"]["score"] == pytest.approx(0.398)
+    assert (told["threshold"]["value"], told["threshold"]["expected_cost_at_half"]) == (0.062, 0.52)
+    assert told["cost"] == {"false_negative": 20.0, "false_positive": 1.0}
+
+
+def test_values_have_no_calibration_no_threshold_and_no_costs() -> None:
+    told = values.decision_values(OutOfFold({"rmse": data.score(2.0)}, None, None), None)
+    assert (told["calibration"], told["threshold"], told["cost"]) == (None, None, None)
+    assert list(told["out_of_fold"]) == ["rmse"]

@@ -14,46 +14,15 @@ from autoproc.data.metrics import ChosenMetric, Target, choose_metric
 from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
-from autoproc.plan import Plan
-from autoproc.results import Fold, Problem, Receipt, ReferenceVerdict, Score, Verdict
-from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, open_holdout
+from autoproc.plan import CostPlan, Plan
+from autoproc.results import Problem, Receipt, ReferenceVerdict, Score, Verdict
+from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, compare, open_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
 
 
 def binary(positives: int, n_rows: int = 100) -> Problem:
     return Problem("binary", ("y",), ("no", "yes"), (n_rows - positives, positives), (), "")
-
-
-# The threshold
-
-
-def test_a_threshold_is_one_half_unless_the_positive_class_is_rare() -> None:
-    targets, half = np.arange(100) % 2, Fold(np.arange(50), np.arange(50, 100))
-    assert choose_threshold(binary(20), targets, (half,), (np.full(50, 0.1, np.float32),)) == 0.5
-
-
-def test_a_rare_class_gets_the_threshold_of_the_best_f1_on_the_rows_that_validated() -> None:
-    targets = np.zeros(100, dtype=np.int64)
-    targets[::10] = 1
-    folds = (Fold(np.arange(50, 100), np.arange(50)), Fold(np.arange(50), np.arange(50, 100)))
-    # The first fold's network parts the classes at 0.2, the second's says nothing below that.
-    out_of_fold = tuple(np.where(targets[f.validation] == 1, 0.3, 0.1).astype(np.float32) for f in folds)
-    threshold = choose_threshold(binary(10), targets, folds, out_of_fold)
-    assert threshold == pytest.approx(0.2)
-
-
-def test_out_of_fold_predictions_belong_to_their_own_rows() -> None:
-    targets = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 1])
-    folds = (Fold(np.array([1, 2, 3]), np.array([0, 9])), Fold(np.array([0, 9]), np.arange(1, 9)))
-    out_of_fold = (np.array([0.9, 0.8], np.float32), np.full(8, 0.4, np.float32))
-    assert choose_threshold(binary(1, 10), targets, folds, out_of_fold) == pytest.approx(0.6)
-
-
-@pytest.mark.parametrize("task", ["multiclass", "regression", "vector_regression"])
-def test_other_problems_have_no_threshold(task: str) -> None:
-    problem = Problem(task, ("y",), (), (), (), "")  # type: ignore[arg-type]
-    assert choose_threshold(problem, np.zeros(3, dtype=np.int64), (), ()) is None
 
 
 # The interval
@@ -153,13 +122,15 @@ class Opened:
         return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, (), seed)
 
 
-def prepared(frame: pd.DataFrame, threshold: float | None) -> Opened:
-    plan = Plan(target=("y",), holdout_share=0.5)
+def prepared(
+    frame: pd.DataFrame, threshold: float | None, cost: CostPlan | None = None, metric: tuple[str, ...] = ()
+) -> Opened:
+    plan = Plan(target=("y",), holdout_share=0.5, metric=metric)
     development, holdout = seal(read_table(frame), plan)
     problem = define_problem(development, plan)
     chosen = choose_metric(problem, plan)
     outputs = slice(0, 1) if problem.task == "regression" else 0
-    model = FinalModel(Schema.fit(development, problem), problem, lambda matrix: matrix[:, outputs], threshold)
+    model = FinalModel(Schema.fit(development, problem), problem, lambda matrix: matrix[:, outputs], threshold, cost)
     return Opened(development, holdout, problem, chosen, model)
 
 
@@ -179,13 +150,39 @@ def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare
     assert (verdict.metric, verdict.n_rows, rows) == ("average_precision", 100, 100)
     assert verdict.holdout.score == pytest.approx(average_precision_score(y, p))
     assert verdict.beside["roc_auc"].score == pytest.approx(roc_auc_score(y, p))
-    for name, oracle in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+    for name, oracle in (("precision", precision_score), ("recall", recall_score), ("f1_at_threshold", f1_score)):
         assert verdict.beside[name].score == pytest.approx(oracle(y, p >= np.float32(0.6)))
     assert verdict.dummy == pytest.approx(y.mean())
     assert (verdict.cross_validated, verdict.threshold) == (SCORE, 0.6)
     for estimate in (verdict.holdout, *verdict.beside.values()):
         low, high = estimate.interval
         assert low <= estimate.score <= high
+
+
+def test_costs_are_reported_at_the_threshold_beside_the_metric(rare: pd.DataFrame) -> None:
+    case = prepared(rare, threshold=0.6, cost=CostPlan(false_negative=20.0, false_positive=1.0))
+    verdict = case.verdict()
+    sealed = rare.drop(case.development.lines)
+    y, positive = (sealed["y"] == "yes").to_numpy(), sealed["x"].to_numpy(np.float32) >= np.float32(0.6)
+    expected = (20 * np.sum(y & ~positive) + np.sum(~y & positive)) / len(y)
+    assert verdict.beside["expected_cost"].score == pytest.approx(expected)
+    low, high = verdict.beside["expected_cost"].interval
+    assert low < expected < high
+    assert verdict.holdout == prepared(rare, threshold=0.6).verdict().holdout
+    assert "expected_cost" not in prepared(rare, threshold=0.6).verdict().beside
+
+
+def test_f1_that_was_asked_for_is_that_at_one_half_and_stands_apart_from_that_at_the_threshold(
+    rare: pd.DataFrame,
+) -> None:
+    case = prepared(rare, threshold=0.6, metric=("f1", "mcc"))
+    verdict = case.verdict()
+    sealed = rare.drop(case.development.lines)
+    y, p = (sealed["y"] == "yes").to_numpy(), sealed["x"].to_numpy(np.float32)
+    assert verdict.metric == "f1"
+    assert verdict.holdout.score == pytest.approx(f1_score(y, p >= 0.5))
+    assert verdict.beside["f1_at_threshold"].score == pytest.approx(f1_score(y, p >= np.float32(0.6)))
+    assert next(iter(verdict.beside)) == "mcc"
 
 
 def test_values_are_scored_in_their_own_units() -> None:

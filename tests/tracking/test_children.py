@@ -8,8 +8,11 @@ import pytest
 
 from autoproc.results import (
     Baseline,
+    Calibration,
     Curves,
+    DecisionThreshold,
     Estimate,
+    OutOfFold,
     OverfitVerdict,
     Receipt,
     Reference,
@@ -24,6 +27,7 @@ from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from autoproc.tracking import names
 from autoproc.tracking.children import (
     baseline_child,
+    decision_metrics,
     job_metrics,
     reference_child,
     rung_child,
@@ -170,3 +174,27 @@ def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
     known = job_metrics(baseline, SEARCH, VERDICT)
     assert (known[names.SCORE], known[names.HOLDOUT], known["holdout/recall"]) == (0.75, 0.7, 0.5)
     assert known[names.DUMMY] == 0.2
+
+
+def test_what_was_settled_out_of_fold_is_recorded_for_every_metric() -> None:
+    before, after = Score.of(np.array([0.4, 0.5])), Score.of(np.array([0.3, 0.4]))
+    scores = {"f1": Score.of(np.array([0.6, 0.8])), "roc_auc": Score.of(np.array([0.9, 0.8]))}
+    decision = OutOfFold(scores, Calibration(1.5, before, after, True), DecisionThreshold(0.2, "", 0.3, 0.4))
+    assert decision_metrics(decision) == pytest.approx(
+        {
+            "out_of_fold/f1": 0.7,
+            "out_of_fold/roc_auc": 0.85,
+            "out_of_fold/expected_cost": 0.3,
+            names.TEMPERATURE: 1.5,
+            names.LOG_LOSS_BEFORE: 0.45,
+            names.LOG_LOSS_AFTER: 0.35,
+            names.THRESHOLD: 0.2,
+        }
+    )
+
+
+def test_a_temperature_that_is_not_used_is_recorded_as_one_and_values_have_none() -> None:
+    score = Score.of(np.array([0.4, 0.5]))
+    unused = OutOfFold({}, Calibration(1.5, score, score, False), None)
+    assert decision_metrics(unused)[names.TEMPERATURE] == 1
+    assert decision_metrics(OutOfFold({"rmse": score}, None, None)) == {"out_of_fold/rmse": pytest.approx(0.45)}

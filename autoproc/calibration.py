@@ -1,0 +1,89 @@
+"""Probabilities that mean what they say: one temperature for all logits (Guo et al. 2017), found out of fold.
+
+Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. The order of a binary
+problem's rows and the likeliest class of each row stay as they are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from autoproc.data.scores import log_loss
+from autoproc.results import Calibration, FloatArray, Fold, Score, Weights
+
+Classes = NDArray[np.int64]
+
+_LOWEST, _HIGHEST = 0.1, 10.0  # temperatures: beyond these a network knows all, or nothing
+_CLIP = float(np.finfo(np.float32).eps)  # as the log loss clips probabilities
+_LAST_LAYER = ("output.weight", "output.bias")
+
+
+def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDArray[np.floating]]) -> Calibration:
+    """The temperature of out-of-fold probabilities, (n_k,) or (n_k, C) of each fold's validation rows, and whether it
+    earns its place: by the log loss of each fold at the temperature of the folds that share no row with it. A single
+    fold's rows are parted in two halves instead."""
+    rows = [fold.validation for fold in folds]
+    parts = list(out_of_fold)
+    if len(rows) == 1:
+        rows, parts = [rows[0][0::2], rows[0][1::2]], [parts[0][0::2], parts[0][1::2]]
+    truth = [targets[mine] for mine in rows]
+    after = []
+    for k, mine in enumerate(rows):
+        others = [j for j, theirs in enumerate(rows) if not np.isin(theirs, mine).any()]
+        temperature = fit_temperature(np.concatenate([truth[j] for j in others]), _joined(parts, others))
+        after.append(_log_loss(truth[k], tempered(parts[k], temperature)))
+    before = Score.of(np.array([_log_loss(y, part) for y, part in zip(truth, parts, strict=True)]))
+    cross_fitted = Score.of(np.array(after))
+    temperature = fit_temperature(np.concatenate(truth), np.concatenate(parts))
+    return Calibration(temperature, before, cross_fitted, cross_fitted.mean < before.mean)
+
+
+def fit_temperature(y: Classes, probabilities: NDArray[np.floating]) -> float:
+    """The temperature in [0.1, 10] with the lowest log loss of `probabilities`, (n,) of class 1 or (n, C)."""
+    logits = _logits(probabilities)
+    of_truth = np.arange(len(y)), y
+
+    def loss(log_temperature: float) -> float:
+        return -float(np.mean(_log_softmax(logits / np.exp(log_temperature))[of_truth]))
+
+    # Convex in 1 / temperature, and so with one minimum in its logarithm too.
+    found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+def tempered(probabilities: NDArray[np.floating], temperature: float) -> FloatArray:
+    """Probabilities, (n,) of class 1 or (n, C), with their logits divided by the temperature.
+
+    >>> tempered(np.array([0.5, 0.9]), 2.0).round(3).tolist()
+    [0.5, 0.75]
+    """
+    scaled = np.exp(_log_softmax(_logits(probabilities) / temperature))
+    return scaled[:, 1] if probabilities.ndim == 1 else scaled
+
+
+def calibrated(weights: Weights, temperature: float) -> Weights:
+    """The networks with the temperature in their last layer, so that they predict tempered probabilities."""
+    cooled = {name: (weights[name] / temperature).astype(weights[name].dtype) for name in _LAST_LAYER}
+    return {**weights, **cooled}
+
+
+def _logits(probabilities: NDArray[np.floating]) -> FloatArray:
+    """Logits (n, C), up to a number that all of a row have in common; two classes where there is one column."""
+    of_one = probabilities.astype(np.float64)
+    by_class = np.stack([1 - of_one, of_one], axis=1) if of_one.ndim == 1 else of_one
+    return np.asarray(np.log(np.clip(by_class, _CLIP, 1)), dtype=np.float64)
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float64)
+
+
+def _joined(parts: Sequence[NDArray[np.floating]], chosen: Sequence[int]) -> NDArray[np.floating]:
+    return np.concatenate([parts[j] for j in chosen])
+
+
+def _log_loss(y: Classes, probabilities: NDArray[np.floating]) -> float:
+    return float(log_loss(y, probabilities[None])[0])

@@ -1,0 +1,113 @@
+"""What out-of-fold predictions settle: calibration, threshold, and the scores of every metric."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.metrics import f1_score, log_loss, root_mean_squared_error
+
+from autoproc.calibration import tempered
+from autoproc.data.metrics import choose_metric, expected_cost
+from autoproc.plan import CostPlan, Plan
+from autoproc.results import Fold, Problem
+from autoproc.steps.decision import choose_threshold, decide
+
+FOLDS = (Fold(np.arange(200, 400), np.arange(200)), Fold(np.arange(200), np.arange(200, 400)))
+DEAR = CostPlan(false_negative=20.0, false_positive=1.0)
+
+
+def binary(positives: int, n_rows: int = 100) -> Problem:
+    return Problem("binary", ("y",), ("no", "yes"), (n_rows - positives, positives), (), "")
+
+
+# The threshold
+
+
+def test_a_threshold_is_one_half_unless_the_positive_class_is_rare() -> None:
+    targets, half = np.arange(100) % 2, Fold(np.arange(50), np.arange(50, 100))
+    found = choose_threshold(binary(20), targets, (half,), (np.full(50, 0.1, np.float32),), None)
+    assert found is not None and found.value == 0.5
+    assert found.reason == "the positive class is not rare, and no costs were named"
+
+
+def test_a_rare_class_gets_the_threshold_of_the_best_f1_on_the_rows_that_validated() -> None:
+    targets = np.zeros(100, dtype=np.int64)
+    targets[::10] = 1
+    folds = (Fold(np.arange(50, 100), np.arange(50)), Fold(np.arange(50), np.arange(50, 100)))
+    # The first fold's network parts the classes at 0.2, the second's says nothing below that.
+    out_of_fold = tuple(np.where(targets[f.validation] == 1, 0.3, 0.1).astype(np.float32) for f in folds)
+    found = choose_threshold(binary(10), targets, folds, out_of_fold, None)
+    assert found is not None and found.value == pytest.approx(0.2)
+    assert found.expected_cost is found.expected_cost_at_half is None
+
+
+def test_out_of_fold_predictions_belong_to_their_own_rows() -> None:
+    targets = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    folds = (Fold(np.array([1, 2, 3]), np.array([0, 9])), Fold(np.array([0, 9]), np.arange(1, 9)))
+    out_of_fold = (np.array([0.9, 0.8], np.float32), np.full(8, 0.4, np.float32))
+    found = choose_threshold(binary(1, 10), targets, folds, out_of_fold, None)
+    assert found is not None and found.value == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("positives", [50, 5])
+def test_costs_choose_the_threshold_whether_the_class_is_rare_or_not(positives: int) -> None:
+    random = np.random.default_rng(0)
+    y = random.permutation(np.arange(400) < 4 * positives).astype(np.int64)
+    parts = tuple(expit(2 * y[fold.validation] - 1 + random.normal(size=200)).astype(np.float32) for fold in FOLDS)
+    found = choose_threshold(binary(positives), y, FOLDS, parts, DEAR)
+    assert found is not None and found.value < 0.5
+    truth, p = y, np.concatenate(parts)
+    assert found.expected_cost == pytest.approx(expected_cost(truth, p, found.value, DEAR))
+    assert found.expected_cost_at_half == pytest.approx(expected_cost(truth, p, 0.5, DEAR))
+    assert found.expected_cost < found.expected_cost_at_half
+    assert found.reason == "lowest cost out of fold, 20 a false negative, 1 a false positive"
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression", "vector_regression"])
+def test_other_problems_have_no_threshold(task: str) -> None:
+    problem = Problem(task, ("y",), (), (), (), "")  # type: ignore[arg-type]
+    assert choose_threshold(problem, np.zeros(3, dtype=np.int64), (), (), None) is None
+
+
+# All of it
+
+
+def overconfident() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1.5, 400)
+    y = (random.random(400) < expit(logits)).astype(np.int64)
+    return y, tuple(expit(4 * logits[fold.validation]) for fold in FOLDS)
+
+
+def test_scores_and_threshold_are_those_of_calibrated_probabilities() -> None:
+    y, parts = overconfident()
+    chosen = choose_metric(binary(50), Plan(metric=("log_loss", "f1")))
+    found = decide(binary(50), chosen, y, FOLDS, parts, DEAR)
+    assert found.calibration is not None and found.calibration.used and found.calibration.temperature > 2
+    calm = [tempered(part, found.calibration.temperature) for part in parts]
+    expected = [log_loss(y[fold.validation], part) for fold, part in zip(FOLDS, calm, strict=True)]
+    assert list(found.scores) == ["log_loss", "f1", "roc_auc", "average_precision"]
+    assert found.scores["log_loss"].folds == pytest.approx(expected)
+    expected = [f1_score(y[fold.validation], part >= 0.5) for fold, part in zip(FOLDS, calm, strict=True)]
+    assert found.scores["f1"].folds == pytest.approx(expected)
+    assert found.threshold == choose_threshold(binary(50), y, FOLDS, calm, DEAR)
+    assert found.threshold != choose_threshold(binary(50), y, FOLDS, parts, DEAR)
+
+
+def test_what_is_calibrated_already_stays_as_it_is() -> None:
+    """Of the rows with 80 % exactly 80 % are positive, in each fold, so that no temperature is better than 1."""
+    p, y = np.tile([0.8, 0.2], 200), np.tile([1, 0, 1, 0, 1, 0, 1, 0, 0, 1], 40)
+    parts = tuple(p[fold.validation] for fold in FOLDS)
+    found = decide(binary(50), choose_metric(binary(50), Plan(metric=("log_loss",))), y, FOLDS, parts, None)
+    assert found.calibration is not None and not found.calibration.used
+    assert found.calibration.temperature == pytest.approx(1, abs=1e-3)
+    assert found.scores["log_loss"] == found.calibration.log_loss_before
+
+
+def test_values_have_scores_alone() -> None:
+    y = np.random.default_rng(0).normal(size=(400, 1))
+    problem = Problem("regression", ("y",), (), (), (), "")
+    parts = tuple(y[fold.validation] + 1 for fold in FOLDS)
+    found = decide(problem, choose_metric(problem, Plan()), y, FOLDS, parts, None)
+    assert found.calibration is found.threshold is None
+    assert found.scores["rmse"].mean == pytest.approx(root_mean_squared_error(y, y + 1))
+    assert found.scores["rmse"].standard_error == pytest.approx(0, abs=1e-12)

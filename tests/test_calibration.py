@@ -1,0 +1,162 @@
+"""One temperature for all logits: found where it is known, scored on rows that did not choose it, folded in exactly."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+from sklearn.metrics import log_loss, roc_auc_score
+
+from autoproc import calibration
+from autoproc.calibration import calibrate, calibrated, fit_temperature, tempered
+from autoproc.data.vectorize import Layout
+from autoproc.network.predictor import Predictor, expected_shapes
+from autoproc.plan import Task
+from autoproc.results import Fold
+from autoproc.spec import NetworkSpec
+
+few = settings(max_examples=30, deadline=None)
+
+
+def drawn(temperature: float, n_classes: int = 2, n_rows: int = 4000) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Classes drawn by probabilities, and those of a network whose logits are `temperature` times as large."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 1.5, (n_rows, n_classes))
+    true = softmax(logits, axis=1)
+    y = (random.random((n_rows, 1)) > true.cumsum(axis=1)).sum(axis=1)
+    if n_classes == 2:
+        return y, expit(temperature * (logits[:, 1] - logits[:, 0])).astype(np.float32)
+    return y, softmax(temperature * logits, axis=1).astype(np.float32)
+
+
+def folds_of(n_rows: int, n_folds: int, repeats: int = 1) -> tuple[Fold, ...]:
+    random = np.random.default_rng(1)
+    parts = [part for _ in range(repeats) for part in np.array_split(random.permutation(n_rows), n_folds)]
+    return tuple(Fold.validating(np.sort(part), n_rows) for part in parts)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_a_known_temperature_is_found_again(temperature: float, n_classes: int) -> None:
+    assert fit_temperature(*drawn(temperature, n_classes)) == pytest.approx(temperature, rel=0.06)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_temperature_of_a_grid_has_a_lower_log_loss(n_classes: int) -> None:
+    y, p = drawn(2.5, n_classes, 500)
+    found = fit_temperature(y, p)
+    grid = [log_loss(y, tempered(p, t)) for t in np.geomspace(0.2, 8, 200)]
+    assert log_loss(y, tempered(p, found)) <= min(grid) + 1e-9
+
+
+def test_classes_that_are_told_apart_without_fail_meet_the_lower_bound() -> None:
+    y = np.arange(40) % 2
+    assert fit_temperature(y, np.where(y == 1, 0.7, 0.3)) == pytest.approx(0.1, rel=0.01)
+
+
+@few
+@given(logits=st.lists(st.floats(-14, 14), min_size=1, max_size=30), temperature=st.floats(0.2, 5), two=st.booleans())
+def test_tempered_probabilities_are_those_of_divided_logits(logits: list[float], temperature: float, two: bool) -> None:
+    z = np.array(logits)
+    if two:
+        np.testing.assert_allclose(tempered(expit(z), temperature), expit(z / temperature), atol=2e-3, rtol=1e-3)
+        return
+    rows = np.stack([z, -z / 2, np.zeros_like(z)], axis=1)
+    inside = np.ptp(rows, axis=1) < 12  # smaller probabilities are clipped
+    expected = softmax(rows / temperature, axis=1)[inside]
+    np.testing.assert_allclose(tempered(softmax(rows, axis=1), temperature)[inside], expected, atol=1e-9)
+
+
+@few
+@given(temperature=st.floats(0.2, 5), seed=st.integers(0, 999))
+def test_neither_ranks_nor_labels_hang_on_the_temperature(temperature: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    y, p = np.arange(50) % 2, random.uniform(0.001, 0.999, 50)
+    assert roc_auc_score(y, tempered(p, temperature)) == pytest.approx(roc_auc_score(y, p))
+    assert ((tempered(p, temperature) >= 0.5) == (p >= 0.5)).all()
+    classes = random.dirichlet(np.ones(4), 50)
+    assert (tempered(classes, temperature).argmax(axis=1) == classes.argmax(axis=1)).all()
+
+
+def test_a_temperature_that_helps_is_used_and_both_log_losses_are_told() -> None:
+    y, p = drawn(3.0)
+    folds = folds_of(len(y), 5)
+    parts = [p[fold.validation] for fold in folds]
+    found = calibrate(y, folds, parts)
+    assert found.used and found.temperature == fit_temperature(
+        np.concatenate([y[fold.validation] for fold in folds]), np.concatenate(parts)
+    )
+    before = [log_loss(y[fold.validation], part.astype(float)) for fold, part in zip(folds, parts, strict=True)]
+    assert found.log_loss_before.folds == pytest.approx(before)
+    assert len(found.log_loss_after.folds) == 5
+    assert found.log_loss_after.mean < found.log_loss_before.mean - 0.1
+
+
+def test_a_temperature_that_fits_single_folds_alone_is_not_used() -> None:
+    """Each fold is off the other way, so that what the one asks for harms the other."""
+    (y, over), (_, under) = drawn(4.0), drawn(0.4)
+    folds = folds_of(len(y), 2)
+    found = calibrate(y, folds, [over[folds[0].validation], under[folds[1].validation]])
+    assert not found.used
+    assert found.log_loss_after.mean > found.log_loss_before.mean
+
+
+@pytest.mark.parametrize(("n_folds", "repeats"), [(4, 1), (3, 2), (1, 1)])
+def test_no_row_is_scored_at_a_temperature_that_it_helped_to_find(
+    n_folds: int, repeats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_rows = 60
+    y = np.arange(n_rows) % 2
+    p = 0.2 + np.arange(n_rows) / 100  # the row's number, for those who know
+    fitted: list[set[float]] = []
+
+    def note(truth: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+        rows = np.rint((probabilities - 0.2) * 100).astype(int)
+        assert (y[rows] == truth).all()
+        fitted.append(set(rows.tolist()))
+        return 1.0 + len(fitted)
+
+    scored: list[set[float]] = []
+
+    def note_scored(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+        assert temperature == 1.0 + len(fitted)
+        scored.append(set(np.rint((probabilities - 0.2) * 100).astype(int).tolist()))
+        return probabilities
+
+    monkeypatch.setattr(calibration, "fit_temperature", note)
+    monkeypatch.setattr(calibration, "tempered", note_scored)
+    folds = folds_of(n_rows, n_folds, repeats) if n_folds > 1 else (Fold.validating(np.arange(30, 60), n_rows),)
+    calibrate(y, folds, [p[fold.validation] for fold in folds])
+    *others, everything = fitted
+    assert len(others) == len(scored) == max(n_folds * repeats, 2)
+    for known, mine in zip(others, scored, strict=True):
+        assert known and mine and not known & mine
+        assert known | mine == everything, "nothing is wasted"
+
+
+def test_only_the_last_layer_changes_and_keeps_its_type() -> None:
+    weights = {name: np.ones((2, 3), np.float32) for name in ("hidden.0.weight", "output.weight", "output.bias")}
+    cooled = calibrated(weights, 2.0)
+    assert (cooled["output.weight"] == 0.5).all() and (cooled["output.bias"] == 0.5).all()
+    assert cooled["hidden.0.weight"] is weights["hidden.0.weight"]
+    assert {array.dtype for array in cooled.values()} == {np.dtype(np.float32)}
+    assert (weights["output.weight"] == 1).all()
+
+
+@pytest.mark.parametrize(("task", "n_outputs"), [("binary", 1), ("multiclass", 3)])
+def test_a_network_with_the_temperature_in_its_weights_predicts_tempered_probabilities(
+    task: Task, n_outputs: int
+) -> None:
+    random = np.random.default_rng(0)
+    layout = Layout(3, (0, 1, 2), (), (), (), ())
+    shapes = expected_shapes(NetworkSpec(2, 5), layout, task, n_outputs, 3)
+    weights = {
+        name: (np.abs(random.normal(0, 1, shape)) + 0.1).astype(np.float64 if "target" in name else np.float32)
+        for name, shape in shapes.items()
+    }
+    matrix = random.normal(size=(20, layout.n_columns)).astype(np.float32)
+    plain = Predictor(task, layout, weights).members(matrix)
+    cooled = Predictor(task, layout, calibrated(weights, 2.0)).members(matrix)
+    for before, after in zip(plain, cooled, strict=True):
+        np.testing.assert_allclose(after, tempered(before, 2.0), atol=1e-3)
