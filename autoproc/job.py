@@ -3,7 +3,8 @@
 <home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
                      job.log       what was said, with times; internal errors with their traceback
                      model/        the bundle
-                     result.json   written last: a job that has it is complete
+                     result.json   written at the end: a job that has it is complete
+                     optimism.svg  what each score of the winner was worth
 """
 
 import json
@@ -29,16 +30,18 @@ from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
 from autoproc.results import (
     Baseline,
+    Finalist,
+    FinalNetworks,
     Growth,
     Memory,
     OverfitVerdict,
     Reference,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
-    Weights,
 )
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
@@ -48,7 +51,7 @@ from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 
-MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
+MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 _LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
 
@@ -141,18 +144,26 @@ class Job:
         self._note(search=search)
         self._progress.say("search", lines.search_line(search))
 
+    def tell_finalist(self, finalist: Finalist) -> None:
+        self._tracker.record(children.fresh_child(finalist))
+        self._progress.update("fresh folds", lines.finalist_line(finalist))
+
+    def tell_selection(self, selection: Selection) -> None:
+        self._note(selection=selection)
+        self._progress.say("fresh folds", lines.selection_line(selection))
+
     def tell_verdict(self, verdict: Verdict) -> None:
         self._tracker.record(children.verdict_child(verdict))
         self._note(verdict=verdict)
         self._progress.say("holdout", lines.verdict_line(verdict))
 
-    def export(self, model: FinalModel, search: Search, weights: Weights) -> None:
+    def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
-        path, network = self._folder / MODEL, search.trained.candidate.network
+        path = self._folder / MODEL
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        self._card = self._make_card(model, search)
+        self._card = self._make_card(model, winner)
         with home_errors(self.home.path):
-            export_bundle(path, self._card, model.schema, network, weights, sample, model.predict)
+            export_bundle(path, self._card, model.schema, final.network, final.weights, sample, model.predict)
         self._note(model_path=str(path))
 
     def complete(self, memory: Memory) -> JobResult:
@@ -163,12 +174,22 @@ class Job:
         with home_errors(self.home.path):
             write_card(path, {**self._card, "verdict": content["verdict"]})
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
-        self._tracker.attach(path)
-        self._tracker.attach(self._folder / RESULT)
+        for made in (path, self._folder / RESULT, self._draw_optimism()):
+            self._tracker.attach(made)
         self._note(seconds=sum(self._seconds.values()))
         self._progress.say("model", lines.model_line(path))
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _draw_optimism(self) -> Path:
+        """The picture of what each score was worth."""
+        from autoproc.report.pictures import optimism_picture  # takes half a second to load
+
+        facts = self._facts
+        assert facts.search and facts.selection and facts.verdict
+        with home_errors(self.home.path):
+            write_atomically(self._folder / OPTIMISM, optimism_picture(facts.selection, facts.verdict))
+        return self._folder / OPTIMISM
 
     def warn(self, text: str) -> None:
         self._progress.warn(text)
@@ -192,7 +213,7 @@ class Job:
     def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
-        metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict, facts.memory)
+        metrics = children.job_metrics(facts.baseline, facts.search, facts.selection, facts.verdict, facts.memory)
         tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
@@ -216,7 +237,7 @@ class Job:
     def _content(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""
         facts, prepared = self._facts, self._prepared
-        assert facts.baseline and facts.growth and facts.search and facts.verdict and facts.memory
+        assert facts.baseline and facts.growth and facts.search and facts.selection and facts.verdict and facts.memory
         n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
         metric = prepared.chosen.metric
         return {
@@ -231,13 +252,14 @@ class Job:
             "references": values.reference_values(facts.references),
             "growth": values.growth_values(facts.growth),
             "search": values.search_values(facts.search),
+            "selection": values.selection_values(facts.selection),
             "verdict": values.verdict_values(facts.verdict),
             "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
             "seconds": self._seconds,
             "memory": asdict(facts.memory),
         }
 
-    def _make_card(self, model: FinalModel, search: Search) -> dict[str, Any]:
+    def _make_card(self, model: FinalModel, winner: Finalist) -> dict[str, Any]:
         """What the bundle says about the model."""
         problem, chosen = model.problem, self._prepared.chosen
         return {
@@ -250,7 +272,7 @@ class Job:
             "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
-            "best": values.search_values(search)["best"],
+            "best": values.finalist_values(winner),
             "versions": _versions(),
         }
 

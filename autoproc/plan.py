@@ -18,7 +18,7 @@ from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
-FinalKind = Literal["folds", "refit"]
+FinalKind = Literal["folds", "refit", "refits", "ensemble"]
 
 _RULES = {
     "model_type": "must be a mapping of keys to values",
@@ -166,7 +166,7 @@ class Plan(_Section):
     strict: bool = Field(False, description="Stop at any sign that a feature knows what it should not.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind | None = Field(
-        None, description="The fold networks averaged, or one refit on all rows; null: averaged, but by time a refit."
+        None, description="Kind of the final model (steps/final.py); null: measured best, and by time a refit."
     )
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()

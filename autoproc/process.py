@@ -1,7 +1,7 @@
 """The process, top to bottom: the page to read first, and the only place where the parts meet.
 
     table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> references -> growth -> search
-          -> final model, exported -> verdict on the holdout
+          -> the finalists on fresh folds -> final model, exported -> verdict on the holdout
 
 Everything between the seal and the verdict sees development rows alone.
 """
@@ -9,6 +9,7 @@ Everything between the seal and the verdict sees development rows alone.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +29,10 @@ from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
-from autoproc.plan import FinalKind, Plan
+from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Receipt, Search, Weights
+from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, Receipt, Search, Selection
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
 
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
-# What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
-_SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
+# What the search and the fresh folds may take of the time that is left: the rest is for the final model, the verdict
+# and the export.
+SEARCH_SHARE = 0.9
 
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
@@ -146,18 +148,22 @@ def _carry_out(
         growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
         job.tell_growth(growth)
     with job.step("search"):
-        until = deadline.share(_SEARCH_SHARE[final_kind(plan)])
-        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
+        until = deadline.share(SEARCH_SHARE)
+        again = prepared.protocol.again
+        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
         job.tell_search(search)
+    with job.step("fresh folds"):
+        selection = select_winner(prepared, plan, search, until, job.tell_finalist, job.warn)
+        job.tell_selection(selection)
     with job.step("export"):
-        weights = final_weights(prepared, plan, search, job.warn)
-        model = _final_model(prepared, engine, search, weights)
-        job.export(model, search, weights)
+        final = final_networks(prepared, engine, plan, selection, job.warn)
+        model = _final_model(prepared, final)
+        job.export(model, selection.winner, final)
     with job.step("holdout"):
         reason = plan.reopen_holdout
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         verdict = open_holdout(
-            holdout, receipt, model, prepared.chosen, search.best.score, targets, references, plan.seed
+            holdout, receipt, model, prepared.chosen, selection.winner, targets, references, plan.seed
         )
         job.tell_verdict(verdict)
     return job.complete(engine.memory)
@@ -181,32 +187,61 @@ def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "Stack
     )
 
 
-def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable[[str], None]) -> Weights:
-    """Of the best configuration: the fold networks, or one network trained on all development rows."""
-    from autoproc.steps.final import everything, refit
+def select_winner(
+    prepared: Prepared,
+    plan: Plan,
+    search: Search,
+    deadline: Deadline,
+    on_scored: Callable[[Finalist], None],
+    warn: Callable[[str], None],
+) -> Selection:
+    """Score the search's finalists on fresh folds, where there are any and there is room, and pick the winner."""
+    from autoproc.steps.selection import score_again, select
 
-    if final_kind(plan) == "folds":
-        return search.trained.weights
+    finalists, fresh = search.finalists, prepared.protocol.fresh
     try:
-        with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:
-            trained = refit(engine, search.trained)
+        if fresh:
+            with closing(make_engine(prepared, fresh, plan)) as engine:
+                finalists = score_again(engine, search, deadline, on_scored)
+    except PlanError as error:  # the memory limit leaves no room beside what the search has left
+        warn(f"The finalists are not scored on fresh folds: {error}")
+    return select(finalists, prepared.chosen.metric)
+
+
+def final_networks(
+    prepared: Prepared, engine: "StackEngine", plan: Plan, selection: Selection, warn: Callable[[str], None]
+) -> FinalNetworks:
+    """The final model of the plan's kind; the winner's fold networks where a refit fails."""
+    from autoproc.steps import final
+
+    winner, folds = selection.winner, prepared.protocol.splits
+    kind = final_kind(plan)
+    if kind == "ensemble":
+        return final.ensemble(engine, selection.finalists, folds, prepared.targets, prepared.chosen.metric)
+    networks = final.fold_networks(engine, winner)
+    if kind == "folds":
+        return networks
+    n_networks = final.N_REFITS if kind == "refits" else 1
+    try:
+        everything = [final.everything(len(prepared.matrix))] * n_networks
+        with closing(make_engine(prepared, everything, plan)) as refitting:
+            trained = final.refit(refitting, winner.trained)
         failed = trained.failed
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         failed = str(error)
     if failed:
         warn(f"The refit on all development rows failed ({failed}); the fold networks are exported instead.")
-        return search.trained.weights
-    return trained.weights
+        return networks
+    return replace(networks, weights=trained.weights)
 
 
-def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":
+def _final_model(prepared: Prepared, final: FinalNetworks) -> "FinalModel":
     from autoproc.network.predictor import Predictor
     from autoproc.steps.verdict import FinalModel, choose_threshold
 
     problem, schema = prepared.problem, prepared.schema
-    out_of_fold = engine.out_of_fold(search.trained) if problem.task == "binary" else ()
-    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, out_of_fold)
-    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold)
+    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, final.out_of_fold)
+    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, final.weights).mean, threshold)
 
 
 def _no_signal(baseline: Baseline) -> str:

@@ -83,8 +83,9 @@ _TUNE_OPTIONS = (
     click.option(
         "--final",
         metavar="KIND",
-        help="Exported model: folds (the fold networks, averaged) or refit (one network, on all development rows).  "
-        "[default: folds; with --time refit]",
+        help="Exported model: folds (the winner's fold networks, averaged), refit (one network, on all development "
+        "rows), refits (five of these, averaged) or ensemble (fold networks of several trials).  [default: folds; with "
+        "--time refit]",
     ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),

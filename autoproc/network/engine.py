@@ -15,6 +15,7 @@ from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.format import format_bytes
 from autoproc.network import device_memory
+from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
@@ -220,7 +221,8 @@ class StackEngine:
         parameters = {name: np.stack([weights[name] for weights in by_fold]) for name in by_fold[0]}
         data = self._data
         statistics = (data.center, data.spread, data.target_center, data.target_spread)
-        return {**parameters, **{n: t.cpu().numpy() for n, t in zip(STATISTICS, statistics, strict=True)}}
+        scaling = {name: tensor.cpu().numpy() for name, tensor in zip(STATISTICS, statistics, strict=True)}
+        return {**parameters, **scaling, SHARE: equal_shares(self.n_folds)}
 
 
 def _signature(candidate: Candidate) -> Signature:

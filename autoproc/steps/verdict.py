@@ -11,15 +11,16 @@ from autoproc.data.holdout import SealedHoldout
 from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
 from autoproc.data.problem import encode_target
 from autoproc.data.vectorize import Schema
+from autoproc.optimism import to_holdout
 from autoproc.results import (
     Estimate,
+    Finalist,
     FittedReference,
     FloatArray,
     Fold,
     Problem,
     Receipt,
     ReferenceVerdict,
-    Score,
     Verdict,
 )
 
@@ -60,7 +61,7 @@ def open_holdout(
     receipt: Receipt,
     model: FinalModel,
     chosen: ChosenMetric,
-    cross_validated: Score,
+    winner: Finalist,
     development_targets: Target,
     references: Sequence[FittedReference],
     seed: int,
@@ -72,10 +73,13 @@ def open_holdout(
     predictions = model.predict(matrix)
     measures, stratified = _measures(chosen, model.threshold), model.problem.is_classification
     estimates = bootstrap(measures, targets, predictions, stratified, seed)
+    score, validated = estimates.pop(chosen.metric.name), (winner.fresh or winner.trained).score
     return Verdict(
         metric=chosen.metric.name,
-        holdout=estimates.pop(chosen.metric.name),
-        cross_validated=cross_validated,
+        holdout=score,
+        cross_validated=winner.trained.score,
+        fresh=winner.fresh.score if winner.fresh else None,
+        optimism=to_holdout(validated, score, chosen.metric),
         dummy=dummy_score(development_targets, targets, model.problem, chosen.metric),
         n_rows=table.n_rows,
         threshold=model.threshold,
