@@ -3,6 +3,7 @@
 import io
 import math
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -33,8 +34,14 @@ def optimism_picture(selection: Selection, verdict: Verdict) -> str:
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return _svg(canvas)
+
+
+def _svg(canvas: FigureCanvasSVG) -> str:
+    """The drawing as text, the same each time; words stay words."""
     text = io.StringIO()
-    canvas.print_svg(text, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "autoproc"}):
+        canvas.print_svg(text, metadata={"Date": None})  # type: ignore[no-untyped-call]
     return text.getvalue()
 
 
