@@ -110,8 +110,11 @@ FOLDS = (Fold(np.arange(6, 12), np.arange(6)), Fold(np.arange(6), np.arange(6, 1
 class Predicting(ScriptedEngine):
     """Predicts what a finalist's only weight says: the truth, off by so much, upwards or downwards."""
 
-    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:        off = trained.weights["output.bias"][0, 0]
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+        off = trained.weights["output.bias"][0, 0]
         return tuple((TRUTH[fold.validation] + off).astype(np.float32) for fold in FOLDS)
+
+
 def finalist(number: int, off: float, width: int = 2) -> Finalist:
     """A finalist whose two networks are off by the same."""
     weights = {
