@@ -2,7 +2,7 @@
 
 <home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
                      job.log       what was said, with times; internal errors with their traceback
-                     model/        the bundle
+                     model/        the bundle (and model-scored/, where another one is shipped)
                      result.json   written at the end: a job that has it is complete
                      optimism.svg  what each score of the winner was worth
 """
@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoproc.configurations import final_kind
+from autoproc.configurations import final_kind, same_protocol
 from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
@@ -52,6 +52,8 @@ from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
+SCORED_MODEL = "model-scored"
+SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 _LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
 
@@ -166,20 +168,35 @@ class Job:
             export_bundle(path, self._card, model.schema, final.network, final.weights, sample, model.predict)
         self._note(model_path=str(path))
 
+    def ship(self, model: FinalModel, winner: Finalist, all_rows: FinalNetworks) -> None:
+        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it."""
+        with home_errors(self.home.path):
+            self._complete_card()
+            (self._folder / MODEL).rename(self._folder / SCORED_MODEL)
+        self.export(model, winner, all_rows)
+        self._card |= {"trained_on": "all rows", "scored": SIBLING}
+        self._note(shipped=SIBLING)
+
     def complete(self, memory: Memory) -> JobResult:
         """Complete the bundle's card, and write the result, which marks the job as complete."""
         self._note(memory=memory)
         content = finite_or_null(self._content())
         path = self._folder / MODEL
         with home_errors(self.home.path):
-            write_card(path, {**self._card, "verdict": content["verdict"]})
+            self._complete_card()
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
         for made in (path, self._folder / RESULT, self._draw_optimism()):
             self._tracker.attach(made)
         self._note(seconds=sum(self._seconds.values()))
-        self._progress.say("model", lines.model_line(path))
+        self._progress.say("model", lines.model_line(path, self._facts.shipped))
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _complete_card(self) -> None:
+        """Add the verdict to the model's card."""
+        assert self._facts.verdict
+        verdict = finite_or_null(values.verdict_values(self._facts.verdict))
+        write_card(self._folder / MODEL, {**self._card, "verdict": verdict})
 
     def _draw_optimism(self) -> Path:
         """The picture of what each score was worth."""
@@ -231,6 +248,7 @@ class Job:
             "trials": plan.trials,
             "time_limit": "none" if plan.time_limit is None else plan.time_limit,
             "final": final_kind(plan),
+            "ship": plan.ship,
             "seed": plan.seed,
         }
 
@@ -254,7 +272,11 @@ class Job:
             "search": values.search_values(facts.search),
             "selection": values.selection_values(facts.selection),
             "verdict": values.verdict_values(facts.verdict),
-            "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
+            "model": {
+                "path": str(self._folder / MODEL),
+                "final": self._plan.final,
+                "trained_on": self._card["trained_on"],
+            },
             "seconds": self._seconds,
             "memory": asdict(facts.memory),
         }
@@ -268,6 +290,7 @@ class Job:
             "classes": list(problem.classes),
             "threshold": model.threshold,
             "final": self._plan.final,
+            "trained_on": "development rows",
             "run_id": self.run_id,
             "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
@@ -316,9 +339,7 @@ def _closing_record(tracker: Tracker) -> Iterator[None]:
 
 def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
     """The plan with what was decided in place of nulls, and paths that hold from any folder."""
-    problem, protocol = prepared.problem, prepared.protocol
-    folds = {} if protocol.kind == "validation_split" else {"folds": protocol.folds, "repeats": protocol.repeats}
-    split = plan.protocol.model_copy(update={"kind": protocol.kind, **folds})
+    problem = prepared.problem
     space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
     return plan.model_copy(
         update={
@@ -327,7 +348,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
             "task": problem.task,
             "metric": prepared.chosen.metric.name,
             "positive": problem.classes[1] if problem.task == "binary" else None,
-            "protocol": split,
+            "protocol": same_protocol(plan.protocol, prepared.protocol),
             "space": space,
             "home": str(home.path),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",

@@ -19,6 +19,7 @@ from autoproc.spec import Optimizer
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
 FinalKind = Literal["folds", "refit", "refits", "ensemble"]
+ShippedRows = Literal["development", "all-rows"]
 
 _RULES = {
     "model_type": "must be a mapping of keys to values",
@@ -167,6 +168,10 @@ class Plan(_Section):
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind | None = Field(
         None, description="Kind of the final model (steps/final.py); null: measured best, and by time a refit."
+    )
+    ship: ShippedRows = Field(
+        "development",
+        description="Rows that the exported model learns from; the scored one never knows the holdout.",
     )
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from autoproc.configurations import final_kind
+from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
@@ -29,7 +29,7 @@ from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
-from autoproc.plan import Plan
+from autoproc.plan import Plan, ShippedRows
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
 from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, Receipt, Search, Selection
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _REFERENCES_SHARE = 0.15
 # What the search and the fresh folds may take of the time that is left: the rest is for the final model, the verdict
 # and the export.
-SEARCH_SHARE = 0.9
+SEARCH_SHARE: dict[ShippedRows, float] = {"development": 0.9, "all-rows": 0.75}
 
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
@@ -130,7 +130,7 @@ def _carry_out(
     from autoproc.steps.growth import grow_until_overfit
     from autoproc.steps.references import train_references
     from autoproc.steps.search import search_regularisation
-    from autoproc.steps.verdict import open_holdout
+    from autoproc.steps.verdict import score_holdout
 
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
     with job.step("baseline"):
@@ -148,7 +148,7 @@ def _carry_out(
         growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
         job.tell_growth(growth)
     with job.step("search"):
-        until = deadline.share(SEARCH_SHARE)
+        until = deadline.share(SEARCH_SHARE[plan.ship])
         again = prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
         job.tell_search(search)
@@ -162,10 +162,14 @@ def _carry_out(
     with job.step("holdout"):
         reason = plan.reopen_holdout
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
-        verdict = open_holdout(
-            holdout, receipt, model, prepared.chosen, selection.winner, targets, references, plan.seed
-        )
+        rows, winner = holdout.open(receipt), selection.winner
+        verdict = score_holdout(rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)
+    if plan.ship == "all-rows":
+        with job.step("all rows"):
+            shipped = train_on_all_rows(prepared, rows, plan, final, job.warn)
+            if shipped:
+                job.ship(_final_model(prepared, shipped), winner, shipped)
     return job.complete(engine.memory)
 
 
@@ -221,18 +225,47 @@ def final_networks(
     networks = final.fold_networks(engine, winner)
     if kind == "folds":
         return networks
-    n_networks = final.N_REFITS if kind == "refits" else 1
     try:
-        everything = [final.everything(len(prepared.matrix))] * n_networks
-        with closing(make_engine(prepared, everything, plan)) as refitting:
-            trained = final.refit(refitting, winner.trained)
-        failed = trained.failed
+        with closing(make_engine(prepared, _all_rows(len(prepared.matrix), plan), plan)) as refitting:
+            refitted = final.refit_again(refitting, networks)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
-        failed = str(error)
-    if failed:
-        warn(f"The refit on all development rows failed ({failed}); the fold networks are exported instead.")
+        refitted = str(error)
+    if isinstance(refitted, str):
+        warn(f"The refit on all development rows failed ({refitted}); the fold networks are exported instead.")
         return networks
-    return replace(networks, weights=trained.weights)
+    return refitted
+
+
+def train_on_all_rows(
+    prepared: Prepared, holdout: Table, plan: Plan, final: FinalNetworks, warn: Callable[[str], None]
+) -> FinalNetworks | None:
+    """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails."""
+    from autoproc.steps.final import refit_again, train_again
+
+    table, problem = prepared.development.with_rows(holdout), prepared.problem
+    everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
+    again = plan.model_copy(update={"protocol": same_protocol(plan.protocol, prepared.protocol)})
+    try:
+        if final_kind(plan) in ("folds", "ensemble"):
+            folds = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan)).splits
+            train = train_again
+        else:
+            folds, train = _all_rows(len(everything.matrix), plan), refit_again
+        with closing(make_engine(everything, folds, plan)) as engine:
+            shipped = train(engine, final)
+    except (PlanError, DataError) as error:
+        shipped = str(error)
+    if isinstance(shipped, str):
+        warn(f"Training on all rows failed ({shipped}); the model that was scored is exported.")
+        return None
+    return shipped
+
+
+def _all_rows(n_rows: int, plan: Plan) -> tuple[Fold, ...]:
+    """The folds of the plan's number of refits."""
+    from autoproc.steps.final import N_REFITS, everything
+
+    return (everything(n_rows),) * (N_REFITS if final_kind(plan) == "refits" else 1)
 
 
 def _final_model(prepared: Prepared, final: FinalNetworks) -> "FinalModel":

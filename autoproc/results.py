@@ -280,11 +280,13 @@ class Selection:
 @dataclass(frozen=True)
 class FinalNetworks:
     """What is exported: K networks of one shape, whose predictions are averaged by their shares; and what networks of
-    their kind predict of the validation rows of each of the search's folds, which they have not been trained on."""
+    their kind predict of the validation rows of each of the search's folds, which they have not been trained on.
+    `parts` are the trainings that it is made of, each with how often it counts."""
 
     network: NetworkSpec
     weights: Weights = field(repr=False)
     out_of_fold: tuple[NDArray[np.floating], ...] = field(repr=False)
+    parts: tuple[tuple[Trained, int], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def tune(prepared: Prepared, plan: Plan, deadline: Deadline) -> tuple[Selection,
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
         growth = grow_until_overfit(engine, metric, plan, rate, until, lambda *of_rung: None)
-        until, space = deadline.share(SEARCH_SHARE), load_space(plan.space)
+        until, space = deadline.share(SEARCH_SHARE[plan.ship]), load_space(plan.space)
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
         selection = select_winner(prepared, plan, search, until, ignore, ignore)

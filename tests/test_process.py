@@ -181,6 +181,33 @@ def test_a_refit_for_which_there_is_no_memory_gives_way_too(searched: Searched) 
     assert "The memory limit must leave room for training" in searched.warned[0]
 
 
+@pytest.mark.parametrize(("kind", "n_networks"), [("folds", 3), ("refit", 1), ("refits", 5), ("ensemble", None)])
+def test_what_is_shipped_has_learned_from_the_holdouts_rows_too(
+    searched: Searched, kind: FinalKind, n_networks: int | None
+) -> None:
+    """With twice the rows a median or mean of all of them is another one; the schema stays as it was."""
+    final, plan = searched.final(kind), searched.plan.model_copy(update={"final": kind})
+    more = read_table(tables.table("regression", seed=9).assign(size=lambda frame: frame["size"] + 100))
+    shipped = process.train_on_all_rows(searched.prepared, more, plan, final, searched.warned.append)
+    assert shipped and searched.warned == []
+    assert len(shipped.weights[SHARE]) == (n_networks or len(final.weights[SHARE]))
+    assert shipped.network == final.network and shipped.out_of_fold is final.out_of_fold
+    assert {name: array.shape for name, array in shipped.weights.items()} == {
+        name: array.shape for name, array in final.weights.items()
+    }
+    assert (shipped.weights["input.center"][:, 0] > final.weights["input.center"][:, 0]).all()
+
+
+def test_where_training_on_all_rows_fails_the_scored_model_stays(searched: Searched) -> None:
+    scarce = searched.plan.model_copy(update={"final": "refit", "memory_limit": 1000})
+    more = read_table(tables.table("regression", seed=9))
+    assert (
+        process.train_on_all_rows(searched.prepared, more, scarce, searched.final("refit"), searched.warned.append)
+        is None
+    )
+    assert searched.warned[-1].startswith("Training on all rows failed (The memory limit must leave room")
+
+
 def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Searched) -> None:
     search = Search((), searched.finalists, "trials", 0.0)
     told: list[Finalist] = []

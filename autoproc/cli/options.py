@@ -87,6 +87,12 @@ _TUNE_OPTIONS = (
         "rows), refits (five of these, averaged) or ensemble (fold networks of several trials).  [default: folds; with "
         "--time refit]",
     ),
+    click.option(
+        "--ship",
+        metavar="ROWS",
+        help="development: export the model that was scored; all-rows: train it again, unchanged, on the "
+        "holdout's rows too, once it has been scored.  [default: development]",
+    ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),
     click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"),

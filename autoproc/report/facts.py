@@ -35,6 +35,7 @@ class JobFacts:
     selection: Selection | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
+    shipped: str | None = None
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None

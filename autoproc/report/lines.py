@@ -163,10 +163,11 @@ def reference_text(reference: ReferenceVerdict) -> str:
     return f"{estimate_text(reference.holdout)}: {stands}{advice}"
 
 
-def model_line(path: Path) -> str:
-    """Where the model is, and its size on disk."""
+def model_line(path: Path, shipped: str | None = None) -> str:
+    """Where the model is, its size on disk, and what is to be said if it is not the one that was scored."""
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return f"{path}, {size / 1e3:,.0f} kB" if size < 1e6 else f"{path}, {size / 1e6:,.1f} MB"
+    text = f"{path}, {size / 1e3:,.0f} kB" if size < 1e6 else f"{path}, {size / 1e6:,.1f} MB"
+    return f"{text}\ntrained on all rows. {shipped}" if shipped else text
 
 
 def look_line(home: Path) -> str:

@@ -29,7 +29,7 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
     if facts.verdict:
         yield from _verdict(facts.verdict, facts.metric_direction)
     if facts.model_path:
-        yield from _model(facts.model_path)
+        yield from _model(facts.model_path, facts.shipped)
     yield from _data(facts)
     yield from _decisions(facts)
     if facts.baseline:
@@ -79,8 +79,10 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
     )
 
 
-def _model(path: str) -> Iterator[str]:
+def _model(path: str, shipped: str | None) -> Iterator[str]:
     yield "## Use the model"
+    if shipped:
+        yield f"**Trained on all rows.** {_sentence(shipped)}."
     yield f"```python\nimport autoproc\n\npredictions = autoproc.load({path!r}).predict(frame)\n```"
     yield f"```\nautoproc predict {shlex.quote(path)} new.csv --out predictions.csv\n```"
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric, Target
 from autoproc.network.averaging import joined
 from autoproc.network.interface import Engine, train_together
-from autoproc.results import Finalist, FinalNetworks, Fold, Trained
-from autoproc.spec import Replay
+from autoproc.results import Finalist, FinalNetworks, Fold, Trained, Weights
+from autoproc.spec import NetworkSpec, Replay
 
 N_REFITS = 5
 _ROUNDS = 20  # networks that the ensemble may be made of, with repetition
@@ -32,7 +32,7 @@ def everything(n_rows: int) -> Fold:
 def fold_networks(engine: Engine, winner: Finalist) -> FinalNetworks:
     """The winner's networks, each trained on its own fold."""
     trained = winner.trained
-    return FinalNetworks(trained.candidate.network, trained.weights, engine.out_of_fold(trained))
+    return FinalNetworks(trained.candidate.network, trained.weights, engine.out_of_fold(trained), ((trained, 1),))
 
 
 def refit(engine: Engine, best: Trained) -> Trained:
@@ -60,11 +60,33 @@ def ensemble(
     predictions = [engine.out_of_fold(finalist.trained) for finalist in finalists]
     truths = [targets[fold.validation] for fold in folds]
     counts = _greedy_counts([np.stack(of_fold) for of_fold in zip(*predictions, strict=True)], truths, metric)
-    members = [i for i, count in enumerate(counts) if count]
-    parts = [(finalists[i].trained.candidate.network, finalists[i].trained.weights, float(counts[i])) for i in members]
-    network, weights = joined(parts)
+    parts = tuple((finalist.trained, int(n)) for finalist, n in zip(finalists, counts, strict=True) if n)
+    network, weights = _joined(parts)
     average = tuple(np.average(np.stack(of_fold), axis=0, weights=counts) for of_fold in zip(*predictions, strict=True))
-    return FinalNetworks(network, weights, average)
+    return FinalNetworks(network, weights, average, parts)
+
+
+def train_again(engine: Engine, final: FinalNetworks) -> FinalNetworks | str:
+    """The same fold networks, trained on the folds of `engine`; or why one of them failed. What they predict out of
+    fold stays what it was, as everything that was decided by it does."""
+    trained = train_together(engine, [part.candidate for part, _ in final.parts])
+    failed = next((each.failed for each in trained if each.failed), None)
+    if failed:
+        return failed
+    parts = tuple((again, n) for again, (_, n) in zip(trained, final.parts, strict=True))
+    network, weights = _joined(parts)
+    return FinalNetworks(network, weights, final.out_of_fold, parts)
+
+
+def refit_again(engine: Engine, final: FinalNetworks) -> FinalNetworks | str:
+    """The winner's refit on the folds of `engine`, which are `everything`; or why it failed."""
+    [(best, _)] = final.parts
+    trained = refit(engine, best)
+    return trained.failed or replace(final, weights=trained.weights)
+
+
+def _joined(parts: Sequence[tuple[Trained, int]]) -> tuple[NetworkSpec, Weights]:
+    return joined([(trained.candidate.network, trained.weights, float(n)) for trained, n in parts])
 
 
 def _greedy_counts(

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data.dummy import dummy_score
-from autoproc.data.holdout import SealedHoldout
 from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
 from autoproc.data.problem import encode_target
+from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.optimism import to_holdout
 from autoproc.results import (
@@ -56,8 +56,8 @@ def choose_threshold(
     return best_threshold(y, np.concatenate(out_of_fold).astype(np.float64))
 
 
-def open_holdout(
-    holdout: SealedHoldout,
+def score_holdout(
+    table: Table,
     receipt: Receipt,
     model: FinalModel,
     chosen: ChosenMetric,
@@ -66,8 +66,7 @@ def open_holdout(
     references: Sequence[FittedReference],
     seed: int,
 ) -> Verdict:
-    """Score the final model and the references on the holdout. The receipt has been written before this is called."""
-    table = holdout.open(receipt)
+    """Score the final model and the references on the holdout's rows, which `receipt` has opened."""
     targets = encode_target(table, model.problem)
     matrix = model.schema.matrix(table)
     predictions = model.predict(matrix)

@@ -28,7 +28,7 @@ from autoproc.results import (
     Verdict,
 )
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
-from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, open_holdout
+from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, score_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
 FRESH = Score.of(np.array([0.7, 0.8]))
@@ -171,7 +171,8 @@ class Opened:
     def verdict(self, opening: int = 1, seed: int = 0, fresh: bool = True) -> Verdict:
         receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
         targets = encode_target(self.development, self.problem)
-        return open_holdout(self.holdout, receipt, self.model, self.chosen, winner(fresh), targets, (), seed)
+        rows = self.holdout.open(receipt)
+        return score_holdout(rows, receipt, self.model, self.chosen, winner(fresh), targets, (), seed)
 
 
 def prepared(frame: pd.DataFrame, threshold: float | None) -> Opened:
@@ -237,9 +238,7 @@ def test_the_seed_decides_about_the_interval_alone(rare: pd.DataFrame) -> None:
 def test_the_holdout_opens_once_and_for_its_own_receipt(rare: pd.DataFrame) -> None:
     case = prepared(rare, 0.6)
     with pytest.raises(ValueError, match="the receipt is for holdout other"):
-        receipt = Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json")
-        targets = encode_target(case.development, case.problem)
-        open_holdout(case.holdout, receipt, case.model, case.chosen, winner(), targets, (), 0)
+        case.holdout.open(Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json"))
     assert case.verdict(opening=2).receipt.opening == 2
     with pytest.raises(RuntimeError, match="open already"):
         case.verdict()
