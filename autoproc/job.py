@@ -295,7 +295,7 @@ class Job:
             "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
-            "best": values.finalist_values(winner),
+            "winner": values.finalist_values(winner),
             "versions": _versions(),
         }
 
