@@ -102,6 +102,7 @@ class ProtocolPlan(_Section):
     few_rows: int = Field(1_000, ge=1, description="Below this many development rows K-fold is repeated.")
     many_rows: int = Field(50_000, ge=1, description="From this many on one validation split is enough.")
     validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split.")
+    reshuffle: bool = Field(False, description="Folds of its own for each trial of the search.")
 
 
 class TrainPlan(_Section):

@@ -75,7 +75,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     with (
         running_job(prepared, plan, home, progress, started) as job,
-        closing(make_engine(prepared, prepared.protocol.splits, plan)) as engine,
+        closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine,
     ):
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
 
@@ -173,7 +173,8 @@ def _carry_out(
     return job.complete(engine.memory)
 
 
-def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
+def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> "StackEngine":
+    """An engine on the development rows, for candidates that train on the folds of one of the sets."""
     from autoproc.network.engine import StackEngine
 
     problem = prepared.problem
@@ -181,13 +182,14 @@ def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "Stack
         prepared.matrix,
         prepared.targets,
         prepared.schema.layout,
-        folds,
+        [fold for folds in fold_sets for fold in folds],
         problem.task,
         problem.n_outputs,
         prepared.chosen.metric,
         plan.seed,
         plan.device,
         plan.memory_limit,
+        len(fold_sets),
     )
 
 
@@ -205,7 +207,7 @@ def select_winner(
     finalists, fresh = search.finalists, prepared.protocol.fresh
     try:
         if fresh:
-            with closing(make_engine(prepared, fresh, plan)) as engine:
+            with closing(make_engine(prepared, plan, fresh)) as engine:
                 finalists = score_again(engine, search, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         warn(f"The finalists are not scored on fresh folds: {error}")
@@ -226,7 +228,7 @@ def final_networks(
     if kind == "folds":
         return networks
     try:
-        with closing(make_engine(prepared, _all_rows(len(prepared.matrix), plan), plan)) as refitting:
+        with closing(make_engine(prepared, plan, _all_rows(len(prepared.matrix), plan))) as refitting:
             refitted = final.refit_again(refitting, networks)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         refitted = str(error)
@@ -251,7 +253,7 @@ def train_on_all_rows(
             train = train_again
         else:
             folds, train = _all_rows(len(everything.matrix), plan), refit_again
-        with closing(make_engine(everything, folds, plan)) as engine:
+        with closing(make_engine(everything, plan, folds)) as engine:
             shipped = train(engine, final)
     except (PlanError, DataError) as error:
         shipped = str(error)
@@ -273,7 +275,8 @@ def _final_model(prepared: Prepared, final: FinalNetworks) -> "FinalModel":
     from autoproc.steps.verdict import FinalModel, choose_threshold
 
     problem, schema = prepared.problem, prepared.schema
-    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, final.out_of_fold)
+    folds = prepared.protocol.fold_sets[final.parts[0][0].fold_set]
+    threshold = choose_threshold(problem, prepared.targets, folds, final.out_of_fold)
     return FinalModel(schema, problem, Predictor(problem.task, schema.layout, final.weights).mean, threshold)
 
 

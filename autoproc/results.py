@@ -67,7 +67,8 @@ class Fold:
 @dataclass(frozen=True)
 class Protocol:
     """How development rows are split, and why. `splits` has folds x repeats entries; `fresh` are as many drawn anew,
-    for scoring what was chosen by `splits`, or none where rows can be split in one way only."""
+    for scoring what was chosen by `splits`, or none where rows can be split in one way only. `reshuffled` are further
+    sets like `splits`, where trials shall have folds of their own."""
 
     kind: ProtocolKind
     folds: int
@@ -76,7 +77,13 @@ class Protocol:
     n_development: int
     n_holdout: int
     splits: tuple[Fold, ...] = field(repr=False)
+    reshuffled: tuple[tuple[Fold, ...], ...] = field(default=(), repr=False)
     fresh: tuple[Fold, ...] = field(default=(), repr=False)
+
+    @property
+    def fold_sets(self) -> tuple[tuple[Fold, ...], ...]:
+        """The splits, and those that trials of the search have in turn."""
+        return (self.splits, *self.reshuffled)
 
     @property
     def again(self) -> float:
@@ -143,7 +150,8 @@ def carry_forward(curves: FloatArray, n_epochs: int) -> FloatArray:
 class Trained:
     """One candidate after training: its K members' curves, scores at their best epochs, and weights there.
 
-    `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1.
+    `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1. `fold_set` numbers the
+    folds that it trained on: 0 are the protocol's splits, others its reshuffled ones.
     `failed` holds the reason when a member diverged, found no memory or has no score; then the score is NaN.
     """
 
@@ -155,6 +163,7 @@ class Trained:
     seconds: float
     failed: str | None
     weights: Weights = field(repr=False)
+    fold_set: int = 0
 
     @property
     def n_epochs(self) -> int:

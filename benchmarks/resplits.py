@@ -77,7 +77,7 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
 def tune(prepared: Prepared, plan: Plan, deadline: Deadline) -> tuple[Selection, dict[str, Weights]]:
     """The process from the baseline to the final model, of which all kinds are made."""
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
-    with closing(make_engine(prepared, folds, plan)) as engine:
+    with closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine:
         until = deadline.share(plan.baseline.time_share)
         baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
         rate = baseline.network.candidate.train.learning_rate

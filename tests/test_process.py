@@ -133,7 +133,7 @@ class Searched:
 def _searched() -> Iterator[Searched]:
     plan = make_plan(None, {"target": "price", "device": "cpu", "protocol": {"folds": 3, "repeats": 1}})
     prepared = process.inspect(plan, tables.table("regression"))
-    with closing(process.make_engine(prepared, prepared.protocol.splits, plan)) as engine:
+    with closing(process.make_engine(prepared, plan, prepared.protocol.splits)) as engine:
         yield Searched(engine, prepared, plan)
 
 

@@ -55,6 +55,9 @@ _TABLE_OPTIONS = (
         metavar="N",
         help="Repeats of K-fold.  [default: 2 for few rows, else 1]",
     ),
+    click.option(
+        "--reshuffle", "protocol__reshuffle", is_flag=True, default=None, help="Folds of its own for each trial."
+    ),
     click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
     click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
     click.option("--strict", is_flag=True, default=None, help="Stop at any sign of a leak, in place of a warning."),

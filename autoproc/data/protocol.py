@@ -16,7 +16,9 @@ from autoproc.results import Fold, Problem, Protocol
 
 FOLDS = 5
 REPEATS = 2
-_FRESH_REPEAT = 1_000  # beyond those that a plan can ask for, so that no seed is used twice
+MOST_RESHUFFLED = 100  # sets of splits; then the first one's turn comes again
+# Beyond those that a plan can ask for, so that no seed is used twice.
+_FRESH_REPEAT, _RESHUFFLED_REPEAT = 1_000, 2_000
 
 
 class _Choice(NamedTuple):
@@ -36,6 +38,11 @@ def choose_protocol(
     Raises PlanError where the request contradicts itself, and DataError where rows, or rows of a class, are too few.
     """
     _check_consistent(plan.protocol, plan.time is not None)
+    if plan.protocol.reshuffle and plan.final == "ensemble":
+        raise PlanError(
+            "An ensemble is picked by what trials predict of the same rows, but with --reshuffle each has folds of its "
+            "own. Leave --reshuffle out, or ask for another --final."
+        )
     choice = _choose(len(y), plan.protocol, plan.time is not None)
     splits = _split(y, problem, plan, relations, choice, first_repeat=0)
     if plan.protocol.folds is not None and plan.time is not None and len(splits) < choice.folds:
@@ -49,6 +56,7 @@ def choose_protocol(
         n_development=len(y),
         n_holdout=n_holdout,
         splits=splits,
+        reshuffled=_reshuffled(y, problem, plan, relations, choice),
         fresh=_fresh(y, problem, plan, relations, choice, splits),
     )
 
@@ -82,9 +90,23 @@ def _fresh(
     return () if all(same) else fresh
 
 
+def _reshuffled(
+    y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice
+) -> tuple[tuple[Fold, ...], ...]:
+    """Further sets of splits of the same kind, as many as there are trials, if these are not many."""
+    if not plan.protocol.reshuffle:
+        return ()
+    starts = range(_RESHUFFLED_REPEAT, _RESHUFFLED_REPEAT + min(plan.trials, MOST_RESHUFFLED) * choice.repeats)
+    return tuple(_split(y, problem, plan, relations, choice, start) for start in starts[:: choice.repeats])
+
+
 def _check_consistent(asked: ProtocolPlan, timed: bool) -> None:
     """Raises PlanError for a request that contradicts itself."""
     repeats = asked.repeats or 1
+    if timed and asked.reshuffle:
+        raise PlanError(
+            "Folds forward in time are the same each time, so --reshuffle has no meaning with --time. Leave it out."
+        )
     if timed and (repeats > 1 or asked.kind == "repeated_k_fold"):
         raise PlanError(
             "Folds forward in time are the same each time, so repeats have no meaning with --time. Leave --repeats "

@@ -119,7 +119,7 @@ class _Loop:
             if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
                 candidate = replace(self._growth.best.trained.candidate, train=self._default)
             self.running[trial.number] = _Running(trial, candidate)
-            self._engine.start(trial.number, candidate)
+            self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
     def report(self, standings: Sequence[Standing]) -> None:
         """Tell Optuna how the running trials stand, and end those that are finished or not worth going on. The default

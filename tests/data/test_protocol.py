@@ -252,3 +252,27 @@ def test_where_rows_can_be_split_in_one_way_only_there_are_no_fresh_folds() -> N
     plan = make_plan(overrides={"time": "when", "protocol": {"kind": "validation_split"}})
     protocol = choose_protocol(y, problem, plan, 7, Relations(None, np.arange(120.0)))
     assert (protocol.fresh, protocol.again) == ((), 0)
+
+
+def test_reshuffled_sets_are_as_many_as_trials_all_different_and_of_the_same_kind() -> None:
+    y = _classes(60, 40)
+    plan = make_plan(overrides={"trials": 4, "protocol": {"folds": 5, "reshuffle": True}})
+    protocol = _split(y, plan)
+    assert len(protocol.fold_sets) == 5 and protocol.fold_sets[0] is protocol.splits
+    everything = [fold for folds in (*protocol.fold_sets, protocol.fresh) for fold in _sets(folds)]
+    assert len(set(everything)) == len(everything) == sum(map(len, (*protocol.fold_sets, protocol.fresh)))
+    for folds in protocol.reshuffled:
+        assert sorted(row for fold in folds for row in fold.validation) == sorted(list(range(100)) * protocol.repeats)
+    assert len(_split(y, make_plan(overrides={"trials": 500, "protocol": {"reshuffle": True}})).reshuffled) == 100
+
+
+@pytest.mark.parametrize(
+    ("asked", "match"),
+    [
+        ({"time": "when", "protocol": {"reshuffle": True}}, "--reshuffle has no meaning with --time"),
+        ({"final": "ensemble", "protocol": {"reshuffle": True}}, "Leave --reshuffle out, or ask for another --final"),
+    ],
+)
+def test_reshuffling_is_refused_where_it_means_nothing(asked: dict[str, object], match: str) -> None:
+    with pytest.raises(PlanError, match=match):
+        _split(_classes(60, 40), make_plan(overrides=asked))

@@ -140,7 +140,8 @@ def test_the_model_predicts_the_holdout_as_well_as_the_verdict_says(finished: Fi
     truth = tables.table(task)[list(tables.TARGETS[task])]
     if task in ("binary", "multiclass"):
         assert predicted.dtypes.iloc[0] == truth.dtypes.iloc[0]
-        assert (predicted.iloc[:, 0] == truth.iloc[:, 0]).mean() > truth.iloc[:, 0].value_counts(normalize=True).max()
+        hits = predicted.iloc[:, 0] == truth.iloc[:, 0]  # by class, for a rare one has a threshold of its own
+        assert hits.groupby(truth.iloc[:, 0]).mean().mean() > 1 / truth.iloc[:, 0].nunique() + 0.15
     else:
         errors = predicted.to_numpy() - truth.to_numpy()
         assert (np.square(errors).mean(axis=0) < truth.var().to_numpy()).all()

@@ -293,3 +293,14 @@ def test_a_lower_score_wins_where_lower_is_better() -> None:
     )
     complete = [trial.score.mean for trial in result.trials if trial.state == "complete"]
     assert result.best.score.mean == min(complete)
+
+
+def test_trials_take_the_engines_sets_of_folds_in_turn() -> None:
+    engine, sets = ScriptedEngine(by_dropout), []
+    engine.n_fold_sets = 3
+    start = engine.start
+    engine.start = lambda key, candidate, fold_set=0: (sets.append((key, fold_set)), start(key, candidate))  # type: ignore[method-assign]
+    search_regularisation(
+        engine, AUC, PLAN, load_space("default"), grown(by_dropout), Deadline(None), lambda *told: None
+    )
+    assert sets == [(key, key % 3) for key in range(1, 20)]
