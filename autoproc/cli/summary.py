@@ -55,6 +55,7 @@ def result_lines(result: dict[str, Any]) -> str:
         *(("reference", f"{each['name']} {_with_error(each)}") for each in result.get("references", ())),
         ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
         ("search", _search_text(result["search"])),
+        *(("fresh folds", _selection_text(each)) for each in [result.get("selection")] if each),
         *(("calibration", _decision_text(each)) for each in [result.get("decision")] if each and each["calibration"]),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
@@ -82,6 +83,11 @@ def _search_text(search: dict[str, Any]) -> str:
     return f"{counts}: {score}\n{parameters}"
 
 
+def _selection_text(selection: dict[str, Any]) -> str:
+    winner, optimism = selection["winner"], selection["optimism"]
+    score = f" with {_with_error(winner['fresh'])}" if winner["fresh"] else ""
+    flattered = f"; the search flattered itself by {estimate_text(optimism)}" if optimism else ""
+    return f"trial {winner['number']} wins{score}: {selection['reason']}{flattered}"
 def _decision_text(decision: dict[str, Any]) -> str:
     """Of classes; the results of the first jobs have none."""
     calibration, threshold = decision["calibration"], decision["threshold"]

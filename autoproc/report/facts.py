@@ -13,6 +13,7 @@ from autoproc.results import (
     Protocol,
     Reference,
     Search,
+    Selection,
     Verdict,
 )
 
@@ -33,8 +34,10 @@ class JobFacts:
     growth: Growth | None = None
     search: Search | None = None
     decision: OutOfFold | None = None
+    selection: Selection | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
+    shipped: str | None = None
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None
