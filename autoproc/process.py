@@ -19,6 +19,7 @@ from autoproc.configurations import final_kind
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
+from autoproc.data.openings import Opening, opening_of
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
@@ -31,7 +32,7 @@ from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Receipt, Search, Weights
+from autoproc.results import Baseline, Fold, Search, Weights
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
 
 
-def openings(plan: Plan) -> tuple[Receipt, ...]:
-    """The receipts of the holdout that the plan would seal; opens nothing."""
+def openings(plan: Plan) -> tuple[Opening, ...]:
+    """The openings so far of the holdout that the plan would seal; opens nothing."""
     _, holdout = seal(_read(plan, None), plan)
-    return previous_receipts(Path(plan.home).expanduser(), holdout.key)
+    home = Path(plan.home).expanduser()
+    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, holdout.key))
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
@@ -155,7 +157,9 @@ def _carry_out(
         job.export(model, search, weights)
     with job.step("holdout"):
         reason = plan.reopen_holdout
-        receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
+        with job.keeping_model():  # another job may have opened it while this one trained
+            receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
+        job.tell_receipt(receipt)
         verdict = open_holdout(
             holdout, receipt, model, prepared.chosen, search.best.score, targets, references, plan.seed
         )

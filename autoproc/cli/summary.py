@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
+from autoproc.format import format_bytes, format_count, format_estimate, format_mean, format_score, format_seconds
 from autoproc.progress import layout
 
 if TYPE_CHECKING:
@@ -84,16 +84,11 @@ def _search_text(search: dict[str, Any]) -> str:
 def _verdict_text(verdict: dict[str, Any]) -> str:
     receipt = verdict["receipt"]
     mark = f"RE-USED, opening {receipt['opening']} ({receipt['reason']}): " if receipt["opening"] > 1 else ""
+    low, high = map(_number, verdict["interval"])
     return (
-        f"{mark}{verdict['metric']} {estimate_text(verdict)}; "
+        f"{mark}{verdict['metric']} {format_estimate(_number(verdict['score']), (low, high))}; "
         f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
-
-
-def estimate_text(values: dict[str, Any]) -> str:
-    """A `score` with its `interval`."""
-    low, high = map(_score, values["interval"])
-    return f"{_score(values['score'])} (95 %: {low} to {high})"
 
 
 def _protocol_name(kind: str, folds: int, repeats: int) -> str:

@@ -3,7 +3,18 @@
 from dataclasses import dataclass, field
 
 from autoproc.prepared import Prepared
-from autoproc.results import Baseline, Direction, Growth, Memory, Problem, Protocol, Reference, Search, Verdict
+from autoproc.results import (
+    Baseline,
+    Direction,
+    Growth,
+    Memory,
+    Problem,
+    Protocol,
+    Receipt,
+    Reference,
+    Search,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,7 @@ class JobFacts:
     references: tuple[Reference, ...] = ()
     growth: Growth | None = None
     search: Search | None = None
+    receipt: Receipt | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
     seconds: float | None = None

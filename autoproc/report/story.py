@@ -47,6 +47,11 @@ def _state(facts: JobFacts) -> Iterator[str]:
         yield f"**Stopped:** {_sentence(facts.stopped_by)}"
     elif not facts.verdict:
         yield "*The job is not complete: what is not told here has not happened yet.*"
+    if facts.receipt and not facts.verdict:
+        yield (
+            f"**The holdout was opened** at {escaped(facts.receipt.opened_at)} (opening {facts.receipt.opening}). No "
+            "score has come of it yet; it counts all the same."
+        )
     if facts.seconds is not None:
         memory = f", and at most {format_bytes(facts.memory.peak)} of memory" if facts.memory else ""
         yield f"Took {format_seconds(facts.seconds)}{memory}."
