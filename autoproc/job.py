@@ -154,8 +154,8 @@ class Job:
     def tell_receipt(self, receipt: Receipt) -> None:
         """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there
         that it had opened the holdout."""
-        self._tracker.attach(Path(receipt.path), "receipt")
         self._note(receipt=receipt)
+        self._tracker.attach(Path(receipt.path), "receipt")
         self._tracker.wait()
 
     def tell_verdict(self, verdict: Verdict) -> None:

@@ -64,7 +64,7 @@ def _training(child: Any) -> Any:
 def assert_blind(clean: Outcome, poisoned: Outcome) -> None:
     """The two differ in the verdict alone, bit for bit."""
     assert poisoned.decided == clean.decided
-    assert len(clean.trainings) == 2 + 2 + 2 * 2 + 5
+    assert len(clean.trainings) == 2 + 3 + 2 * 2 + 5
     assert poisoned.trainings == clean.trainings
     assert poisoned.weights == clean.weights
     assert poisoned.score != clean.score, "the poison reaches the verdict, or this test could not fail"

@@ -53,7 +53,7 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
     finished = jobs(task)
     counts = [len(finished.record.children(finished.result["run_id"], stage)) for stage in STAGES]
     n_rates, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
-    assert counts == [len(tables.SMALL["baseline"]["learning_rates"]), 2, n_rates * n_rungs, tables.SMALL["trials"], 1]
+    assert counts == [len(tables.SMALL["baseline"]["learning_rates"]), 3, n_rates * n_rungs, tables.SMALL["trials"], 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 
