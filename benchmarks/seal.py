@@ -1,11 +1,13 @@
-"""What the seal holds against, shown with real processes: nothing of the package is replaced or told that it is watched.
+"""What the seal holds against, shown with real processes: nothing of the package is replaced, or knows that it is
+watched.
 
     python -m benchmarks.seal examples/machine_failure.csv:machine_failure --markdown
 
 - so many processes that open one holdout at the same moment, again and again: each time one has it, and every other one
   can say who;
 - two jobs on one table: the one that comes second keeps its model, and says how it comes to a score;
-- a job that is killed (SIGKILL) between receipt and score, as soon as the receipt is there, and as soon as MLflow has it;
+- a job that is killed (SIGKILL) between receipt and score: as soon as the receipt is there, and as soon as MLflow has
+  it;
 - the same file under another name;
 - the same table but for one cell.
 
@@ -139,7 +141,7 @@ def race(stage: Stage) -> list[Ended]:
 
 
 def kill(stage: Stage, when: str) -> str | None:
-    """Start a job and kill it as soon as there is a file `when` in its home: the run's id, None where it was through."""
+    """Start a job and kill it as soon as its home has a file `when`: the run's id, None where it was through."""
     before = set(stage.home.glob(when))
     reopen = ("--reopen-holdout", "the last one was killed too late") if stage.openings(stage.table) else ()
     job = stage.start("tune", stage.table, "--config", stage.plan, *reopen)

@@ -55,6 +55,7 @@ def result_lines(result: dict[str, Any]) -> str:
         *(("reference", f"{each['name']} {_with_error(each)}") for each in result.get("references", ())),
         ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
         ("search", _search_text(result["search"])),
+        *(("fresh folds", _selection_text(each)) for each in [result.get("selection")] if each),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
         ("took", _took_text(result["seconds"], result.get("memory"))),
@@ -81,14 +82,26 @@ def _search_text(search: dict[str, Any]) -> str:
     return f"{counts}: {score}\n{parameters}"
 
 
+def _selection_text(selection: dict[str, Any]) -> str:
+    winner, optimism = selection["winner"], selection["optimism"]
+    score = f" with {_with_error(winner['fresh'])}" if winner["fresh"] else ""
+    flattered = f"; the search flattered itself by {_estimate(optimism)}" if optimism else ""
+    return f"trial {winner['number']} wins{score}: {selection['reason']}{flattered}"
+
+
 def _verdict_text(verdict: dict[str, Any]) -> str:
     receipt = verdict["receipt"]
     mark = f"RE-USED, opening {receipt['opening']} ({receipt['reason']}): " if receipt["opening"] > 1 else ""
-    low, high = map(_number, verdict["interval"])
     return (
-        f"{mark}{verdict['metric']} {format_estimate(_number(verdict['score']), (low, high))}; "
+        f"{mark}{verdict['metric']} {_estimate(verdict)}; "
         f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
+
+
+def _estimate(values: dict[str, Any]) -> str:
+    """A `score` with its `interval`."""
+    low, high = map(_number, values["interval"])
+    return format_estimate(_number(values["score"]), (low, high))
 
 
 def _protocol_name(kind: str, folds: int, repeats: int) -> str:

@@ -13,6 +13,7 @@ from autoproc.results import (
     Receipt,
     Reference,
     Search,
+    Selection,
     Verdict,
 )
 
@@ -32,9 +33,11 @@ class JobFacts:
     references: tuple[Reference, ...] = ()
     growth: Growth | None = None
     search: Search | None = None
+    selection: Selection | None = None
     receipt: Receipt | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
+    shipped: str | None = None
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None
