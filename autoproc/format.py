@@ -31,6 +31,16 @@ def format_mean(mean: float, standard_error: float) -> str:
     return f"{format_score(mean)} ± {_format_error(standard_error)}"
 
 
+def format_estimate(score: float, interval: tuple[float, float]) -> str:
+    """A score on the holdout with its 95 % interval.
+
+    >>> format_estimate(0.7284, (0.64, 0.8))
+    '0.728 (95 %: 0.640 to 0.800)'
+    """
+    low, high = map(format_score, interval)
+    return f"{format_score(score)} (95 %: {low} to {high})"
+
+
 def format_count(count: int) -> str:
     """`count` with separators: 10,000."""
     return f"{count:,}"

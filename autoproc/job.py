@@ -36,6 +36,7 @@ from autoproc.results import (
     Memory,
     OutOfFold,
     OverfitVerdict,
+    Receipt,
     Reference,
     Score,
     Search,
@@ -116,6 +117,7 @@ class Job:
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
             self._tracker.record(children.baseline_child(tried))
+        self._tracker.record(children.dummy_child(baseline.dummy))
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
 
@@ -154,10 +156,26 @@ class Job:
     def tell_selection(self, selection: Selection) -> None:
         self._note(selection=selection)
         self._progress.say("fresh folds", lines.selection_line(selection))
+
     def tell_decision(self, decision: OutOfFold) -> None:
         self._note(decision=decision)
         if decision.calibration:
             self._progress.say("calibration", lines.decision_line(decision))
+
+    @contextmanager
+    def keeping_model(self) -> Iterator[None]:
+        """Say with what keeps the holdout closed that the model stands all the same, and how it comes to a score."""
+        try:
+            yield
+        except AutoprocError as error:
+            raise type(error)(f"{error} {lines.unscored_line(self._folder / MODEL, self._folder / PLAN)}") from None
+
+    def tell_receipt(self, receipt: Receipt) -> None:
+        """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there
+        that it had opened the holdout."""
+        self._note(receipt=receipt)
+        self._tracker.attach(Path(receipt.path), "receipt")
+        self._tracker.wait()
 
     def tell_verdict(self, verdict: Verdict) -> None:
         self._tracker.record(children.verdict_child(verdict))
@@ -237,7 +255,7 @@ class Job:
         facts = self._facts
         metrics = children.job_metrics(facts.baseline, facts.search, facts.selection, facts.verdict, facts.memory)
         metrics |= children.decision_metrics(facts.decision) if facts.decision else {}
-        tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
+        tags = children.receipt_tags(facts.receipt) if facts.receipt else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
     def _parameters(self) -> dict[str, Value]:

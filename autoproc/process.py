@@ -21,6 +21,7 @@ from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
+from autoproc.data.openings import Opening, opening_of
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
@@ -33,7 +34,7 @@ from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import Plan, ShippedRows
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, OutOfFold, Receipt, Search, Selection
+from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, OutOfFold, Search, Selection
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -81,10 +82,11 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
 
 
-def openings(plan: Plan) -> tuple[Receipt, ...]:
-    """The receipts of the holdout that the plan would seal; opens nothing."""
+def openings(plan: Plan) -> tuple[Opening, ...]:
+    """The openings so far of the holdout that the plan would seal; opens nothing."""
     _, holdout = seal(_read(plan, None), plan)
-    return previous_receipts(Path(plan.home).expanduser(), holdout.key)
+    home = Path(plan.home).expanduser()
+    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, holdout.key))
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
@@ -165,7 +167,9 @@ def _carry_out(
         job.export(model, selection.winner, final)
     with job.step("holdout"):
         reason = plan.reopen_holdout
-        receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
+        with job.keeping_model():  # another job may have opened it while this one trained
+            receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
+        job.tell_receipt(receipt)
         rows, winner = holdout.open(receipt), selection.winner
         verdict = score_holdout(rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)

@@ -4,14 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autoproc.cli.jobs import job_folder, read_result
 from autoproc.cli.options import home_option, json_option, plan_from, table_options
 from autoproc.cli.output import examples, write_json
-from autoproc.cli.summary import estimate_text
-from autoproc.errors import HomeError, PlanError
 
 if TYPE_CHECKING:
-    from autoproc.results import Receipt
+    from autoproc.data.openings import Opening
 
 
 @click.command(
@@ -31,32 +28,29 @@ def holdout(as_json: bool, **options: Any) -> None:
     """
     from autoproc import process
 
-    told = [_values(receipt, options["home"]) for receipt in process.openings(plan_from(options))]
+    told = process.openings(plan_from(options))
     if as_json:
-        write_json(told)
+        write_json([_values(opening) for opening in told])
     else:
         click.echo("\n".join(map(_line, told)) or "Never opened.")
 
 
-def _values(receipt: "Receipt", home: str) -> dict[str, Any]:
-    """The receipt, with the score that its job came to; None where it came to none, or is gone."""
-    try:
-        verdict = read_result(job_folder(receipt.run_id, home))["verdict"]
-    except (HomeError, PlanError):
-        verdict = {"metric": None, "score": None, "interval": None}
+def _values(opening: "Opening") -> dict[str, Any]:
+    """The receipt, with the score that its job came to; null where it came to none, or is gone."""
+    receipt, outcome = opening.receipt, opening.outcome
     return {
         "opening": receipt.opening,
         "opened_at": receipt.opened_at,
         "run_id": receipt.run_id,
         "reason": receipt.reason,
-        **{name: verdict[name] for name in ("metric", "score", "interval")},
+        "metric": outcome and outcome.metric,
+        "score": outcome and outcome.estimate.score,
+        "interval": outcome and outcome.estimate.interval,
         "path": receipt.path,
     }
 
 
-def _line(told: dict[str, Any]) -> str:
-    reason = f" ({told['reason']})" if told["reason"] else ""
-    opened = f"opening {told['opening']}{reason}, {told['opened_at']}, run {told['run_id']}"
-    if told["score"] is None:
-        return f"{opened}: no score, its job did not come to its end or is gone"
-    return f"{opened}: {told['metric'].replace('_', ' ')} {estimate_text(told)}"
+def _line(opening: "Opening") -> str:
+    receipt = opening.receipt
+    reason = f" ({receipt.reason})" if receipt.reason else ""
+    return f"opening {receipt.opening}{reason}, {receipt.opened_at}, run {receipt.run_id}: {opening.score_text}"

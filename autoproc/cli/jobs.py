@@ -1,6 +1,8 @@
 """`autoproc show` and `autoproc ui`."""
 
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import click
 from autoproc.cli.options import home_option, json_option
 from autoproc.cli.output import examples, write_json
 from autoproc.errors import HomeError
+
+_LAST_LINE_LENGTH = 1_000
 
 
 @click.command(
@@ -59,10 +63,41 @@ def read_result(job: Path) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HomeError(
-            f"The job {job.name} has no result: it is running, was stopped, or failed. What it did is in "
-            f"{job / 'job.log'}; `autoproc tune --config {job / 'plan.yaml'}` runs it again."
-        ) from None
+        raise HomeError(_lacks("result", job)) from None
     except (OSError, ValueError) as error:
         raise HomeError(f"The result {path} cannot be read: {error}.") from None
     return result
+
+
+def find_model(job: Path) -> Path:
+    """The model of a job. Raises HomeError where it has none."""
+    if not (job / "model").exists():
+        raise HomeError(_lacks("model", job))
+    return job / "model"
+
+
+def _lacks(what: str, job: Path) -> str:
+    """That a job has no `what`, and why, as far as its log tells."""
+    from autoproc.tracking.home import Home
+
+    log, model, plan = job / "job.log", job / "model", job / "plan.yaml"
+    if Home(job.parent.parent).is_running(job.name):
+        return f"The job {job.name} has no {what} yet: it is still running. What it has done so far is in {log}."
+    told = f"The job {job.name} has no {what}, because it did not come to its end."
+    last = _last_line(log)
+    if last:
+        told += f" The last line of {log}: {last}"
+    if model.exists() and str(model) not in last:
+        told += f" Its model is exported all the same, without a holdout score: {model}."
+    return f"{told} `autoproc tune --config {plan}` runs it again."
+
+
+def _last_line(log: Path) -> str:
+    """What a log ends with, without its time, as a sentence; empty where there is no log."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    text = textwrap.shorten(re.sub(r"^\d{4}-\d\d-\d\dT\S+", "", last), _LAST_LINE_LENGTH, placeholder=" ...")
+    return f"{text.rstrip('.')}." if text else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autoproc.cli.jobs import job_folder
+from autoproc.cli.jobs import find_model, job_folder
 from autoproc.cli.options import home_option
 from autoproc.cli.output import examples
 from autoproc.errors import PlanError
@@ -36,7 +36,7 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
 
     RUN is a run id, its first characters, or `last`. Loading the copy needs autoproc, but neither the job nor its data.
     """
-    source = job_folder(run, home) / "model"
+    source = find_model(job_folder(run, home))
     _require_parent(out)
     if out.exists():
         _require_replaceable(out, overwrite)
@@ -84,7 +84,7 @@ def predict(model: str, data: str, out: Path | None, home: str) -> None:
 def _find_model(model: str, home: str) -> Path:
     path = Path(model)
     looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
-    return path if looks_like_path else job_folder(model, home) / "model"
+    return path if looks_like_path else find_model(job_folder(model, home))
 
 
 def _require_parent(out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
+from autoproc.format import format_bytes, format_count, format_estimate, format_mean, format_score, format_seconds
 from autoproc.progress import layout
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def _search_text(search: dict[str, Any]) -> str:
 def _selection_text(selection: dict[str, Any]) -> str:
     winner, optimism = selection["winner"], selection["optimism"]
     score = f" with {_with_error(winner['fresh'])}" if winner["fresh"] else ""
-    flattered = f"; the search flattered itself by {estimate_text(optimism)}" if optimism else ""
+    flattered = f"; the search flattered itself by {_estimate(optimism)}" if optimism else ""
     return f"trial {winner['number']} wins{score}: {selection['reason']}{flattered}"
+
+
 def _decision_text(decision: dict[str, Any]) -> str:
     """Of classes; the results of the first jobs have none."""
     calibration, threshold = decision["calibration"], decision["threshold"]
@@ -101,15 +103,15 @@ def _verdict_text(verdict: dict[str, Any]) -> str:
     receipt = verdict["receipt"]
     mark = f"RE-USED, opening {receipt['opening']} ({receipt['reason']}): " if receipt["opening"] > 1 else ""
     return (
-        f"{mark}{verdict['metric']} {estimate_text(verdict)}; "
+        f"{mark}{verdict['metric']} {_estimate(verdict)}; "
         f"cross-validated {_mean(verdict, 'cross_validated')}, dummy {_score(verdict['dummy'])}"
     )
 
 
-def estimate_text(values: dict[str, Any]) -> str:
+def _estimate(values: dict[str, Any]) -> str:
     """A `score` with its `interval`."""
-    low, high = map(_score, values["interval"])
-    return f"{_score(values['score'])} (95 %: {low} to {high})"
+    low, high = map(_number, values["interval"])
+    return format_estimate(_number(values["score"]), (low, high))
 
 
 def _protocol_name(kind: str, folds: int, repeats: int) -> str:

@@ -1,17 +1,20 @@
 """Receipts: one file for each opening of a holdout, written before its rows are read.
 
-A file is created by one process alone and never written again, so that of two jobs at once only one has
-the first opening. A receipt that cannot be read still counts: what is in doubt was opened.
+A file appears whole, is created by one process alone and never written again, so that of two jobs at once only one
+has the first opening, and the other can read who. A receipt that cannot be read still counts: what is in doubt was
+opened.
 """
 
 import json
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autoproc.data.openings import opening_of
 from autoproc.errors import HomeError, PlanError
 from autoproc.results import Receipt
 
@@ -31,7 +34,7 @@ def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
 
 def check_unopened(home: Path, key: str, reopen_reason: str | None) -> None:
     """Raises PlanError when the holdout was opened before and there is no reason to open it again."""
-    _justified(previous_receipts(home, key), reopen_reason)
+    _justified(home, previous_receipts(home, key), reopen_reason)
 
 
 def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reopen_reason: str | None) -> Receipt:
@@ -42,7 +45,7 @@ def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reo
     """
     while True:
         previous = previous_receipts(home, key)
-        reason = _justified(previous, reopen_reason)
+        reason = _justified(home, previous, reopen_reason)
         opening = previous[-1].opening + 1 if previous else 1
         path = _path(home, key, opening)
         opened_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -51,13 +54,13 @@ def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reo
             return receipt
 
 
-def _justified(previous: tuple[Receipt, ...], reopen_reason: str | None) -> str | None:
+def _justified(home: Path, previous: tuple[Receipt, ...], reopen_reason: str | None) -> str | None:
     """The reason to open again; None for a first opening, which needs none. Raises PlanError where it lacks."""
     reason = (reopen_reason or "").strip()
     if not previous:
         return None
     if not reason:
-        raise PlanError(_refusal(previous))
+        raise PlanError(_refusal(home, previous))
     return reason
 
 
@@ -66,35 +69,53 @@ def _path(home: Path, key: str, opening: int) -> Path:
 
 
 def _create(path: Path, text: str) -> bool:
-    """Write a new file through to the disk; False when there is one already."""
+    """Write a new file, whole and through to the disk; False when there is one already."""
+    written = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     with _home_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = path.open("x", encoding="utf-8", newline="\n")
-        except FileExistsError:
-            return False
-        try:
-            with file:
+            with written.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(path.parent)
-        except OSError:
-            with suppress(OSError):  # the holdout stays closed: no trace of an opening may be left
-                path.unlink()
-            raise
+            if not _publish(written, path):
+                return False
+            _sync_folder(path)
+        finally:
+            written.unlink(missing_ok=True)
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in the folder last; systems that cannot open a folder do so by themselves."""
+def _publish(written: Path, path: Path) -> bool:
+    """Give a written file its name, which no other process has taken or takes at the same time; False where one has."""
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: the name is taken first, and has its text a moment later
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            return False
+        os.replace(written, path)
+    return True
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the new name `path` last, or take it back: where it might not, the holdout stays closed, and no trace of an
+    opening may be left. Systems that cannot open a folder make names last by themselves."""
     if not hasattr(os, "O_DIRECTORY"):
         return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def _to_json(receipt: Receipt) -> str:
@@ -121,17 +142,18 @@ def _read(path: Path, key: str, opening: int) -> Receipt:
     return Receipt(key, opened_at, run_id, table, opening, None if reason is None else str(reason), str(path))
 
 
-def _refusal(previous: tuple[Receipt, ...]) -> str:
+def _refusal(home: Path, previous: tuple[Receipt, ...]) -> str:
+    """The story of the first opening, the rule, and what to do."""
     first = previous[0]
-    again = f", and {len(previous) - 1} more since" if len(previous) > 1 else ""
-    opened = f"at {first.opened_at} by run {first.run_id}"
+    opened = f"at {first.opened_at} by run {first.run_id}, with {opening_of(home, first).score_text}"
     if first.opened_at == UNKNOWN:
-        opened = f"its receipt {first.path} is damaged or still being written, but counts"
+        opened = f"its receipt {first.path} is damaged, but counts"
+    again = f"; and {len(previous) - 1} more since" if len(previous) > 1 else ""
     return (
-        f"A holdout of this table was opened before ({opened}{again}; `autoproc holdout` tells what came of it). It "
-        "may be opened once, because a score that was seen and then improved on is no longer honest, and another "
-        "--seed does not make the rows fresh. Collect new rows and seal them with --holdout FILE; or say with "
-        "--reopen-holdout REASON why these are opened again, and the score is marked as a re-use wherever it stands."
+        f"A holdout of this table was opened before: {opened}{again}. It may be opened once, because a score that was "
+        "seen and then improved on is no longer honest, and another --seed does not make the rows fresh. Collect new "
+        "rows and seal them with --holdout FILE; or say with --reopen-holdout REASON why these are opened again, and "
+        "the score is marked as a re-use wherever it stands."
     )
 
 

@@ -11,6 +11,7 @@ from autoproc.results import (
     OutOfFold,
     Problem,
     Protocol,
+    Receipt,
     Reference,
     Search,
     Selection,
@@ -35,6 +36,7 @@ class JobFacts:
     search: Search | None = None
     decision: OutOfFold | None = None
     selection: Selection | None = None
+    receipt: Receipt | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
     shipped: str | None = None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from autoproc.format import format_count, format_mean, format_score
+from autoproc.format import format_count, format_estimate, format_mean, format_score
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, listed, one_line
 from autoproc.results import (
@@ -137,6 +137,8 @@ def optimism_text(who: str, optimism: Estimate) -> str:
         return f"{what} (no interval: one split)"
     beyond = ": beyond noise" if low > 0 else ": not beyond noise" if optimism.score > 0 else ""
     return f"{what} (95 %: {format_score(low)} to {format_score(high)}){beyond}"
+
+
 def decision_line(decision: OutOfFold) -> str:
     """The calibration of classes, and the threshold of two."""
     calibration, threshold = decision.calibration, decision.threshold
@@ -196,6 +198,14 @@ def model_line(path: Path, shipped: str | None = None) -> str:
     return f"{text}\ntrained on all rows. {shipped}" if shipped else text
 
 
+def unscored_line(model: Path, plan: Path) -> str:
+    """What can be done with the model of a job that could not open its holdout."""
+    return (
+        f"This job's model is exported all the same, without a holdout score: {shlex.quote(str(model))}. "
+        f"`autoproc tune --config {shlex.quote(str(plan))} --reopen-holdout REASON` trains it again and scores it."
+    )
+
+
 def look_line(home: Path) -> str:
     """The commands that come next."""
     where = "" if home == Path("mlruns").absolute() else f" --home {shlex.quote(str(home))}"
@@ -222,8 +232,7 @@ def trained_text(trained: Trained) -> str:
 
 
 def estimate_text(estimate: Estimate) -> str:
-    low, high = map(format_score, estimate.interval)
-    return f"{format_score(estimate.score)} (95 %: {low} to {high})"
+    return format_estimate(estimate.score, estimate.interval)
 
 
 def opening_text(verdict: Verdict) -> str:

@@ -11,8 +11,18 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
-from autoproc.results import Baseline, Finalist, Growth, Protocol, Reference, Rung, Search, Selection, Verdict
-from autoproc.results import Baseline, Growth, OutOfFold, Protocol, Reference, Rung, Search, Verdict
+from autoproc.results import (
+    Baseline,
+    Finalist,
+    Growth,
+    OutOfFold,
+    Protocol,
+    Reference,
+    Rung,
+    Search,
+    Selection,
+    Verdict,
+)
 
 __all__ = ["JobFacts", "story"]
 
@@ -52,6 +62,11 @@ def _state(facts: JobFacts) -> Iterator[str]:
         yield f"**Stopped:** {_sentence(facts.stopped_by)}"
     elif not facts.verdict:
         yield "*The job is not complete: what is not told here has not happened yet.*"
+    if facts.receipt and not facts.verdict:
+        yield (
+            f"**The holdout was opened** at {escaped(facts.receipt.opened_at)} (opening {facts.receipt.opening}). No "
+            "score has come of it yet; it counts all the same."
+        )
     if facts.seconds is not None:
         memory = f", and at most {format_bytes(facts.memory.peak)} of memory" if facts.memory else ""
         yield f"Took {format_seconds(facts.seconds)}{memory}."
@@ -194,6 +209,8 @@ def _finalist(finalist: Finalist, wins: bool) -> tuple[str, ...]:
     number = f"{finalist.trial.number}{lines.finalist_name(finalist)}"
     cells = (number, lines.score_text(finalist.trial.score), escaped(fresh))
     return tuple(f"**{cell}**" for cell in cells) if wins else cells
+
+
 def _decision(decision: OutOfFold) -> Iterator[str]:
     yield "## Out of fold"
     rows = [(lines.metric_title(name), lines.score_text(score)) for name, score in decision.scores.items()]

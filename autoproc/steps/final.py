@@ -21,8 +21,6 @@ from autoproc.spec import NetworkSpec, Replay
 N_REFITS = 5
 _ROUNDS = 20  # networks that the ensemble may be made of, with repetition
 
-OutOfFold = tuple[NDArray[np.floating], ...]
-
 
 def everything(n_rows: int) -> Fold:
     """The fold whose training rows are all development rows."""

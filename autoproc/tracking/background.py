@@ -50,13 +50,17 @@ class BackgroundTracker:
         """Keep a view of this job's children, the best first, for the MLflow UI."""
         self._hand(lambda: self._inner.save_view(title, direction))
 
+    def wait(self) -> None:
+        """Return when all that was handed over is written, or waits because MLflow does not answer."""
+        while self._handed:
+            self._handed.popleft().result()
+
     def finish(self, status: JobStatus) -> None:
         """Close the job's record when all of it is written; nothing may follow."""
         self._thread.shutdown()
         # In this thread, which holds the job's lock.
         self._inner.finish(status)
-        while self._handed:
-            self._handed.popleft().result()
+        self.wait()
 
     def _hand(self, write: Callable[[], None]) -> None:
         while self._handed and self._handed[0].done():

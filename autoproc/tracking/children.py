@@ -37,6 +37,12 @@ def reference_child(reference: Reference) -> Child:
     return Child(f"reference: {reference.name}", "reference", "complete", now - reference.seconds, now, metrics=metrics)
 
 
+def dummy_child(dummy: Score) -> Child:
+    """The dummy on the same folds, beside the other references."""
+    now = time.time()
+    return Child("reference: dummy", "reference", "complete", now, now, metrics=_score_values(dummy))
+
+
 def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) -> Child:
     """One training of a rung of the growth ladder; the one that counts for its rung has the verdict."""
     name = f"growth {number + 1}: {trained.candidate.network}"
@@ -124,7 +130,7 @@ def receipt_tags(receipt: Receipt) -> Mapping[str, str]:
         names.RECEIPT_OPENED: receipt.opened_at,
         names.RECEIPT_OPENING: str(receipt.opening),
     }
-    return {**tags, names.REASON: receipt.reason} if receipt.reason else tags
+    return {**tags, names.RECEIPT_REASON: receipt.reason} if receipt.reason else tags
 
 
 def _training(name: str, stage: Stage, state: str, trained: Trained, reason: str) -> Child:

@@ -122,6 +122,12 @@ class Home:
         """Jobs whose process has ended without `forget`."""
         return [path.stem for path in sorted(self.running.glob(f"*{ALIVE}")) if self._is_stopped(path.stem)]
 
+    def is_running(self, run_id: str) -> bool:
+        """Whether a job's process lives, as far as can be told: in a home that cannot be written to, nobody knows."""
+        with suppress(OSError):
+            return self._sign_of_life(run_id).exists() and not self._is_stopped(run_id)
+        return False
+
     def outcome(self, run_id: str) -> str:
         """How a stopped job ended: KILLED unless it could still note something else."""
         try:

@@ -49,6 +49,7 @@ TASK = "autoproc.task"
 RECEIPT_KEY = "autoproc.receipt.key"
 RECEIPT_OPENED = "autoproc.receipt.opened_at"
 RECEIPT_OPENING = "autoproc.receipt.opening"
+RECEIPT_REASON = "autoproc.receipt.reason"
 JOB_STAGE = "job"
 
 # Tags that MLflow itself reads.

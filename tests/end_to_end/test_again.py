@@ -95,7 +95,7 @@ def test_a_score_of_a_re_used_holdout_is_marked_wherever_it_stands(
     assert child.data.tags[names.STATE] == "re-use"
     for run in (parent, child):
         assert run.data.tags[names.RECEIPT_OPENING] == "2"
-        assert run.data.tags[names.REASON] == "to see <it> again"
+        assert run.data.tags[names.RECEIPT_REASON] == "to see <it> again"
     text = parent.data.tags[names.DESCRIPTION]
     score = format_score(rerun.result["verdict"]["score"])
     assert "**Re-use:**" in text and "to see &#60;it&#62; again" in text
@@ -110,7 +110,7 @@ def test_a_saved_plan_is_refused_where_its_holdout_was_opened(
     ended = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.count("\n") == 1
-    assert f"opened before (at {binary.result['verdict']['receipt']['opened_at']} by run" in ended.err
+    assert f"opened before: at {binary.result['verdict']['receipt']['opened_at']} by run" in ended.err
     assert "--reopen-holdout REASON" in ended.err and "Traceback" not in ended.err
     assert list((tmp_path / "mlruns" / "jobs").iterdir()) == []
     assert not (tmp_path / "mlruns" / "mlflow.db").exists()
@@ -193,7 +193,7 @@ def test_the_openings_of_a_holdout_are_listed_with_what_came_of_them(
     assert told.code == 0, told.err
     first, second = told.out.splitlines()
     assert first.startswith("opening 1, ")
-    assert first.endswith("no score, its job did not come to its end or is gone"), "its job lies in another home"
+    assert first.endswith("no score (its job has not come to its end, or is gone)"), "its job lies in another home"
     assert second.startswith("opening 2 (to see <it> again), ")
     assert f"run {rerun.result['run_id']}: average precision " in second
     listed = json.loads(here(*asked, "--json").out)

@@ -65,7 +65,7 @@ def assert_blind(clean: Outcome, poisoned: Outcome) -> None:
     """The two differ in the verdict alone, bit for bit."""
     assert poisoned.decided == clean.decided
     rescored = [training for training in clean.trainings if training[0].startswith("fresh folds")]
-    assert rescored and len(clean.trainings) - len(rescored) == 2 + 2 + 2 * 2 + 5
+    assert rescored and len(clean.trainings) - len(rescored) == 2 + 3 + 2 * 2 + 5
     assert poisoned.trainings == clean.trainings
     assert poisoned.weights == clean.weights
     assert poisoned.score != clean.score, "the poison reaches the verdict, or this test could not fail"

@@ -55,7 +55,7 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
     n_factors, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
     n_finalists = len(finished.result["selection"]["finalists"])
     n_rates = len(tables.SMALL["baseline"]["learning_rates"])
-    assert counts == [n_rates, 2, n_factors * n_rungs, tables.SMALL["trials"], n_finalists, 1]
+    assert counts == [n_rates, 3, n_factors * n_rungs, tables.SMALL["trials"], n_finalists, 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 

@@ -185,6 +185,8 @@ def test_optimism_is_what_the_fresh_folds_promised_beyond_the_holdout(rare: pd.D
         verdict = prepared(rare, threshold=0.6).verdict(fresh=fresh)
         assert verdict.optimism.score == pytest.approx(promised - verdict.holdout.score)
     assert verdict.fresh is None
+
+
 def test_costs_are_reported_at_the_threshold_beside_the_metric(rare: pd.DataFrame) -> None:
     case = prepared(rare, threshold=0.6, cost=CostPlan(false_negative=20.0, false_positive=1.0))
     verdict = case.verdict()

@@ -185,7 +185,7 @@ def test_a_reference_has_its_scores_and_its_holdouts_is_the_verdicts() -> None:
 def test_a_re_use_of_the_holdout_is_marked_with_its_reason() -> None:
     child = verdict_child(replace(VERDICT, receipt=replace(RECEIPT, opening=3, reason="again")))
     assert child.state == "re-use"
-    assert (child.tags[names.RECEIPT_OPENING], child.tags[names.REASON]) == ("3", "again")
+    assert (child.tags[names.RECEIPT_OPENING], child.tags[names.RECEIPT_REASON]) == ("3", "again")
 
 
 def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
