@@ -325,7 +325,6 @@ class Job:
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
             "winner": values.finalist_values(winner),
-            "best": values.search_values(search)["best"],
             "decision": values.decision_values(decision, self._plan.cost),
             "versions": _versions(),
         }

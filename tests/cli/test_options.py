@@ -26,7 +26,8 @@ def test_every_option_of_tune_is_a_place_in_the_plan():
 
 def test_options_become_the_plan(process):
     arguments = (
-        "tune my.csv -t a,b --target c --task vector_regression --metric rmse,r2 --metric mae --cost false_negative=20 --cost false_positive=0.5 --ignore id --ignore x,y --missing ? "
+        "tune my.csv -t a,b --target c --task vector_regression --metric rmse,r2 --metric mae "
+        "--cost false_negative=20 --cost false_positive=0.5 --ignore id --ignore x,y --missing ? "
         "--protocol repeated_k_fold --folds 3 --repeats 2 --holdout-share 0.3 --seed 7 --space wide --trials 9 "
         "--time-limit 1h30m --device cpu --final refit --force --reopen-holdout again --home jobs "
         "--tracking-uri http://x --experiment e --positive yes --group who --time when --quiet"
