@@ -16,6 +16,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
     unused = np.random.default_rng(seed).permutation(len(frame)) < UNUSED_SHARE * len(frame)
     deadline = Deadline.after(plan.time_limit)
     prepared, holdout = prepare(plan, frame[~unused].reset_index(drop=True))
-    selection, finals, calibration = tune(prepared, plan, deadline)
+    selection, finals, calibrations = tune(prepared, plan, deadline)
     unused_rows = frame[unused].reset_index(drop=True)
     score = on_rows(prepared, unused_rows)
     # A benchmark, not a job: nothing is exported, and no receipt is left behind.
@@ -72,7 +73,9 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
         "winner": selection.winner.trial.number,
         "optimism": selection.optimism and [selection.optimism.score, *selection.optimism.interval],
         "finals": {kind: score(weights).tolist()[0] for kind, weights in finals.items()},
-        "calibration": tempered_losses(prepared, finals["folds"], calibration, unused_rows),
+        "calibration": {
+            kind: tempered_losses(prepared, finals[kind], calibrations[kind], unused_rows) for kind in calibrations
+        },
         "holdout": judged(prepared, finals["folds"], encode_target(table_of_holdout, problem), table_of_holdout.frame),
         "n_holdout": holdout.n_rows,
         "n_unused": int(unused.sum()),
@@ -81,9 +84,9 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
 
 def tune(
     prepared: Prepared, plan: Plan, deadline: Deadline
-) -> tuple[Selection, dict[str, Weights], Calibration | None]:
-    """The process from the baseline to the final model, of which all kinds are made; and what the temperature of its
-    fold networks would be."""
+) -> tuple[Selection, dict[str, Weights], dict[str, Calibration]]:
+    """The process from the baseline to the final model, of which all kinds are made; and what the temperatures of
+    those of fold networks would be."""
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
     with closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine:
         until = deadline.share(plan.baseline.time_share)
@@ -100,21 +103,23 @@ def tune(
             for kind in KINDS
         }
     finals = {kind: final.weights for kind, final in networks.items()}
-    calibration = decide_by_out_of_fold(prepared, networks["folds"], plan).calibration
+    calibrations = {
+        kind: decide_by_out_of_fold(prepared, networks[kind], plan).calibration
+        for kind in ("folds", "ensemble")
+        if prepared.problem.is_classification
+    }
     winner = selection.winner
     if winner.fresh:
         network = winner.trained.candidate.network
         parts = [(network, each.weights, 1.0) for each in (winner.trained, winner.fresh)]
         finals["both folds"] = joined(parts)[1]
-    return selection, finals, calibration
+    return selection, finals, calibrations
 
 
 def tempered_losses(
-    prepared: Prepared, weights: Weights, calibration: Calibration | None, frame: pd.DataFrame
-) -> dict[str, Any] | None:
-    """The log loss on rows, of the fold networks' average as it is and with the temperature in each network."""
-    if calibration is None:
-        return None
+    prepared: Prepared, weights: Weights, calibration: Calibration, frame: pd.DataFrame
+) -> dict[str, Any]:
+    """The log loss on rows, of the networks' average as it is and with the temperature in each network."""
     y, matrix = encode_target(read_table(frame), prepared.problem), prepared.schema.matrix(frame)
     losses = [
         float(log_loss(y, Predictor(prepared.problem.task, prepared.schema.layout, each).mean(matrix)[None])[0])
@@ -286,15 +291,15 @@ def calibration_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Log losses on the rows set aside; by the rule they are tempered only where that helps out of fold."""
     if lines:
         yield (
-            "\n| table | temperature, mean | used | log loss: plain | tempered | by the rule | the rule helps "
+            "\n| table, final model | temperature, mean | used | log loss: plain | tempered | by the rule | the rule helps "
             "|\n|---|---|---|---|---|---|---|"
         )
-    for table in dict.fromkeys(line["table"] for line in lines):
-        mine = [line["calibration"] for line in lines if line["table"] == table]
+    for table, kind in product(dict.fromkeys(line["table"] for line in lines), ("folds", "ensemble")):
+        mine = [line["calibration"][kind] for line in lines if line["table"] == table]
         ruled = np.array([each["tempered"] if each["used"] else each["plain"] for each in mine])
         plain, tempered = (np.array([each[key] for each in mine]) for key in ("plain", "tempered"))
         cells = (
-            table,
+            f"{table}, {kind}",
             f"{np.mean([each['temperature'] for each in mine]):.2f}",
             f"{sum(each['used'] for each in mine)} of {len(mine)}",
             *(f"{values.mean():.4f}" for values in (plain, tempered, ruled)),
