@@ -291,8 +291,8 @@ def calibration_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Log losses on the rows set aside; by the rule they are tempered only where that helps out of fold."""
     if lines:
         yield (
-            "\n| table, final model | temperature, mean | used | log loss: plain | tempered | by the rule | the rule helps "
-            "|\n|---|---|---|---|---|---|---|"
+            "\n| table, final model | temperature, mean | used | log loss: plain | tempered | by the rule "
+            "| the rule helps |\n|---|---|---|---|---|---|---|"
         )
     for table, kind in product(dict.fromkeys(line["table"] for line in lines), ("folds", "ensemble")):
         mine = [line["calibration"][kind] for line in lines if line["table"] == table]
