@@ -7,17 +7,13 @@ Everything between the seal and the verdict sees development rows alone.
 """
 
 import time
-from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from autoproc.calibration import calibrated
-from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
@@ -34,14 +30,13 @@ from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import Plan, ShippedRows
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, OutOfFold, Search, Selection
+from autoproc.results import Baseline
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
     from autoproc.job import Job, JobResult
     from autoproc.network.engine import StackEngine
     from autoproc.space import Space
-    from autoproc.steps.verdict import FinalModel
 
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
@@ -69,6 +64,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     progress.update("table", "reading")
     space = load_space(plan.space)
     prepared, holdout = prepare(plan, frame)
+    from autoproc.finishing import make_engine
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device
 
@@ -129,6 +125,14 @@ def _carry_out(
 ) -> "JobResult":
     """From the baseline to the verdict. The model is exported before the holdout is opened, so that nothing
     that goes wrong then can cost both."""
+    from autoproc.finishing import (
+        decide_by_out_of_fold,
+        final_model,
+        final_networks,
+        select_winner,
+        train_on_all_rows,
+        with_temperature,
+    )
     from autoproc.steps.baseline import train_baseline
     from autoproc.steps.growth import grow_until_overfit
     from autoproc.steps.references import train_references
@@ -159,11 +163,11 @@ def _carry_out(
         selection = select_winner(prepared, plan, search, until, job.tell_finalist, job.warn)
         job.tell_selection(selection)
     with job.step("export"):
-        final = final_networks(prepared, engine, plan, selection, job.warn)
-        decision = decide_by_out_of_fold(prepared, final, plan)
+        final = final_networks(prepared, plan, selection, job.warn)
+        decision = decide_by_out_of_fold(prepared, selection.winner, final, plan)
         job.tell_decision(decision)
-        final = _calibrated(final, decision)
-        model = _final_model(prepared, final, decision, plan)
+        final = with_temperature(final, decision)
+        model = final_model(prepared, final, decision, plan)
         job.export(model, selection.winner, final)
     with job.step("holdout"):
         reason = plan.reopen_holdout
@@ -175,132 +179,11 @@ def _carry_out(
         job.tell_verdict(verdict)
     if plan.ship == "all-rows":
         with job.step("all rows"):
-            shipped = train_on_all_rows(prepared, rows, plan, final, job.warn)
+            shipped = train_on_all_rows(prepared, rows, plan, selection, final, job.warn)
             if shipped:
-                shipped = _calibrated(shipped, decision)
-                job.ship(_final_model(prepared, shipped, decision, plan), winner, shipped)
+                shipped = with_temperature(shipped, decision)
+                job.ship(final_model(prepared, shipped, decision, plan), winner, shipped)
     return job.complete(engine.memory)
-
-
-def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> "StackEngine":
-    """An engine on the development rows, for candidates that train on the folds of one of the sets."""
-    from autoproc.network.engine import StackEngine
-
-    problem = prepared.problem
-    return StackEngine(
-        prepared.matrix,
-        prepared.targets,
-        prepared.schema.layout,
-        [fold for folds in fold_sets for fold in folds],
-        problem.task,
-        problem.n_outputs,
-        prepared.chosen.metric,
-        plan.seed,
-        plan.device,
-        plan.memory_limit,
-        len(fold_sets),
-    )
-
-
-def select_winner(
-    prepared: Prepared,
-    plan: Plan,
-    search: Search,
-    deadline: Deadline,
-    on_scored: Callable[[Finalist], None],
-    warn: Callable[[str], None],
-) -> Selection:
-    """Score the search's finalists on fresh folds, where there are any and there is room, and pick the winner."""
-    from autoproc.steps.selection import score_again, select
-
-    finalists, fresh = search.finalists, prepared.protocol.fresh
-    try:
-        if fresh:
-            with closing(make_engine(prepared, plan, fresh)) as engine:
-                finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
-    except PlanError as error:  # the memory limit leaves no room beside what the search has left
-        warn(f"The finalists are not scored on fresh folds: {error}")
-    return select(finalists, prepared.chosen.metric)
-
-
-def final_networks(
-    prepared: Prepared, engine: "StackEngine", plan: Plan, selection: Selection, warn: Callable[[str], None]
-) -> FinalNetworks:
-    """The final model of the plan's kind; the winner's fold networks where a refit fails."""
-    from autoproc.steps import final
-
-    winner, folds = selection.winner, prepared.protocol.splits
-    kind = final_kind(plan)
-    if kind == "ensemble":
-        return final.ensemble(engine, selection.finalists, folds, prepared.targets, prepared.chosen.metric)
-    networks = final.fold_networks(engine, winner)
-    if kind == "folds":
-        return networks
-    try:
-        with closing(make_engine(prepared, plan, _all_rows(len(prepared.matrix), plan))) as refitting:
-            refitted = final.refit_again(refitting, networks)
-    except PlanError as error:  # the memory limit leaves no room beside what the search has left
-        refitted = str(error)
-    if isinstance(refitted, str):
-        warn(f"The refit on all development rows failed ({refitted}); the fold networks are exported instead.")
-        return networks
-    return refitted
-
-
-def train_on_all_rows(
-    prepared: Prepared, holdout: Table, plan: Plan, final: FinalNetworks, warn: Callable[[str], None]
-) -> FinalNetworks | None:
-    """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails."""
-    from autoproc.steps.final import refit_again, train_again
-
-    table, problem = prepared.development.with_rows(holdout), prepared.problem
-    everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
-    again = plan.model_copy(update={"protocol": same_protocol(plan.protocol, prepared.protocol)})
-    try:
-        if final_kind(plan) in ("folds", "ensemble"):
-            folds = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan)).splits
-            train = train_again
-        else:
-            folds, train = _all_rows(len(everything.matrix), plan), refit_again
-        with closing(make_engine(everything, plan, folds)) as engine:
-            shipped = train(engine, final)
-    except (PlanError, DataError) as error:
-        shipped = str(error)
-    if isinstance(shipped, str):
-        warn(f"Training on all rows failed ({shipped}); the model that was scored is exported.")
-        return None
-    return shipped
-
-
-def _all_rows(n_rows: int, plan: Plan) -> tuple[Fold, ...]:
-    """The folds of the plan's number of refits."""
-    from autoproc.steps.final import N_REFITS, everything
-
-    return (everything(n_rows),) * (N_REFITS if final_kind(plan) == "refits" else 1)
-
-
-def decide_by_out_of_fold(prepared: Prepared, final: FinalNetworks, plan: Plan) -> OutOfFold:
-    """Calibration, threshold and scores, from what the final model's kind predicts out of fold."""
-    from autoproc.steps.decision import decide
-
-    folds = prepared.protocol.fold_sets[final.parts[0][0].fold_set]
-    return decide(prepared.problem, prepared.chosen, prepared.targets, folds, final.out_of_fold, plan.cost)
-
-
-def _calibrated(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:
-    calibration = decision.calibration
-    if calibration is None or not calibration.used:
-        return final
-    return replace(final, weights=calibrated(final.weights, calibration.temperature))
-
-
-def _final_model(prepared: Prepared, final: FinalNetworks, decision: OutOfFold, plan: Plan) -> "FinalModel":
-    from autoproc.network.predictor import Predictor
-    from autoproc.steps.verdict import FinalModel
-
-    problem, schema = prepared.problem, prepared.schema
-    threshold = decision.threshold.value if decision.threshold else None
-    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, final.weights).mean, threshold, plan.cost)
 
 
 def _no_signal(baseline: Baseline) -> str:

@@ -64,6 +64,10 @@ class Fold:
         return cls(np.flatnonzero(~is_validation), np.flatnonzero(is_validation))
 
 
+FRESH = -1
+"""The number of the set of fresh folds."""
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How development rows are split, and why. `splits` has folds x repeats entries; `fresh` are as many drawn anew,
@@ -84,6 +88,14 @@ class Protocol:
     def fold_sets(self) -> tuple[tuple[Fold, ...], ...]:
         """The splits, and those that trials of the search have in turn."""
         return (self.splits, *self.reshuffled)
+
+    def folds_of(self, trained: "Trained") -> tuple[Fold, ...]:
+        """The folds that a training had."""
+        return self.fresh if trained.fold_set == FRESH else self.fold_sets[trained.fold_set]
+
+    def once(self, trained: "Trained") -> tuple[Fold, ...]:
+        """Of a training's folds those of the first repeat, which validate each row once at most."""
+        return self.folds_of(trained)[: self.folds]
 
     @property
     def again(self) -> float:
@@ -151,7 +163,7 @@ class Trained:
     """One candidate after training: its K members' curves, scores at their best epochs, and weights there.
 
     `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1. `fold_set` numbers the
-    folds that it trained on: 0 are the protocol's splits, others its reshuffled ones.
+    folds that it trained on: 0 are the protocol's splits, higher ones its reshuffled ones, and FRESH the fresh ones.
     `failed` holds the reason when a member diverged, found no memory or has no score; then the score is NaN.
     """
 
@@ -320,14 +332,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class FinalNetworks:
-    """What is exported: K networks of one shape, whose predictions are averaged by their shares; and what networks of
-    their kind predict of the validation rows of each of the search's folds, which they have not been trained on.
-    `parts` are the trainings that it is made of, each with how often it counts."""
+    """What is exported: K networks of one shape, whose predictions are averaged by their shares. `out_of_fold` is what
+    those of their kind that have not been trained on a row predict of it, by fold of the first repeat; `parts` are the
+    trainings that the networks come from, each with what it counts."""
 
     network: NetworkSpec
     weights: Weights = field(repr=False)
     out_of_fold: tuple[NDArray[np.floating], ...] = field(repr=False)
-    parts: tuple[tuple[Trained, int], ...] = field(repr=False)
+    parts: tuple[tuple[Trained, float], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)

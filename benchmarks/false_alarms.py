@@ -17,9 +17,10 @@ import pandas as pd
 
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import NEVER
+from autoproc.finishing import make_engine
 from autoproc.overfit import judge, peak_epoch
 from autoproc.plan import Plan, make_plan
-from autoproc.process import make_engine, prepare
+from autoproc.process import prepare
 from autoproc.results import Curves
 from autoproc.steps.baseline import train_baseline
 

@@ -27,8 +27,8 @@ import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 
 from autoproc.data.metrics import Metric
+from autoproc.finishing import make_engine
 from autoproc.network.interface import train_together
-from autoproc.process import make_engine
 from autoproc.steps.search import FIRST_CHECK, OptunaSuggest, WorseHalfPruner
 from benchmarks.search import EXAMPLE, Setting
 

@@ -30,12 +30,12 @@ from autoproc.data.problem import encode_target
 from autoproc.data.scores import log_loss
 from autoproc.data.table import read_table
 from autoproc.deadline import Deadline
-from autoproc.network.averaging import joined
+from autoproc.finishing import decide_by_out_of_fold, final_networks, make_engine, select_winner
 from autoproc.network.predictor import Predictor
 from autoproc.optimism import between_folds
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.process import SEARCH_SHARE, decide_by_out_of_fold, final_networks, make_engine, prepare, select_winner
+from autoproc.process import SEARCH_SHARE, prepare
 from autoproc.results import DEFAULT, Calibration, Finalist, Receipt, Score, Selection, Weights
 from autoproc.space_file import load_space
 from autoproc.steps.baseline import train_baseline
@@ -99,20 +99,15 @@ def tune(
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
         selection = select_winner(prepared, plan, search, until, ignore, ignore)
         networks = {
-            kind: final_networks(prepared, engine, plan.model_copy(update={"final": kind}), selection, print)
-            for kind in KINDS
+            kind: final_networks(prepared, plan.model_copy(update={"final": kind}), selection, print) for kind in KINDS
         }
     finals = {kind: final.weights for kind, final in networks.items()}
     calibrations = {
-        kind: decide_by_out_of_fold(prepared, networks[kind], plan).calibration
+        kind: decide_by_out_of_fold(prepared, selection.winner, networks[kind], plan).calibration
         for kind in ("folds", "ensemble")
         if prepared.problem.is_classification
     }
-    winner = selection.winner
-    if winner.fresh:
-        network = winner.trained.candidate.network
-        parts = [(network, each.weights, 1.0) for each in (winner.trained, winner.fresh)]
-        finals["both folds"] = joined(parts)[1]
+    finals["folds of the search"] = selection.winner.trained.weights
     return selection, finals, calibrations
 
 

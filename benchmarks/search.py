@@ -37,11 +37,12 @@ from typing import Any, Literal
 from autoproc.configurations import default_training, ladder, unregularised
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
+from autoproc.finishing import make_engine
 from autoproc.network.interface import train_together
 from autoproc.overfit import judge
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.process import make_engine, prepare
+from autoproc.process import prepare
 from autoproc.results import Growth, Rung, Trained, Trial
 from autoproc.space import Space, Suggest
 from autoproc.space_file import load_space

@@ -20,7 +20,7 @@ from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
 from autoproc.network.member import Member, new_member, refused
-from autoproc.network.predictor import STATISTICS, Predictor
+from autoproc.network.predictor import STATISTICS, out_of_fold
 from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Stack
@@ -141,12 +141,8 @@ class StackEngine:
 
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows."""
-        return tuple(
-            Predictor(self._data.task, self._layout, {n: w[[k]] for n, w in trained.weights.items()}).mean(
-                self._matrix[self._data.folds[fold].validation]
-            )
-            for k, fold in enumerate(self._folds(trained.fold_set))
-        )
+        folds = [self._data.folds[fold] for fold in self._folds(trained.fold_set)]
+        return out_of_fold(self._data.task, self._layout, self._matrix, trained.weights, folds)
 
     def _folds(self, fold_set: int) -> range:
         """The folds of a set."""

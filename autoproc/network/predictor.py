@@ -1,5 +1,7 @@
 """Prediction with trained networks: all that is needed after training, without data or folds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from autoproc.network.loss import predictions
 from autoproc.network.passes import Batch, Network
 from autoproc.network.scratch import Scratch
 from autoproc.plan import Task
-from autoproc.results import Weights
+from autoproc.results import Fold, Weights
 from autoproc.spec import NetworkSpec
 
 _ROWS_AT_ONCE = 4096
@@ -65,6 +67,16 @@ class Predictor:
         outputs = network.forward(Batch(copies, codes))
         center, spread = self._statistics["target.center"], self._statistics["target.spread"]
         return predictions(self._task, outputs, center, spread).numpy()
+
+
+def out_of_fold(
+    task: Task, layout: Layout, matrix: NDArray[np.float32], weights: Weights, folds: Sequence[Fold]
+) -> tuple[NDArray[np.floating], ...]:
+    """What each of K networks predicts of its own fold's validation rows: K arrays (n_k,), (n_k, C) or (n_k, t)."""
+    return tuple(
+        Predictor(task, layout, {name: array[[k]] for name, array in weights.items()}).mean(matrix[fold.validation])
+        for k, fold in enumerate(folds)
+    )
 
 
 def expected_shapes(

@@ -16,7 +16,18 @@ from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine
 from autoproc.optimism import between_folds
 from autoproc.picking import scores_picked_by_others
-from autoproc.results import COMPARED, Finalist, FloatArray, Fold, Score, Search, Selection, Trained, carry_forward
+from autoproc.results import (
+    COMPARED,
+    FRESH,
+    Finalist,
+    FloatArray,
+    Fold,
+    Score,
+    Search,
+    Selection,
+    Trained,
+    carry_forward,
+)
 
 
 def score_again(
@@ -42,7 +53,7 @@ def score_again(
             trained, finalist = engine.collect(standing.key), finalists[standing.key]
             if standing.finished or standing.epoch >= max(finalist.trained.best_epochs):
                 score = _fresh_score(trained, finalist.trained, folds, metric)
-                finalists[standing.key] = replace(finalist, fresh=replace(trained, score=score))
+                finalists[standing.key] = replace(finalist, fresh=replace(trained, score=score, fold_set=FRESH))
                 on_scored(finalists[standing.key])
     return tuple(finalists)
 

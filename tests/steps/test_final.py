@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import METRICS
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.interface import train_together
-from autoproc.results import Finalist, FinalNetworks, Fold, Trained, Trial
+from autoproc.results import FRESH, Finalist, FinalNetworks, Fold, Protocol, Trained, Trial
 from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, ReduceLROnPlateau, Replay, TrainSpec
-from autoproc.steps.final import ensemble, everything, fold_networks, refit
+from autoproc.steps.final import FinalFailedError, ensemble, everything, fold_networks, refit, train_again
 from tests.network.sample_data import sample
 from tests.steps.scripted_engine import ScriptedEngine, rises_to
 
@@ -100,23 +101,23 @@ def test_a_refit_of_real_networks_is_one_network_of_all_rows() -> None:
     assert again.weights["target.center"] == pytest.approx(problem.targets.mean())
 
 
-# The ensemble
+# Fold networks and the ensemble
 
 METRIC = METRICS["rmse"]
 TRUTH = np.linspace(0, 1, 12)[:, None]
-FOLDS = (Fold(np.arange(6, 12), np.arange(6)), Fold(np.arange(6), np.arange(6, 12)))
+FOLDS = tuple(Fold.validating(np.arange(first, first + 6), 12) for first in (0, 6))
+FRESH_FOLDS = tuple(Fold.validating(np.arange(first, 12, 2), 12) for first in (0, 1))
+PROTOCOL = Protocol("k_fold", 2, 1, "", 12, 3, FOLDS, fresh=FRESH_FOLDS)
 
 
-class Predicting(ScriptedEngine):
-    """Predicts what a finalist's only weight says: the truth, off by so much, upwards or downwards."""
-
-    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
-        off = trained.weights["output.bias"][0, 0]
-        return tuple((TRUTH[fold.validation] + off).astype(np.float32) for fold in FOLDS)
+def predict(trained: Trained, folds: Sequence[Fold]) -> list[NDArray[np.float32]]:
+    """What a finalist's only weight says: the truth, off by so much, upwards or downwards."""
+    off = trained.weights["output.bias"][0, 0]
+    return [(TRUTH[fold.validation] + off).astype(np.float32) for fold in folds]
 
 
-def finalist(number: int, off: float, width: int = 2) -> Finalist:
-    """A finalist whose two networks are off by the same."""
+def off_by(off: float, width: int = 2, fold_set: int = 0) -> Trained:
+    """A training of two networks that are off by the same."""
     weights = {
         "hidden.0.weight": np.zeros((2, 3, width), np.float32),
         "hidden.0.bias": np.zeros((2, width), np.float32),
@@ -124,13 +125,18 @@ def finalist(number: int, off: float, width: int = 2) -> Finalist:
         "output.bias": np.full((2, 1), off, np.float32),
         SHARE: equal_shares(2),
     }
-    made = replace(trained(1), weights=weights, candidate=replace(BEST, network=NetworkSpec(1, width)))
-    return Finalist(Trial(number, "complete", {}, made.score, 1, 1.0, ""), made)
+    candidate = replace(BEST, network=NetworkSpec(1, width))
+    return replace(trained(1), weights=weights, candidate=candidate, fold_set=fold_set)
+
+
+def finalist(number: int, off: float, width: int = 2, fresh: float | None = None) -> Finalist:
+    made = off_by(off, width)
+    again = None if fresh is None else off_by(fresh, width, FRESH)
+    return Finalist(Trial(number, "complete", {}, made.score, 1, 1.0, ""), made, again)
 
 
 def joined_by(*finalists: Finalist) -> FinalNetworks:
-    engine = Predicting(lambda candidate, epoch: (np.zeros(2), np.zeros(2)))
-    return ensemble(engine, finalists, FOLDS, TRUTH, METRIC)
+    return ensemble(finalists, PROTOCOL, predict, TRUTH, METRIC)
 
 
 def test_an_ensemble_takes_each_as_often_as_makes_the_average_best() -> None:
@@ -149,6 +155,14 @@ def test_an_ensemble_of_one_that_no_other_helps_is_that_one() -> None:
         np.testing.assert_array_equal(final.weights[name], array)
 
 
+def test_networks_of_fresh_folds_count_as_much_as_those_of_the_searchs() -> None:
+    """-0.1 and 0.1 cancel out; the other finalist has no fresh networks, and is off."""
+    final = joined_by(finalist(0, 0.05), finalist(1, -0.1, fresh=0.1))
+    assert final.weights[SHARE].tolist() == [0.25] * 4
+    assert [training.fold_set for training, _ in final.parts] == [0, FRESH]
+    np.testing.assert_allclose(np.concatenate(final.out_of_fold), TRUTH, atol=1e-6)
+
+
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=4))
 def test_an_ensemble_is_never_worse_out_of_fold_than_its_best_member(offs: list[float]) -> None:
     final = joined_by(*(finalist(number, off) for number, off in enumerate(offs)))
@@ -156,8 +170,44 @@ def test_an_ensemble_is_never_worse_out_of_fold_than_its_best_member(offs: list[
     assert np.mean(errors) <= min(map(abs, offs)) + 1e-6
 
 
-def test_fold_networks_are_the_winners_own() -> None:
-    winner = finalist(0, 0.2)
-    final = fold_networks(Predicting(lambda candidate, epoch: (np.zeros(2), np.zeros(2))), winner)
-    assert final.weights is winner.trained.weights and final.network == NetworkSpec(1, 2)
-    np.testing.assert_allclose(final.out_of_fold[1], TRUTH[6:] + 0.2, rtol=1e-6)
+def test_fold_networks_are_the_winners_own_of_both_kinds_of_fold() -> None:
+    final = fold_networks(finalist(0, 0.2, fresh=0.4), PROTOCOL, predict)
+    assert final.network == NetworkSpec(1, 2)
+    assert final.weights["output.bias"][:, 0].tolist() == pytest.approx([0.2, 0.2, 0.4, 0.4])
+    np.testing.assert_allclose(final.out_of_fold[1], TRUTH[6:] + 0.3, rtol=1e-6)
+
+
+def test_fresh_networks_that_failed_are_left_out() -> None:
+    broken = finalist(0, 0.2, fresh=0.4)
+    assert broken.fresh
+    broken = replace(broken, fresh=replace(broken.fresh, failed="fold 1 diverged"))
+    assert len(fold_networks(broken, PROTOCOL, predict).weights[SHARE]) == 2
+
+
+def test_of_repeated_folds_a_row_is_predicted_by_all_networks_that_have_not_seen_it() -> None:
+    """Four folds, of two repeats, in one training: out of fold each row stands once, with the mean of two networks."""
+    twice = replace(PROTOCOL, kind="repeated_k_fold", repeats=2, splits=(*FOLDS, *FRESH_FOLDS), fresh=())
+    made = finalist(0, 0.0)
+
+    def by_fold(trained: Trained, folds: Sequence[Fold]) -> list[NDArray[np.float32]]:
+        return [TRUTH[fold.validation].astype(np.float32) + (k >= 2) for k, fold in enumerate(folds)]
+
+    final = fold_networks(made, twice, by_fold)
+    assert [len(part) for part in final.out_of_fold] == [6, 6]
+    np.testing.assert_allclose(np.concatenate(final.out_of_fold), TRUTH + 0.5, rtol=1e-6)
+
+
+def test_training_again_keeps_shares_and_sets_of_folds() -> None:
+    engine = ScriptedEngine(lambda candidate, epoch: (rises_to(0.9, 5, epoch), rises_to(0.8, 5, epoch)))
+    parts = train_again(engine, [(off_by(0.1), 2.0), (off_by(0.2, fold_set=FRESH), 1.0)])
+    assert [share for _, share in parts] == [2.0, 1.0]
+    assert [training.fold_set for training, _ in parts] == [0, FRESH]
+    assert engine.started == [off_by(0.1).candidate] * 2
+
+
+def test_a_network_that_fails_on_more_rows_is_told() -> None:
+    engine = ScriptedEngine(lambda candidate, epoch: (np.ones(5), np.full(5, np.nan)))
+    with pytest.raises(FinalFailedError, match="fold 1 diverged"):
+        train_again(engine, [(off_by(0.1), 1.0)])
+    with pytest.raises(FinalFailedError, match="fold 1 diverged"):
+        refit(engine, trained(7))
