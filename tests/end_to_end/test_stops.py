@@ -48,7 +48,10 @@ def test_a_target_without_signal_stops_the_job_with_advice(here: Callable[..., E
     assert HURDLE in (job_folder(folder) / "job.log").read_text()
     assert list((folder / "mlruns" / "receipts").iterdir()) == []
     shown = here("show")
-    assert shown.code == 2 and "has no result" in shown.err
+    assert shown.code == 2 and "has no result, because it did not come to its end" in shown.err
+    assert HURDLE in shown.err and "--force goes on anyway" in shown.err
+    predicted = here("predict", "last", "noise.csv")
+    assert predicted.code == 2 and "has no model" in predicted.err and HURDLE in predicted.err
 
 
 def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path) -> None:
