@@ -98,7 +98,7 @@ def test_an_error_while_the_holdout_is_scored_leaves_the_model(
     assert len(list((folder / "mlruns" / "receipts").iterdir())) == 1
     model = job_folder(folder) / "model"
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    assert "verdict" not in card and card["best"]["score"] > 0
+    assert "verdict" not in card and card["winner"]["score"] > 0
     assert len(autoproc.load(model).predict(tables.table())) == tables.N_ROWS
     assert here("predict", "last", "table.csv", "--out", "predicted.csv").code == 0
     assert "**Stopped:** the holdout is broken" in assert_closed(folder, "FAILED")
