@@ -49,9 +49,14 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
 
 
 def final_kind(plan: Plan) -> FinalKind:
-    """The plan's, or else the fold networks; forward in time those have not seen the latest rows, so that one is
-    trained on all of them."""
-    return plan.final or ("folds" if plan.time is None else "refit")
+    """The plan's, or else an ensemble, which does best (docs/decisions/004-final-model.md). Forward in time fold
+    networks have not seen the latest rows, so that one is trained on all of them; and trials with folds of their own
+    have no rows in common that an ensemble could be picked by."""
+    if plan.final is not None:
+        return plan.final
+    if plan.time is not None:
+        return "refit"
+    return "folds" if plan.protocol.reshuffle else "ensemble"
 
 
 def same_protocol(asked: ProtocolPlan, protocol: Protocol) -> ProtocolPlan:

@@ -188,7 +188,7 @@ class Plan(_Section):
     strict: bool = Field(False, description="Stop at any sign that a feature knows what it should not.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind | None = Field(
-        None, description="Kind of the final model (steps/final.py); null: measured best, and by time a refit."
+        None, description="Kind of the final model; null: an ensemble, but by time a refit, and folds if reshuffled."
     )
     ship: ShippedRows = Field(
         "development",

@@ -160,7 +160,7 @@ def _carry_out(
         job.tell_selection(selection)
     with job.step("export"):
         final = final_networks(prepared, engine, plan, selection, job.warn)
-        decision = _decide(prepared, final, plan)
+        decision = decide_by_out_of_fold(prepared, final, plan)
         job.tell_decision(decision)
         final = _calibrated(final, decision)
         model = _final_model(prepared, final, decision, plan)
@@ -217,7 +217,7 @@ def select_winner(
     try:
         if fresh:
             with closing(make_engine(prepared, plan, fresh)) as engine:
-                finalists = score_again(engine, search, deadline, on_scored)
+                finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         warn(f"The finalists are not scored on fresh folds: {error}")
     return select(finalists, prepared.chosen.metric)
@@ -279,7 +279,8 @@ def _all_rows(n_rows: int, plan: Plan) -> tuple[Fold, ...]:
     return (everything(n_rows),) * (N_REFITS if final_kind(plan) == "refits" else 1)
 
 
-def _decide(prepared: Prepared, final: FinalNetworks, plan: Plan) -> OutOfFold:
+def decide_by_out_of_fold(prepared: Prepared, final: FinalNetworks, plan: Plan) -> OutOfFold:
+    """Calibration, threshold and scores, from what the final model's kind predicts out of fold."""
     from autoproc.steps.decision import decide
 
     folds = prepared.protocol.fold_sets[final.parts[0][0].fold_set]

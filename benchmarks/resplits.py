@@ -1,6 +1,6 @@
 """What the numbers of a job are worth, on re-splits of real tables: how far the search flatters itself, which rule
 picks the winner best, how often the pick is worse than the default configuration, whether the holdout's interval
-covers, and which kind of final model is best.
+covers, which kind of final model is best, and whether a temperature found out of fold lowers the log loss.
 
     python -m benchmarks.resplits titanic.csv:Survived adult.csv:income --seeds 12 --time-limit 1m --out lines.jsonl
     python -m benchmarks.resplits --summary lines.jsonl
@@ -16,14 +16,18 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
-from autoproc.data.metrics import Metric
+from autoproc.calibration import calibrated
+from autoproc.data.metrics import METRICS, Metric
 from autoproc.data.problem import encode_target
+from autoproc.data.scores import log_loss
 from autoproc.data.table import read_table
 from autoproc.deadline import Deadline
 from autoproc.network.averaging import joined
@@ -31,8 +35,8 @@ from autoproc.network.predictor import Predictor
 from autoproc.optimism import between_folds
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.process import SEARCH_SHARE, final_networks, make_engine, prepare, select_winner
-from autoproc.results import DEFAULT, Finalist, Receipt, Score, Selection, Weights
+from autoproc.process import SEARCH_SHARE, decide_by_out_of_fold, final_networks, make_engine, prepare, select_winner
+from autoproc.results import DEFAULT, Calibration, Finalist, Receipt, Score, Selection, Weights
 from autoproc.space_file import load_space
 from autoproc.steps.baseline import train_baseline
 from autoproc.steps.growth import grow_until_overfit
@@ -53,8 +57,9 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
     unused = np.random.default_rng(seed).permutation(len(frame)) < UNUSED_SHARE * len(frame)
     deadline = Deadline.after(plan.time_limit)
     prepared, holdout = prepare(plan, frame[~unused].reset_index(drop=True))
-    selection, finals = tune(prepared, plan, deadline)
-    score = on_rows(prepared, frame[unused].reset_index(drop=True))
+    selection, finals, calibrations = tune(prepared, plan, deadline)
+    unused_rows = frame[unused].reset_index(drop=True)
+    score = on_rows(prepared, unused_rows)
     # A benchmark, not a job: nothing is exported, and no receipt is left behind.
     table_of_holdout = holdout.open(Receipt(holdout.key, "", "benchmark", prepared.fingerprint, 1, None, ""))
     metric, problem = prepared.chosen.metric, prepared.problem
@@ -68,14 +73,20 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
         "winner": selection.winner.trial.number,
         "optimism": selection.optimism and [selection.optimism.score, *selection.optimism.interval],
         "finals": {kind: score(weights).tolist()[0] for kind, weights in finals.items()},
+        "calibration": {
+            kind: tempered_losses(prepared, finals[kind], calibrations[kind], unused_rows) for kind in calibrations
+        },
         "holdout": judged(prepared, finals["folds"], encode_target(table_of_holdout, problem), table_of_holdout.frame),
         "n_holdout": holdout.n_rows,
         "n_unused": int(unused.sum()),
     }
 
 
-def tune(prepared: Prepared, plan: Plan, deadline: Deadline) -> tuple[Selection, dict[str, Weights]]:
-    """The process from the baseline to the final model, of which all kinds are made."""
+def tune(
+    prepared: Prepared, plan: Plan, deadline: Deadline
+) -> tuple[Selection, dict[str, Weights], dict[str, Calibration]]:
+    """The process from the baseline to the final model, of which all kinds are made; and what the temperatures of
+    those of fold networks would be."""
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
     with closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine:
         until = deadline.share(plan.baseline.time_share)
@@ -87,16 +98,34 @@ def tune(prepared: Prepared, plan: Plan, deadline: Deadline) -> tuple[Selection,
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
         selection = select_winner(prepared, plan, search, until, ignore, ignore)
-        finals = {
-            kind: final_networks(prepared, engine, plan.model_copy(update={"final": kind}), selection, print).weights
+        networks = {
+            kind: final_networks(prepared, engine, plan.model_copy(update={"final": kind}), selection, print)
             for kind in KINDS
         }
+    finals = {kind: final.weights for kind, final in networks.items()}
+    calibrations = {
+        kind: decide_by_out_of_fold(prepared, networks[kind], plan).calibration
+        for kind in ("folds", "ensemble")
+        if prepared.problem.is_classification
+    }
     winner = selection.winner
     if winner.fresh:
         network = winner.trained.candidate.network
         parts = [(network, each.weights, 1.0) for each in (winner.trained, winner.fresh)]
         finals["both folds"] = joined(parts)[1]
-    return selection, finals
+    return selection, finals, calibrations
+
+
+def tempered_losses(
+    prepared: Prepared, weights: Weights, calibration: Calibration, frame: pd.DataFrame
+) -> dict[str, Any]:
+    """The log loss on rows, of the networks' average as it is and with the temperature in each network."""
+    y, matrix = encode_target(read_table(frame), prepared.problem), prepared.schema.matrix(frame)
+    losses = [
+        float(log_loss(y, Predictor(prepared.problem.task, prepared.schema.layout, each).mean(matrix)[None])[0])
+        for each in (weights, calibrated(weights, calibration.temperature))
+    ]
+    return {"temperature": calibration.temperature, "used": calibration.used, "plain": losses[0], "tempered": losses[1]}
 
 
 def on_rows(prepared: Prepared, frame: pd.DataFrame) -> Callable[[Weights], np.ndarray]:
@@ -188,6 +217,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield from optimism_lines(usable)
     yield from coverage_lines(lines)
     yield from kind_lines(lines)
+    yield from calibration_lines([line for line in lines if line.get("calibration")])
 
 
 def rescored(line: dict[str, Any]) -> list[dict[str, Any]]:
@@ -257,16 +287,33 @@ def kind_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"| {kind} | {rank:.2f} | {mean_and_error(values)} |"
 
 
-def metric_of(line: dict[str, Any]) -> Metric:
-    from autoproc.data.metrics import METRICS
+def calibration_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Log losses on the rows set aside; by the rule they are tempered only where that helps out of fold."""
+    if lines:
+        yield (
+            "\n| table, final model | temperature, mean | used | log loss: plain | tempered | by the rule "
+            "| the rule helps |\n|---|---|---|---|---|---|---|"
+        )
+    for table, kind in product(dict.fromkeys(line["table"] for line in lines), ("folds", "ensemble")):
+        mine = [line["calibration"][kind] for line in lines if line["table"] == table]
+        ruled = np.array([each["tempered"] if each["used"] else each["plain"] for each in mine])
+        plain, tempered = (np.array([each[key] for each in mine]) for key in ("plain", "tempered"))
+        cells = (
+            f"{table}, {kind}",
+            f"{np.mean([each['temperature'] for each in mine]):.2f}",
+            f"{sum(each['used'] for each in mine)} of {len(mine)}",
+            *(f"{values.mean():.4f}" for values in (plain, tempered, ruled)),
+            f"{sum(ruled < plain)} of {sum(each['used'] for each in mine)}",
+        )
+        yield f"| {' | '.join(cells)} |"
 
+
+def metric_of(line: dict[str, Any]) -> Metric:
     return METRICS[line["metric"]]
 
 
 def mean_ranks(gains: np.ndarray) -> np.ndarray:
     """Mean rank (1: best; ties share) of each row of (rules, runs)."""
-    from scipy.stats import rankdata
-
     return np.asarray(rankdata(-gains, axis=0).mean(axis=1))
 
 

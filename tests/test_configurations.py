@@ -65,7 +65,8 @@ def test_the_usual_ladder_rises() -> None:
 
 
 def test_the_final_model_is_the_fold_networks_but_forward_in_time_one_that_has_seen_the_latest_rows() -> None:
-    assert final_kind(Plan()) == "folds"
+    assert final_kind(Plan()) == "ensemble"
+    assert final_kind(make_plan(overrides={"protocol": {"reshuffle": True}})) == "folds"
     assert final_kind(Plan(time="day")) == "refit"
     assert final_kind(Plan(time="day", final="folds")) == "folds"
     assert final_kind(Plan(final="refit")) == "refit"

@@ -116,9 +116,9 @@ _TUNE_OPTIONS = (
     click.option(
         "--final",
         metavar="KIND",
-        help="Exported model: folds (the winner's fold networks, averaged), refit (one network, on all development "
-        "rows), refits (five of these, averaged) or ensemble (fold networks of several trials).  [default: folds; with "
-        "--time refit]",
+        help="Exported model: ensemble (fold networks of several trials, averaged), folds (those of the winner), refit "
+        "(one network, on all development rows) or refits (five of these, averaged).  [default: ensemble; with --time "
+        "refit, with --reshuffle folds]",
     ),
     click.option(
         "--ship",

@@ -16,8 +16,9 @@ from autoproc.deadline import Deadline
 from autoproc.format import format_score
 from autoproc.network.interface import Engine, train_together
 from autoproc.overfit import paired_noise
+from autoproc.picking import scores_picked_by_others
 from autoproc.plan import Plan
-from autoproc.results import Baseline, FloatArray, Fold, Problem, Score, Trained, carry_forward
+from autoproc.results import Baseline, Fold, Problem, Score, carry_forward
 from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
@@ -51,7 +52,9 @@ def train_baseline(
     if len(folds) == 1:
         scores, how = np.array(network.score.folds), "on the one validation split"
     else:
-        scores = _scores_picked_by_others(usable, folds, metric)
+        n_epochs = max(trained.n_epochs for trained in usable)
+        curves = [carry_forward(trained.curves.validation_score, n_epochs) for trained in usable]
+        scores = scores_picked_by_others(np.concatenate(curves, axis=1), folds, metric)
         how = "with learning rate and epoch picked on other folds,"
     if _are_alike(folds):
         overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
@@ -81,18 +84,6 @@ def _candidates(n_train_rows: int, plan: Plan) -> list[Candidate]:
     epochs, patience = plan.baseline.max_epochs, plan.train.patience
     rates = plan.baseline.learning_rates
     return [Candidate(network, unregularised(plan, n_train_rows, rate, epochs, patience)) for rate in rates]
-
-
-def _scores_picked_by_others(usable: Sequence[Trained], folds: Sequence[Fold], metric: Metric) -> FloatArray:
-    """Each fold's score at the learning rate and epoch at which the others of its repeat are best on average, (K,).
-
-    Folds of another repeat validate some of the same rows, so they have no say.
-    """
-    n_epochs = max(trained.n_epochs for trained in usable)
-    curves = np.concatenate([carry_forward(trained.curves.validation_score, n_epochs) for trained in usable], axis=1)
-    others = [[not np.isin(other.validation, fold.validation).any() for other in folds] for fold in folds]
-    picked = [metric.argbest(curves[those].mean(axis=0)) for those in others]
-    return np.asarray(curves[np.arange(len(folds)), picked])
 
 
 def _lift_of_chance(y: Target, metric: Metric) -> float:

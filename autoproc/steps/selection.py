@@ -1,8 +1,9 @@
 """Selection: which of the search's finalists wins.
 
 The best of many trials is the best partly by luck with the folds that it was chosen by. So the finalists, among them
-the default configuration and the grown network, are trained again on folds that have chosen nothing, and the winner is
-picked by both scores (docs/decisions/016-picking-the-winner.md has the rules that were measured).
+the default configuration and the grown network, are trained again on folds that have chosen nothing, not even their
+epochs, and the winner is picked by both scores (docs/decisions/016-picking-the-winner.md has the rules that were
+measured).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +15,20 @@ from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine
 from autoproc.optimism import between_folds
-from autoproc.results import COMPARED, Finalist, FloatArray, Score, Search, Selection
+from autoproc.picking import scores_picked_by_others
+from autoproc.results import COMPARED, Finalist, FloatArray, Fold, Score, Search, Selection, Trained, carry_forward
 
 
 def score_again(
-    engine: Engine, search: Search, deadline: Deadline, on_scored: Callable[[Finalist], None]
+    engine: Engine,
+    search: Search,
+    folds: Sequence[Fold],
+    metric: Metric,
+    deadline: Deadline,
+    on_scored: Callable[[Finalist], None],
 ) -> tuple[Finalist, ...]:
-    """The finalists with a training each on the folds of `engine`, side by side; without one where time is short. One
-    that is cut short counts if it has trained for as long as it took to be at its best on the search's folds.
+    """The finalists with a training each on `folds`, those of `engine`, side by side; without one where time is short.
+    One that is cut short counts if it has trained for as long as it took to be at its best on the search's folds.
     `on_scored` is told of each that counts."""
     finalists = list(search.finalists)
     running = _affordable(search, deadline)
@@ -34,9 +41,22 @@ def score_again(
             running.remove(standing.key)
             trained, finalist = engine.collect(standing.key), finalists[standing.key]
             if standing.finished or standing.epoch >= max(finalist.trained.best_epochs):
-                finalists[standing.key] = replace(finalist, fresh=trained)
+                score = _fresh_score(trained, finalist.trained, folds, metric)
+                finalists[standing.key] = replace(finalist, fresh=replace(trained, score=score))
                 on_scored(finalists[standing.key])
     return tuple(finalists)
+
+
+def _fresh_score(fresh: Trained, searched: Trained, folds: Sequence[Fold], metric: Metric) -> Score:
+    """The score of each fold at the epoch at which the others are best, and not at its own best, which would flatter;
+    of a single split at the epoch at which the search's was best."""
+    curves = fresh.curves.validation_score
+    if fresh.failed:
+        return fresh.score
+    if len(folds) == 1:
+        [epoch] = searched.best_epochs
+        return Score.of(carry_forward(curves, epoch)[:, -1])
+    return Score.of(scores_picked_by_others(carry_forward(curves, curves.shape[1]), folds, metric))
 
 
 def _affordable(search: Search, deadline: Deadline) -> list[int]:
@@ -54,10 +74,10 @@ def select(finalists: Sequence[Finalist], metric: Metric) -> Selection:
     if first not in rescored:
         why = "there was no time for fresh folds" if not first.fresh else f"on fresh folds it {first.fresh.failed}"
         return Selection(tuple(finalists), first, f"the search's best: {why}", None)
-    winner = rescored[pick([(each.trained.score, _fresh_score(each)) for each in rescored], metric)]
+    winner = rescored[pick([(each.trained.score, _score(each)) for each in rescored], metric)]
     n_scored = f"{len(rescored)} finalists" if len(rescored) > 1 else "the search's best alone"
     reason = f"best of both scores, of {n_scored}" + ("" if winner is first else "; the search had preferred another")
-    return Selection(tuple(finalists), winner, reason, between_folds(first.trained.score, _fresh_score(first), metric))
+    return Selection(tuple(finalists), winner, reason, between_folds(first.trained.score, _score(first), metric))
 
 
 def pick(scores: Sequence[tuple[Score, Score]], metric: Metric) -> int:
@@ -75,6 +95,6 @@ def _precision(scores: Sequence[Score]) -> float:
     return 1 / mean_square if mean_square > 0 else float("nan")
 
 
-def _fresh_score(finalist: Finalist) -> Score:
+def _score(finalist: Finalist) -> Score:
     assert finalist.fresh is not None
     return finalist.fresh.score

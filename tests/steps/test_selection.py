@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import NEVER, Deadline
 from autoproc.network.interface import train_together
-from autoproc.results import DEFAULT, Finalist, Score, Search, Trial
+from autoproc.results import DEFAULT, Finalist, Fold, Score, Search, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.selection import pick, score_again, select
 from tests.steps.scripted_engine import FOLDS, ScriptedEngine, rises_to
 
 AUC, RMSE = METRICS["roc_auc"], METRICS["rmse"]
 PEAK, EPOCHS = 5, 8
+SPLITS = tuple(Fold.validating(np.arange(fold, 50, 5), 50) for fold in range(5))
 
 
 def candidate(top: float) -> Candidate:
@@ -48,7 +49,7 @@ def searched(tops: Sequence[float], numbers: Sequence[int] | None = None) -> Sea
 
 def test_each_finalist_is_trained_again_as_it_was_and_told_once() -> None:
     search, fresh, told = searched([0.9, 0.8, 0.7]), engine(shift=0.05), []
-    finalists = score_again(fresh, search, NEVER, told.append)
+    finalists = score_again(fresh, search, SPLITS, AUC, NEVER, told.append)
     assert fresh.started == [finalist.trained.candidate for finalist in search.finalists]
     assert sorted(each.trial.number for each in told) == [10, 11, 12]
     for before, after in zip(search.finalists, finalists, strict=True):
@@ -56,17 +57,37 @@ def test_each_finalist_is_trained_again_as_it_was_and_told_once() -> None:
         assert after.fresh and after.fresh.score.mean == pytest.approx(before.trained.score.mean - 0.05)
 
 
+def test_a_fresh_score_is_taken_where_the_other_folds_are_best_and_not_at_its_own_best() -> None:
+    """Fold 1 has one lucky epoch, at which the others are not at their best."""
+
+    def lucky(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        scores = rises_to(0.8, PEAK, epoch, fall=0.01)
+        return scores, scores + np.array([0.15 * (epoch == 2), 0, 0, 0, 0])
+
+    [finalist] = score_again(ScriptedEngine(lucky), searched([0.9]), SPLITS, AUC, NEVER, lambda finalist: None)
+    assert finalist.fresh and finalist.fresh.score.folds == pytest.approx(0.8 + FOLDS)
+
+
+def test_a_single_fresh_split_is_scored_at_the_epoch_that_the_search_found() -> None:
+    search = searched([0.9])
+    [finalist] = search.finalists
+    search = replace(search, finalists=(replace(finalist, trained=replace(finalist.trained, best_epochs=(3,))),))
+    single = ScriptedEngine(lambda candidate, epoch: (np.ones(1), np.array([0.1 * epoch])), n_folds=1)
+    [scored] = score_again(single, search, SPLITS[:1], AUC, NEVER, lambda finalist: None)
+    assert scored.fresh and scored.fresh.score.folds == pytest.approx((0.3,))
+
+
 def test_without_time_for_all_the_best_and_those_it_is_compared_with_come_first() -> None:
     search = searched([0.9, 0.85, 0.8, 0.7], [12, 13, DEFAULT, 0])
     fresh = engine()
-    finalists = score_again(fresh, search, Deadline.after(3 * EPOCHS + 1), lambda finalist: None)
+    finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(3 * EPOCHS + 1), lambda finalist: None)
     assert [bool(each.fresh) for each in finalists] == [True, False, True, True]
     assert len(fresh.started) == 3
 
 
 def test_without_any_time_nothing_is_trained_and_the_searchs_best_wins() -> None:
     search, fresh = searched([0.9, 0.8]), engine()
-    finalists = score_again(fresh, search, Deadline.after(0.001), lambda finalist: None)
+    finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(0.001), lambda finalist: None)
     assert fresh.started == []
     selection = select(finalists, AUC)
     assert selection.winner is finalists[0] and selection.optimism is None
@@ -81,7 +102,7 @@ def test_one_that_is_cut_short_counts_from_the_epoch_at_which_it_was_best(
     train = fresh.train_epoch
     monkeypatch.setattr(fresh, "train_epoch", lambda: n_trained.append(1) or train())
     monkeypatch.setattr(Deadline, "passed", property(lambda self: len(n_trained) >= passes_at))
-    [finalist] = score_again(fresh, search, NEVER, lambda finalist: None)
+    [finalist] = score_again(fresh, search, SPLITS, AUC, NEVER, lambda finalist: None)
     assert bool(finalist.fresh) == counts
     assert len(n_trained) == passes_at
 
@@ -99,8 +120,13 @@ def test_the_winner_is_the_best_of_both_scores_and_the_optimism_is_the_first_one
 
 def test_a_finalist_that_diverges_on_fresh_folds_cannot_win() -> None:
     search = searched([0.9, 0.8])
-    assert select(score_again(engine(diverging=0.8), search, NEVER, lambda told: None), AUC).winner.trial.number == 10
-    first = select(score_again(engine(diverging=0.9), search, NEVER, lambda told: None), AUC)
+    assert (
+        select(
+            score_again(engine(diverging=0.8), search, SPLITS, AUC, NEVER, lambda told: None), AUC
+        ).winner.trial.number
+        == 10
+    )
+    first = select(score_again(engine(diverging=0.9), search, SPLITS, AUC, NEVER, lambda told: None), AUC)
     assert first.winner.trial.number == 10 and first.optimism is None and "diverged" in first.reason
 
 
