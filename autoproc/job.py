@@ -174,7 +174,7 @@ class Job:
         """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there
         that it had opened the holdout."""
         self._note(receipt=receipt)
-        self._tracker.attach(Path(receipt.path), "receipt")
+        self._tracker.attach(Path(receipt.path), names.RECEIPT_FOLDER)
         self._tracker.wait()
 
     def tell_verdict(self, verdict: Verdict) -> None:

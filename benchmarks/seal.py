@@ -19,6 +19,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ import pandas as pd
 import yaml
 from mlflow import MlflowClient
 
+from autoproc.data.openings import read_receipt
 from autoproc.data.receipts import previous_receipts, write_receipt
 from autoproc.errors import PlanError
 from autoproc.tracking import names
@@ -140,17 +142,23 @@ def race(stage: Stage) -> list[Ended]:
     return sorted(map(ended, jobs), key=lambda job: job.code)
 
 
-def kill(stage: Stage, when: str) -> str | None:
-    """Start a job and kill it as soon as its home has a file `when`: the run's id, None where it was through."""
+def kill(stage: Stage, when: str) -> str:
+    """Start a job and kill it as soon as its home has a file `when`: its run id. Tried again where it was through."""
+    attempts = (_kill_once(stage, when) for _ in range(TRIES))
+    return next(run_id for run_id in attempts if not (stage.home / "jobs" / run_id / "result.json").exists())
+
+
+def _kill_once(stage: Stage, when: str) -> str:
+    """The job's run id; every receipt in the home is of the stage's one table."""
     before = set(stage.home.glob(when))
-    reopen = ("--reopen-holdout", "the last one was killed too late") if stage.openings(stage.table) else ()
+    reopen = ("--reopen-holdout", "the last one was killed too late") if before else ()
     job = stage.start("tune", stage.table, "--config", stage.plan, *reopen)
     while job.poll() is None and set(stage.home.glob(when)) == before:
         time.sleep(POLL_SECONDS)
     job.kill()
     job.communicate()
-    run_id = str(stage.openings(stage.table)[-1]["run_id"])
-    return None if (stage.home / "jobs" / run_id / "result.json").exists() else run_id
+    receipts = map(read_receipt, stage.home.glob(RECEIPT))
+    return max(receipts, key=lambda receipt: receipt.opening).run_id
 
 
 def change_one_cell(source: Path, target: str, out: Path) -> str:
@@ -164,23 +172,29 @@ def change_one_cell(source: Path, target: str, out: Path) -> str:
     return f"{column} of the last row: {new} instead of {old}"
 
 
-def shows(stage: Stage) -> Iterator[dict[str, Any]]:
-    """What happened, one after the other; some in the home of those before."""
-    yield _show_moments(stage.folder / "moments")
-    yield from _show_race_and_copies(stage)
-    for when, what in ((RECEIPT, "the receipt is there"), (RECORDED, "MLflow has the receipt")):
-        shutil.rmtree(stage.home)
-        yield _show_kill(stage, when, what)
+def shows(scratch: Path, table: Path, target: str) -> Iterator[dict[str, Any]]:
+    """What happened, one after the other, in folders below `scratch`."""
+    yield _show_moments(scratch)
+    yield from _show_race_and_copies(_stage(scratch / "race", table, target))
+    yield _show_kill(_stage(scratch / "early", table, target), RECEIPT, "the receipt is there")
+    yield _show_kill(_stage(scratch / "late", table, target), RECORDED, "MLflow has the receipt")
+
+
+def _stage(folder: Path, table: Path, target: str) -> Stage:
+    stage = Stage(folder, target)
+    folder.mkdir()
+    shutil.copy(table, folder / stage.table)
+    (folder / stage.plan).write_text(yaml.safe_dump(SMALL), encoding="utf-8")
+    return stage
 
 
 def _show_moments(home: Path) -> dict[str, Any]:
-    home.mkdir()
     moments = open_at_once(home, n_processes=4, n_holdouts=250)
-    n_firsts, n_told = [moment.n_first for moment in moments], sum(moment.n_told for moment in moments)
+    n_first, n_told = (sum(getattr(moment, name) for moment in moments) for name in ("n_first", "n_told"))
     return {
         "show": "4 processes open one holdout at the same moment, 250 times",
-        "happened": f"each time {min(n_firsts)} to {max(n_firsts)} had it; {n_told} refusals name the one that has it",
-        "promised": set(n_firsts) == {1} and n_told == 3 * len(moments),
+        "happened": f"{n_first} have it, {n_told} are refused and told who has it",
+        "as_promised": {moment.n_first for moment in moments} == {1} and n_told == 3 * len(moments),
     }
 
 
@@ -190,45 +204,42 @@ def _show_race_and_copies(stage: Stage) -> Iterator[dict[str, Any]]:
     yield {
         "show": "two jobs at once",
         "happened": f"exit codes {winner.code} and {loser.code}, {len(told)} receipt; the second said: {loser.said}",
-        "promised": (winner.code, loser.code, len(told)) == (0, 2, 1)
-        and "model is exported all the same" in loser.said,
+        "as_promised": (winner.code, loser.code, len(told)) == (0, 2, 1) and "model is exported" in loser.said,
     }
     shutil.copy(stage.folder / stage.table, stage.folder / "copy.csv")
     copy = stage.tune("copy.csv")
     yield {
         "show": "the same file under another name",
         "happened": f"exit code {copy.code}: {copy.said}",
-        "promised": copy.code == 2 and told[0]["run_id"] in copy.said and stage.openings("copy.csv") == told,
+        "as_promised": copy.code == 2 and told[0]["run_id"] in copy.said and stage.openings("copy.csv") == told,
     }
     cell = change_one_cell(stage.folder / stage.table, stage.target, stage.folder / "changed.csv")
     before, changed = stage.openings("changed.csv"), stage.tune("changed.csv")
     after = stage.openings("changed.csv")
     yield {
         "show": "one changed cell",
-        "happened": f"{cell}: a table of its own, opened {len(before)} times before; exit code {changed.code}, "
-        f"opening {after[-1]['opening']}",
-        "promised": (before, changed.code, len(after)) == ([], 0, 1) and stage.openings(stage.table) == told,
+        "happened": f"{cell}: a table of its own, never opened before; exit code {changed.code}, {len(after)} receipt",
+        "as_promised": (before, changed.code, len(after)) == ([], 0, 1) and stage.openings(stage.table) == told,
     }
 
 
 def _show_kill(stage: Stage, when: str, what: str) -> dict[str, Any]:
-    attempts = (kill(stage, when) for _ in range(TRIES))
-    run_id = next(run_id for run_id in attempts if run_id is not None)
+    run_id = kill(stage, when)
     again = stage.tune(stage.table)
-    model = (stage.home / "jobs" / run_id / "model" / "card.json").exists()
+    has_model = (stage.home / "jobs" / run_id / "model" / "card.json").exists()
     reopened = stage.tune(stage.table, "--reopen-holdout", "the job was killed")
     # The next job in the home closes the record of the one that was killed.
     run = MlflowClient(f"sqlite:///{(stage.home / 'mlflow.db').as_posix()}").get_run(run_id)
     recorded = run.data.tags.get(names.RECEIPT_OPENING)
     opening = json.loads(reopened.out)["verdict"]["receipt"]["opening"]
-    kept = "the receipt and the model" if model else "the receipt"
+    refused = again.code == 2 and run_id in again.said and "no score" in again.said
     return {
         "show": f"a job killed as soon as {what}",
-        "happened": f"left {kept}, no result; MLflow: {run.info.status}, opening {recorded}; run again: exit code "
-        f"{again.code}: {again.said}; with a reason: exit code {reopened.code}, opening {opening}",
-        "promised": again.code == 2 and run_id in again.said and model and reopened.code == 0 and opening > 1
-        and run.info.status == "KILLED" and (recorded is not None or when == RECEIPT),
-    }  # fmt: skip
+        "happened": f"no result, {'its model stands' if has_model else 'no model'}; MLflow: {run.info.status}, opening "
+        f"{recorded}; run again: exit code {again.code}: {again.said} With a reason: exit code {reopened.code}, "
+        f"opening {opening}",
+        "as_promised": refused and has_model and (run.info.status, recorded) == ("KILLED", str(opening - 1)),
+    }
 
 
 def main() -> None:
@@ -241,12 +252,9 @@ def main() -> None:
     if asked.markdown:
         print("| show | what happened | as promised |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        stage = Stage(Path(scratch), target)
-        shutil.copy(path, stage.folder / stage.table)
-        (stage.folder / stage.plan).write_text(yaml.safe_dump(SMALL), encoding="utf-8")
-        for told in shows(stage):
-            told["happened"] = told["happened"].replace(f"{stage.folder}/", "")
-            cells = (told["show"], told["happened"], "yes" if told["promised"] else "**no**")
+        for told in shows(Path(scratch), Path(path), target):
+            told["happened"] = re.sub(rf"{re.escape(scratch)}/\w+/", "", told["happened"])
+            cells = (told["show"], told["happened"], "yes" if told["as_promised"] else "**no**")
             print(f"| {' | '.join(cells)} |" if asked.markdown else json.dumps(told), flush=True)
 
 

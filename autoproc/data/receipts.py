@@ -14,12 +14,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autoproc.data.openings import opening_of
+from autoproc.data.openings import UNKNOWN, opening_of, read_receipt
 from autoproc.errors import HomeError, PlanError
 from autoproc.results import Receipt
-
-UNKNOWN = "unknown"
-"""What stands in the place of a damaged receipt's values."""
 
 
 def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
@@ -29,7 +26,7 @@ def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
     with _home_errors(folder):
         names = os.listdir(folder) if folder.exists() else []
     numbers = sorted(int(match[1]) for match in map(name.fullmatch, names) if match)
-    return tuple(_read(_path(home, key, number), key, number) for number in numbers)
+    return tuple(read_receipt(_path(home, key, number)) for number in numbers)
 
 
 def check_unopened(home: Path, key: str, reopen_reason: str | None) -> None:
@@ -128,18 +125,6 @@ def _to_json(receipt: Receipt) -> str:
         "reason": receipt.reason,
     }
     return json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-
-
-def _read(path: Path, key: str, opening: int) -> Receipt:
-    """The receipt in a file; what the file's name does not say is unknown where it is damaged."""
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        values = [card[name] for name in ("opened_at", "run_id", "table")]
-        reason = card["reason"]
-    except (OSError, ValueError, KeyError, TypeError):
-        values, reason = [UNKNOWN] * 3, None
-    opened_at, run_id, table = map(str, values)
-    return Receipt(key, opened_at, run_id, table, opening, None if reason is None else str(reason), str(path))
 
 
 def _refusal(home: Path, previous: tuple[Receipt, ...]) -> str:

@@ -16,10 +16,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
+from autoproc.data.openings import receipts_of
 from autoproc.errors import AutoprocError, HomeError, PlanError
 from autoproc.results import Direction, Problem
 from autoproc.tracking import entities, names
 from autoproc.tracking.backlog import UNREACHABLE, Backlog, cause
+from autoproc.tracking.children import receipt_tags
 from autoproc.tracking.home import KILLED, Home
 from autoproc.tracking.tracker import Child, JobStatus, Value
 from autoproc.tracking.views import save_view, view_path
@@ -168,10 +170,17 @@ class _Closing:
             outcome = self._home.outcome(self._run_id)
             why = "the process ended before the job did" if outcome == KILLED else "MLflow was away when the job ended"
             self._client.set_tag(self._run_id, names.REASON, why)
+            self._tell_openings()
             last_alive = entities.milliseconds(self._home.last_alive(self._run_id))
             self._client.set_terminated(self._run_id, outcome, last_alive)
         if status is not None:
             self._home.forget(self._run_id)
+
+    def _tell_openings(self) -> None:
+        """A job may have been killed before it could tell MLflow of its receipt."""
+        for receipt in receipts_of(self._home.path, self._run_id):
+            self._client.log_batch(self._run_id, tags=entities.tags(receipt_tags(receipt)))
+            self._client.log_artifact(self._run_id, receipt.path, names.RECEIPT_FOLDER)
 
     def _status(self) -> str | None:
         """None for a job that MLflow does not know: it is another server's, and left alone."""

@@ -52,6 +52,9 @@ RECEIPT_OPENING = "autoproc.receipt.opening"
 RECEIPT_REASON = "autoproc.receipt.reason"
 JOB_STAGE = "job"
 
+# The folder of the receipt among a job's files.
+RECEIPT_FOLDER = "receipt"
+
 # Tags that MLflow itself reads.
 PARENT = "mlflow.parentRunId"
 DESCRIPTION = "mlflow.note.content"

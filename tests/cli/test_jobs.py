@@ -1,11 +1,55 @@
-"""What `show` says."""
+"""What `show` and `predict` say of a job that has no result, or no model."""
+
+import pytest
+
+from autoproc.tracking.home import open_home
+
+STOPPED = "2031-05-06T10:41:00+00:00 The baseline network does not beat the dummy; --force goes on anyway.\n"
 
 
-def test_a_job_without_a_result_says_where_to_look(fails, empty_folder):
-    job = empty_folder / "mlruns" / "jobs" / "abc123"
-    job.mkdir(parents=True)
+@pytest.fixture
+def job(empty_folder):
+    """The folder of a job that has written nothing yet."""
+    path = open_home("mlruns").job("abc123")
+    path.mkdir()
+    (empty_folder / "new.csv").write_text("a\n1\n", encoding="utf-8")
+    return path
+
+
+def test_a_job_without_a_result_says_where_to_look(fails, job):
     told = fails("show", "last")
-    assert "The job abc123 has no result" in told
-    assert "autoproc tune --config" in told
+    assert "The job abc123 has no result, because it did not come to its end." in told
+    assert "autoproc tune --config" in told and "The last line of" not in told and "model" not in told
     (job / "result.json").write_text("{", encoding="utf-8")
     assert "cannot be read" in fails("show", "last")
+
+
+def test_a_job_without_a_result_says_how_it_ended(fails, job):
+    (job / "job.log").write_text(f"2031-05-06T10:40:00+00:00 table  10 rows\n{STOPPED}\n", encoding="utf-8")
+    told = fails("show", "last")
+    assert "job.log: The baseline network does not beat the dummy; --force goes on anyway. `autoproc tune" in told
+    (job / "job.log").write_text("Traceback\nZeroDivisionError: broken\n", encoding="utf-8")
+    assert "job.log: ZeroDivisionError: broken. `autoproc tune" in fails("show", "last")
+
+
+def test_a_job_without_a_result_names_its_model_once(fails, job):
+    (job / "model").mkdir()
+    assert "Its model is exported all the same, without a holdout score: mlruns/jobs/abc123/model." in fails("show")
+    (job / "job.log").write_text(f"2031-05-06T10:40:00+00:00 The model is in {job / 'model'}.\n", encoding="utf-8")
+    assert fails("show").count("mlruns/jobs/abc123/model") == 1
+
+
+@pytest.mark.parametrize("command", [("predict", "last", "new.csv"), ("export", "last", "mine")])
+def test_a_job_without_a_model_says_how_it_ended(fails, job, command):
+    (job / "job.log").write_text(STOPPED, encoding="utf-8")
+    told = fails(*command)
+    assert "The job abc123 has no model, because it did not come to its end." in told
+    assert "does not beat the dummy" in told
+
+
+def test_a_job_that_runs_says_so(fails, job):
+    lock = open_home("mlruns").hold("abc123")
+    assert "The job abc123 has no result yet: it is still running." in fails("show", "last")
+    assert "The job abc123 has no model yet" in fails("predict", "last", "new.csv")
+    lock.release()
+    assert "did not come to its end" in fails("show", "last")

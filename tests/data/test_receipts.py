@@ -29,6 +29,17 @@ def test_a_receipt_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert json.loads(Path(receipt.path).read_text(encoding="utf-8"))["opening"] == 1
 
 
+def test_a_refusal_tells_the_score_that_the_first_opening_came_to(tmp_path: Path) -> None:
+    write_receipt(tmp_path, KEY, "run-1", "fingerprint", None)
+    with pytest.raises(PlanError, match=r"by run run-1, with no score \("):
+        check_unopened(tmp_path, KEY, None)
+    (tmp_path / "jobs" / "run-1").mkdir(parents=True)
+    verdict = {"metric": "rmse", "score": 4.2, "interval": [3.9, 4.5]}
+    (tmp_path / "jobs" / "run-1" / "result.json").write_text(json.dumps({"verdict": verdict}), encoding="utf-8")
+    with pytest.raises(PlanError, match=r"by run run-1, with rmse 4.200 \(95 %: 3.900 to 4.500\)\. It may"):
+        check_unopened(tmp_path, KEY, None)
+
+
 @pytest.mark.parametrize("reason", [None, "", "  "])
 def test_a_second_opening_without_a_reason_is_refused_and_names_the_first(tmp_path: Path, reason: str | None) -> None:
     first = write_receipt(tmp_path, KEY, "run-1", "fingerprint", None)
@@ -145,4 +156,28 @@ def test_a_receipt_that_did_not_reach_the_disk_leaves_no_trace(tmp_path: Path, m
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(HomeError, match="No space left on device"):
         write_receipt(tmp_path, KEY, "run", "fingerprint", None)
-    assert previous_receipts(tmp_path, KEY) == ()
+    assert list((tmp_path / "receipts").iterdir()) == []
+
+
+def test_a_receipt_whose_name_may_not_last_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: object, flags: int) -> int:
+        assert len(list((tmp_path / "receipts").glob("*.json"))) == 1, "the name is there already"
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.open", broken)
+    with pytest.raises(HomeError, match="Input/output error"):
+        write_receipt(tmp_path, KEY, "run", "fingerprint", None)
+    monkeypatch.undo()
+    assert list((tmp_path / "receipts").iterdir()) == []
+
+
+def test_a_file_system_without_links_has_receipts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(source: object, target: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", link)
+    first = write_receipt(tmp_path, KEY, "run-1", "fingerprint", None)
+    assert previous_receipts(tmp_path, KEY) == (first,)
+    assert [path.name for path in (tmp_path / "receipts").iterdir()] == [f"{KEY}.1.json"]
+    results = _race(tmp_path, 4, "again")
+    assert sorted(result.opening for result in results if isinstance(result, Receipt)) == [2, 3, 4, 5]

@@ -48,7 +48,10 @@ def test_a_target_without_signal_stops_the_job_with_advice(here: Callable[..., E
     assert HURDLE in (job_folder(folder) / "job.log").read_text()
     assert list((folder / "mlruns" / "receipts").iterdir()) == []
     shown = here("show")
-    assert shown.code == 2 and "has no result" in shown.err
+    assert shown.code == 2 and "has no result, because it did not come to its end" in shown.err
+    assert HURDLE in shown.err and "--force goes on anyway" in shown.err
+    predicted = here("predict", "last", "noise.csv")
+    assert predicted.code == 2 and "has no model" in predicted.err and HURDLE in predicted.err
 
 
 def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path) -> None:
@@ -95,7 +98,7 @@ def test_an_error_while_the_holdout_is_scored_leaves_the_model(
     assert len(list((folder / "mlruns" / "receipts").iterdir())) == 1
     model = job_folder(folder) / "model"
     card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    assert "verdict" not in card and card["best"]["score"] > 0
+    assert "verdict" not in card and card["winner"]["score"] > 0
     assert len(autoproc.load(model).predict(tables.table())) == tables.N_ROWS
     assert here("predict", "last", "table.csv", "--out", "predicted.csv").code == 0
     assert "**Stopped:** the holdout is broken" in assert_closed(folder, "FAILED")

@@ -154,6 +154,11 @@ def test_an_estimate_that_is_not_defined_is_not_called_nan() -> None:
     assert lines.estimate_text(Estimate(nan, (nan, nan))) == "not known (95 %: not known to not known)"
 
 
+def test_a_model_without_a_score_says_how_it_comes_to_one() -> None:
+    told = lines.unscored_line(Path("my jobs") / "model", Path("my jobs") / "plan.yaml")
+    assert "without a holdout score: 'my jobs/model'. `autoproc tune --config 'my jobs/plan.yaml' --reopen" in told
+
+
 def test_the_model_is_shown_with_its_size(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "weights").write_bytes(b"x" * 30_000)

@@ -60,6 +60,12 @@ def test_a_job_under_way_says_so_and_a_finished_one_does_not() -> None:
     assert "Took 3 min 05 s" in story(finished())
 
 
+def test_an_open_holdout_without_a_score_is_told_until_there_is_one() -> None:
+    opened = replace(data.start(), receipt=data.verdict(opening=2).receipt)
+    assert "**The holdout was opened** at 2031" in story(opened) and "(opening 2). No score" in story(opened)
+    assert "**The holdout was opened**" not in story(replace(opened, verdict=data.verdict()))
+
+
 def test_a_finished_job_tells_every_step_the_result_first() -> None:
     found = headings(story(finished()))
     assert [heading.split(" until")[0] for heading in found] == HEADINGS

@@ -52,6 +52,17 @@ def test_nobody_waits_until_the_end_and_the_order_is_kept() -> None:
     assert slow.written == ["first", "second", "third", "FINISHED"]
 
 
+def test_who_waits_goes_on_when_all_is_written() -> None:
+    slow = SlowTracker()
+    tracker = background(slow)
+    tracker.record(child("first"))
+    tracker.record(child("second"))
+    threading.Timer(0.05, slow.may_write.set).start()
+    tracker.wait()
+    assert slow.written == ["first", "second"]
+    tracker.finish("FINISHED")
+
+
 def test_the_record_is_closed_by_the_thread_that_holds_the_jobs_lock() -> None:
     slow = SlowTracker()
     slow.may_write.set()

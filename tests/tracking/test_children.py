@@ -30,6 +30,7 @@ from autoproc.tracking import names
 from autoproc.tracking.children import (
     baseline_child,
     decision_metrics,
+    dummy_child,
     fresh_child,
     job_metrics,
     reference_child,
@@ -180,6 +181,12 @@ def test_a_reference_has_its_scores_and_its_holdouts_is_the_verdicts() -> None:
     assert child.ended_at - child.started_at == pytest.approx(2.0)
     told = ReferenceVerdict("boosted trees", Estimate(0.8, (0.7, 0.9)), Estimate(-0.1, (-0.2, 0.0)))
     assert verdict_child(replace(VERDICT, references=(told,))).metrics["holdout/boosted trees"] == 0.8
+
+
+def test_the_dummy_stands_beside_the_references_with_its_folds() -> None:
+    child = dummy_child(Score.of(np.array([0.1, 0.3])))
+    assert (child.name, child.stage, child.state) == ("reference: dummy", "reference", "complete")
+    assert (child.metrics[names.SCORE], child.metrics[names.fold_score(2)]) == (0.2, 0.3)
 
 
 def test_a_re_use_of_the_holdout_is_marked_with_its_reason() -> None:

@@ -119,6 +119,15 @@ def test_a_job_whose_process_is_killed_has_stopped(fresh: Home) -> None:
     assert fresh.outcome("job") == "KILLED"
 
 
+def test_a_job_is_running_while_its_process_holds_it(fresh: Home) -> None:
+    assert not fresh.is_running("job")
+    lock = fresh.hold("job")
+    assert fresh.is_running("job")
+    lock.release()
+    assert not fresh.is_running("job")
+    assert fresh.stopped_jobs() == ["job"]  # looking has not changed anything
+
+
 def test_looking_at_a_stopped_job_does_not_change_when_it_was_last_alive(fresh: Home) -> None:
     fresh.hold("job").release()
     then = time.time() - 1_000

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from autoproc.data.receipts import write_receipt
 from autoproc.errors import HomeError, PlanError
 from autoproc.results import Column, Problem
 from autoproc.tracking import names
@@ -183,6 +184,20 @@ def test_a_server_that_stays_away_leaves_an_honest_word_and_the_next_job_closes_
     run = client.get_run(flaky_tracker.run_id)
     assert run.info.status == "FINISHED"
     assert "away" in run.data.tags[names.REASON]
+
+
+def test_a_killed_job_that_could_not_tell_of_its_receipt_shows_it_all_the_same(
+    tracker: MlflowTracker, client: MlflowClient, home: Home, warnings_told: list[str]
+) -> None:
+    receipt = write_receipt(home.path, "0123456789abcdef", tracker.run_id, "fingerprint", None)
+    tracker._lock.release()  # as the system does when a process is killed
+    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append)
+    run = client.get_run(tracker.run_id)
+    assert (run.info.status, warnings_told) == ("KILLED", [])
+    assert run.data.tags[names.RECEIPT_KEY] == receipt.key
+    assert run.data.tags[names.RECEIPT_OPENED] == receipt.opened_at
+    kept = client.list_artifacts(tracker.run_id, names.RECEIPT_FOLDER)
+    assert [file.path for file in kept] == [f"{names.RECEIPT_FOLDER}/{Path(receipt.path).name}"]
 
 
 def test_what_mlflow_refuses_is_left_out_and_the_rest_is_written(
