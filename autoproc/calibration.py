@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from autoproc.data.scores import log_loss
-from autoproc.results import Calibration, FloatArray, Fold, Score, Weights
+from autoproc.outcomes import Calibration
+from autoproc.results import FloatArray, Fold, Score, Weights
 
 Classes = NDArray[np.int64]
 

@@ -17,9 +17,10 @@ from autoproc.deadline import Deadline
 from autoproc.errors import DataError, PlanError
 from autoproc.network.engine import StackEngine
 from autoproc.network.predictor import Predictor, out_of_fold
+from autoproc.outcomes import Finalist, FinalNetworks, OutOfFold, Search, Selection
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
-from autoproc.results import FRESH, Finalist, FinalNetworks, Fold, OutOfFold, Search, Selection, Trained
+from autoproc.results import FRESH, Fold, Trained
 from autoproc.steps import final as kinds
 from autoproc.steps.decision import decide
 from autoproc.steps.selection import score_again, select

@@ -8,44 +8,26 @@
 """
 
 import json
-import platform
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoproc.configurations import final_kind, same_protocol
 from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
+from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
-from autoproc.report import lines, values
+from autoproc.report import documents, lines, values
 from autoproc.report.story import JobFacts, story
-from autoproc.results import (
-    Baseline,
-    Finalist,
-    FinalNetworks,
-    Growth,
-    Memory,
-    OutOfFold,
-    OverfitVerdict,
-    Receipt,
-    Reference,
-    Score,
-    Search,
-    Selection,
-    Trained,
-    Trial,
-    Verdict,
-)
-from autoproc.space_file import shipped_spaces
+from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score, Trained, Trial
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.background import BackgroundTracker
@@ -57,7 +39,6 @@ MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.js
 SCORED_MODEL = "model-scored"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
-_LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
 
 
 @dataclass(frozen=True)
@@ -112,7 +93,7 @@ class Job:
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
         self._tracker.attach(self._folder / PLAN)
         self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
-        self._describe(self._parameters())
+        self._describe(documents.parameters(self._plan, self._prepared))
 
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
@@ -186,7 +167,7 @@ class Job:
         """Write the bundle; its card lacks the verdict until there is one."""
         path = self._folder / MODEL
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        self._card = self._make_card(model, winner)
+        self._card = self._describe_model(model, winner)
         with home_errors(self.home.path):
             export_bundle(path, self._card, model.schema, final.network, final.weights, sample, model.predict)
         self._note(model_path=str(path))
@@ -203,7 +184,7 @@ class Job:
     def complete(self, memory: Memory) -> JobResult:
         """Complete the bundle's card, and write the result, which marks the job as complete."""
         self._note(memory=memory)
-        content = finite_or_null(self._content())
+        content = finite_or_null(self._result())
         path = self._folder / MODEL
         with home_errors(self.home.path):
             self._complete_card()
@@ -246,6 +227,23 @@ class Job:
         with suppress(Exception):
             self._note(stopped_by=" ".join(reason.split()))
 
+    def _result(self) -> dict[str, Any]:
+        """The result's plain values; all facts are known by now."""
+        job = {"run_id": self.run_id, "experiment": self._plan.experiment, "home": str(self.home.path)}
+        model = {name: self._card[name] for name in ("final", "trained_on")}
+        return {
+            **job,
+            **documents.result(self._facts, self._prepared, self._plan),
+            "model": {"path": str(self._folder / MODEL), **model},
+            "seconds": self._seconds,
+        }
+
+    def _describe_model(self, model: FinalModel, winner: Finalist) -> dict[str, Any]:
+        """What the bundle's card says so far."""
+        assert self._facts.decision
+        card = documents.card(self._prepared, self._plan, winner, self._facts.decision, model.threshold)
+        return {**card, "run_id": self.run_id, "trained_on": "development rows"}
+
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)
         self._describe()
@@ -258,77 +256,6 @@ class Job:
         tags = children.receipt_tags(facts.receipt) if facts.receipt else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
-    def _parameters(self) -> dict[str, Value]:
-        """What the job was asked for, or decided in its place: the parent run's parameters."""
-        plan, protocol = self._plan, self._prepared.protocol
-        return {
-            "target": ", ".join(plan.target),
-            "task": self._prepared.problem.task,
-            "metric": self._facts.metric,
-            "beside": ", ".join(metric.name for metric in self._prepared.chosen.beside),
-            "cost": "none" if plan.cost is None else str(plan.cost),
-            "protocol": protocol.kind,
-            "folds": protocol.folds,
-            "repeats": protocol.repeats,
-            "space": plan.space,
-            "trials": plan.trials,
-            "time_limit": "none" if plan.time_limit is None else plan.time_limit,
-            "final": final_kind(plan),
-            "ship": plan.ship,
-            "seed": plan.seed,
-        }
-
-    def _content(self) -> dict[str, Any]:
-        """The result's plain values; all facts are known by now."""
-        facts, prepared = self._facts, self._prepared
-        assert facts.baseline and facts.growth and facts.search and facts.selection and facts.decision
-        assert facts.verdict and facts.memory
-        n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
-        metric = prepared.chosen.metric
-        return {
-            "run_id": self.run_id,
-            "experiment": self._plan.experiment,
-            "home": str(self.home.path),
-            "data": {"name": prepared.development.name, "fingerprint": prepared.fingerprint},
-            "problem": values.problem_values(prepared.problem, n_rows),
-            "metric": values.metric_values(metric.name, metric.direction, prepared.chosen.reason),
-            "protocol": values.protocol_values(prepared.protocol),
-            "baseline": values.baseline_values(facts.baseline),
-            "references": values.reference_values(facts.references),
-            "growth": values.growth_values(facts.growth),
-            "search": values.search_values(facts.search),
-            "selection": values.selection_values(facts.selection),
-            "decision": values.decision_values(facts.decision, self._plan.cost),
-            "verdict": values.verdict_values(facts.verdict),
-            "model": {
-                "path": str(self._folder / MODEL),
-                "final": self._plan.final,
-                "trained_on": self._card["trained_on"],
-            },
-            "seconds": self._seconds,
-            "memory": asdict(facts.memory),
-        }
-
-    def _make_card(self, model: FinalModel, winner: Finalist) -> dict[str, Any]:
-        """What the bundle says about the model."""
-        problem, chosen, decision = model.problem, self._prepared.chosen, self._facts.decision
-        assert decision
-        return {
-            "task": problem.task,
-            "targets": list(problem.targets),
-            "classes": list(problem.classes),
-            "threshold": model.threshold,
-            "final": self._plan.final,
-            "trained_on": "development rows",
-            "run_id": self.run_id,
-            "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
-            "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
-            "protocol": values.protocol_values(self._prepared.protocol),
-            "winner": values.finalist_values(winner),
-            "decision": values.decision_values(decision, self._plan.cost),
-            "versions": _versions(),
-        }
-
 
 @contextmanager
 def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float) -> Iterator[Job]:
@@ -336,7 +263,7 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
 
     `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
     """
-    resolved = _resolve(plan, prepared, home)
+    resolved = documents.resolved_plan(plan, prepared, home.path)
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
@@ -365,28 +292,3 @@ def _closing_record(tracker: Tracker) -> Iterator[None]:
         tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     tracker.finish("FINISHED")
-
-
-def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
-    """The plan with what was decided in place of nulls, and paths that hold from any folder."""
-    problem = prepared.problem
-    space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
-    return plan.model_copy(
-        update={
-            "data": plan.data and str(Path(plan.data).expanduser().resolve()),
-            "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
-            "task": problem.task,
-            "metric": plan.metric or (prepared.chosen.metric.name,),
-            "positive": problem.classes[1] if problem.task == "binary" else None,
-            "protocol": same_protocol(plan.protocol, prepared.protocol),
-            "space": space,
-            "home": str(home.path),
-            "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
-            "final": final_kind(plan),
-            "reopen_holdout": None,  # a reason holds for one opening
-        }
-    )
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}

@@ -5,7 +5,8 @@ import math
 from scipy import stats
 
 from autoproc.data.metrics import Metric
-from autoproc.results import Estimate, Score
+from autoproc.outcomes import Estimate
+from autoproc.results import Score
 
 _LEVEL = 0.95
 _NORMAL = float(stats.norm.ppf((1 + _LEVEL) / 2))

@@ -33,10 +33,11 @@ from autoproc.deadline import Deadline
 from autoproc.finishing import decide_by_out_of_fold, final_networks, make_engine, select_winner
 from autoproc.network.predictor import Predictor
 from autoproc.optimism import between_folds
+from autoproc.outcomes import DEFAULT, Calibration, Finalist, Receipt, Selection
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
 from autoproc.process import SEARCH_SHARE, prepare
-from autoproc.results import DEFAULT, Calibration, Finalist, Receipt, Score, Selection, Weights
+from autoproc.results import Score, Weights
 from autoproc.space_file import load_space
 from autoproc.steps.baseline import train_baseline
 from autoproc.steps.growth import grow_until_overfit

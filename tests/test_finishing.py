@@ -14,9 +14,10 @@ from autoproc.deadline import NEVER
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
+from autoproc.outcomes import Finalist, FinalNetworks, Search, Selection
 from autoproc.plan import FinalKind, Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.results import Finalist, FinalNetworks, Search, Selection, Trial
+from autoproc.results import Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.end_to_end import tables
 

@@ -6,7 +6,8 @@ from scipy import stats
 
 from autoproc.data.metrics import METRICS
 from autoproc.optimism import between_folds, to_holdout
-from autoproc.results import Estimate, Score
+from autoproc.outcomes import Estimate
+from autoproc.results import Score
 
 AUC, RMSE = METRICS["roc_auc"], METRICS["rmse"]
 

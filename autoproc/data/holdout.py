@@ -12,8 +12,9 @@ from autoproc.data.problem import encode_target, labelled
 from autoproc.data.relations import Relations, read_relations, read_times, unseen
 from autoproc.data.table import Table, read_table
 from autoproc.errors import DataError
+from autoproc.outcomes import Receipt
 from autoproc.plan import Plan
-from autoproc.results import Problem, Receipt
+from autoproc.results import Problem
 
 MIN_DEVELOPMENT_ROWS = 10
 MIN_HOLDOUT_ROWS = 2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autoproc.format import format_estimate
-from autoproc.results import Estimate, Receipt
+from autoproc.outcomes import Estimate, Receipt
 
 UNKNOWN = "unknown"
 """What stands in the place of a damaged receipt's values."""

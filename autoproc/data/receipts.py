@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autoproc.data.openings import UNKNOWN, opening_of, read_receipt
 from autoproc.errors import HomeError, PlanError
-from autoproc.results import Receipt
+from autoproc.outcomes import Receipt
 
 
 def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:

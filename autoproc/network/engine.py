@@ -24,8 +24,9 @@ from autoproc.network.predictor import STATISTICS, out_of_fold
 from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Stack
+from autoproc.outcomes import Memory
 from autoproc.plan import Task
-from autoproc.results import Curves, FloatArray, Fold, Memory, Score, Trained, Weights
+from autoproc.results import Curves, FloatArray, Fold, Score, Trained, Weights
 from autoproc.spec import Candidate, NetworkSpec
 
 _FEWEST_CANDIDATES = 2  # side by side, for the cores to be busy also where they cannot share one's folds evenly

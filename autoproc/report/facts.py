@@ -2,21 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from autoproc.outcomes import Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.prepared import Prepared
-from autoproc.results import (
-    Baseline,
-    Direction,
-    Growth,
-    Memory,
-    OutOfFold,
-    Problem,
-    Protocol,
-    Receipt,
-    Reference,
-    Search,
-    Selection,
-    Verdict,
-)
+from autoproc.results import Baseline, Direction, Growth, Problem, Protocol, Reference
 
 
 @dataclass(frozen=True)

@@ -10,29 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoproc.format import format_count, format_estimate, format_mean, format_score
-from autoproc.report.facts import JobFacts
-from autoproc.report.text import MAX_SENTENCE, listed, one_line
-from autoproc.results import (
+from autoproc.outcomes import (
     DEFAULT,
     GROWN,
-    Baseline,
     Calibration,
-    Column,
     DecisionThreshold,
     Estimate,
     Finalist,
-    Growth,
     OutOfFold,
-    Reference,
     ReferenceVerdict,
-    Rung,
-    Score,
     Search,
     Selection,
-    Trained,
-    Trial,
     Verdict,
 )
+from autoproc.report.facts import JobFacts
+from autoproc.report.text import MAX_SENTENCE, listed, one_line
+from autoproc.results import Baseline, Column, Growth, Reference, Rung, Score, Trained, Trial
 
 AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
 _LEFT_OUT_SHOWN = 6

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from autoproc.outcomes import Finalist, Selection, Verdict
 from autoproc.report.lines import metric_title
-from autoproc.results import Finalist, Score, Selection, Verdict
+from autoproc.results import Score
 
 _SEARCHED, _WINNER = "#b45309", "#1d4ed8"  # told apart by colour-blind eyes too
 _NORMAL = 1.96  # standard errors in a 95 % interval

@@ -8,21 +8,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
+from autoproc.outcomes import Finalist, OutOfFold, Search, Selection, Verdict
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
-from autoproc.results import (
-    Baseline,
-    Finalist,
-    Growth,
-    OutOfFold,
-    Protocol,
-    Reference,
-    Rung,
-    Search,
-    Selection,
-    Verdict,
-)
+from autoproc.results import Baseline, Growth, Protocol, Reference, Rung
 
 __all__ = ["JobFacts", "story"]
 

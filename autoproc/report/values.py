@@ -3,24 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from autoproc.outcomes import Calibration, DecisionThreshold, Estimate, Finalist, OutOfFold, Search, Selection, Verdict
 from autoproc.plan import CostPlan
-from autoproc.results import (
-    Baseline,
-    Calibration,
-    DecisionThreshold,
-    Estimate,
-    Finalist,
-    Growth,
-    OutOfFold,
-    Problem,
-    Protocol,
-    Reference,
-    Rung,
-    Score,
-    Search,
-    Selection,
-    Verdict,
-)
+from autoproc.results import Baseline, Growth, Problem, Protocol, Reference, Rung, Score
 
 Values = dict[str, Any]
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from autoproc.calibration import calibrate, tempered
 from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Target, best_threshold, cheapest_threshold, expected_cost
+from autoproc.outcomes import DecisionThreshold, OutOfFold
 from autoproc.plan import CostPlan
-from autoproc.results import DecisionThreshold, FloatArray, Fold, OutOfFold, Problem, Score
+from autoproc.results import FloatArray, Fold, Problem, Score
 
 Predictions = Sequence[NDArray[np.floating]]
 

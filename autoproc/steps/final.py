@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric, Target
 from autoproc.network.averaging import joined
 from autoproc.network.interface import Engine, train_together
-from autoproc.results import Finalist, FinalNetworks, FloatArray, Fold, Protocol, Trained
+from autoproc.outcomes import Finalist, FinalNetworks
+from autoproc.results import FloatArray, Fold, Protocol, Trained
 from autoproc.spec import Replay
 
 N_REFITS = 5

@@ -16,8 +16,9 @@ from autoproc.configurations import default_training
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, Standing
+from autoproc.outcomes import COMPARED, DEFAULT, GROWN, Finalist, Search
 from autoproc.plan import Plan
-from autoproc.results import COMPARED, DEFAULT, GROWN, Finalist, Growth, Search, Trained, Trial, TrialState
+from autoproc.results import Growth, Trained, Trial, TrialState
 from autoproc.space import Space, Value
 from autoproc.spec import Candidate
 

@@ -15,19 +15,9 @@ from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine
 from autoproc.optimism import between_folds
+from autoproc.outcomes import COMPARED, Finalist, Search, Selection
 from autoproc.picking import scores_picked_by_others
-from autoproc.results import (
-    COMPARED,
-    FRESH,
-    Finalist,
-    FloatArray,
-    Fold,
-    Score,
-    Search,
-    Selection,
-    Trained,
-    carry_forward,
-)
+from autoproc.results import FRESH, FloatArray, Fold, Score, Trained, carry_forward
 
 
 def score_again(

@@ -12,17 +12,9 @@ from autoproc.data.problem import encode_target
 from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.optimism import to_holdout
+from autoproc.outcomes import Estimate, Finalist, Receipt, ReferenceVerdict, Verdict
 from autoproc.plan import CostPlan
-from autoproc.results import (
-    Estimate,
-    Finalist,
-    FittedReference,
-    FloatArray,
-    Problem,
-    Receipt,
-    ReferenceVerdict,
-    Verdict,
-)
+from autoproc.results import FittedReference, FloatArray, Problem
 
 _RESAMPLES, _FEWEST_RESAMPLES = 1000, 200
 _RESAMPLED_ROWS = 20_000_000  # in all: keeps a very large holdout from taking minutes

@@ -3,22 +3,8 @@
 import time
 from collections.abc import Mapping
 
-from autoproc.results import (
-    Baseline,
-    Finalist,
-    Memory,
-    OutOfFold,
-    OverfitVerdict,
-    Receipt,
-    Reference,
-    Score,
-    Search,
-    Selection,
-    Trained,
-    Trial,
-    Verdict,
-    carry_forward,
-)
+from autoproc.outcomes import Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict
+from autoproc.results import Baseline, OverfitVerdict, Reference, Score, Trained, Trial, carry_forward
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 

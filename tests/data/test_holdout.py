@@ -14,8 +14,8 @@ from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.problem import define_problem
 from autoproc.data.table import Table, read_table
 from autoproc.errors import DataError
+from autoproc.outcomes import Receipt
 from autoproc.plan import Plan
-from autoproc.results import Receipt
 
 few = settings(max_examples=40, deadline=None)
 

@@ -7,7 +7,7 @@ import pytest
 
 from autoproc.data.openings import Opening, opening_of, receipts_of
 from autoproc.data.receipts import write_receipt
-from autoproc.results import Receipt
+from autoproc.outcomes import Receipt
 
 VERDICT = {"metric": "average_precision", "score": 0.728, "interval": [0.64, 0.8]}
 

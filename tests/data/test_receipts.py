@@ -9,7 +9,7 @@ import pytest
 
 from autoproc.data.receipts import check_unopened, previous_receipts, write_receipt
 from autoproc.errors import AutoprocError, HomeError, PlanError
-from autoproc.results import Receipt
+from autoproc.outcomes import Receipt
 
 KEY = "0123456789abcdef"
 

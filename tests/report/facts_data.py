@@ -4,30 +4,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from autoproc.report.facts import JobFacts
-from autoproc.results import (
-    Baseline,
+from autoproc.outcomes import (
     Calibration,
-    Column,
-    Curves,
     DecisionThreshold,
     Estimate,
     Finalist,
-    Growth,
     OutOfFold,
+    Receipt,
+    ReferenceVerdict,
+    Search,
+    Selection,
+    Verdict,
+)
+from autoproc.report.facts import JobFacts
+from autoproc.results import (
+    Baseline,
+    Column,
+    Curves,
+    Growth,
     OverfitVerdict,
     Problem,
     Protocol,
-    Receipt,
     Reference,
-    ReferenceVerdict,
     Rung,
     Score,
-    Search,
-    Selection,
     Trained,
     Trial,
-    Verdict,
 )
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from autoproc.outcomes import Estimate, ReferenceVerdict, Selection
 from autoproc.report import lines
-from autoproc.results import Estimate, Reference, ReferenceVerdict, Score, Selection
+from autoproc.results import Reference, Score
 from tests.report import facts_data as data
 
 

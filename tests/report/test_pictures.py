@@ -3,8 +3,8 @@
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
+from autoproc.outcomes import Selection
 from autoproc.report.pictures import optimism_picture
-from autoproc.results import Selection
 from tests.report import facts_data as data
 
 

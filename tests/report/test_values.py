@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from autoproc.format import finite_or_null
+from autoproc.outcomes import OutOfFold
 from autoproc.plan import CostPlan
 from autoproc.report import values
-from autoproc.results import OutOfFold
 from tests.report import facts_data as data
 
 

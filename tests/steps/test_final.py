@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import METRICS
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.interface import train_together
-from autoproc.results import FRESH, Finalist, FinalNetworks, Fold, Protocol, Trained, Trial
+from autoproc.outcomes import Finalist, FinalNetworks
+from autoproc.results import FRESH, Fold, Protocol, Trained, Trial
 from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, ReduceLROnPlateau, Replay, TrainSpec
 from autoproc.steps.final import FinalFailedError, ensemble, everything, fold_networks, refit, train_again
 from tests.network.sample_data import sample

@@ -12,8 +12,9 @@ from autoproc.configurations import default_training
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Standing
+from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
-from autoproc.results import Growth, Search, Trained, Trial
+from autoproc.results import Growth, Trained, Trial
 from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit

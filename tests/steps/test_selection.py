@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import NEVER, Deadline
 from autoproc.network.interface import train_together
-from autoproc.results import DEFAULT, Finalist, Fold, Score, Search, Trial
+from autoproc.outcomes import DEFAULT, Finalist, Search
+from autoproc.results import Fold, Score, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.selection import pick, score_again, select
 from tests.steps.scripted_engine import FOLDS, ScriptedEngine, rises_to

@@ -14,18 +14,9 @@ from autoproc.data.metrics import ChosenMetric, Target, choose_metric
 from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
+from autoproc.outcomes import Finalist, Receipt, ReferenceVerdict, Verdict
 from autoproc.plan import CostPlan, Plan
-from autoproc.results import (
-    Curves,
-    Finalist,
-    Problem,
-    Receipt,
-    ReferenceVerdict,
-    Score,
-    Trained,
-    Trial,
-    Verdict,
-)
+from autoproc.results import Curves, Problem, Score, Trained, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, compare, score_holdout
 

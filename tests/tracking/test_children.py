@@ -6,25 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autoproc.results import (
-    Baseline,
+from autoproc.outcomes import (
     Calibration,
-    Curves,
     DecisionThreshold,
     Estimate,
     Finalist,
     OutOfFold,
-    OverfitVerdict,
     Receipt,
-    Reference,
     ReferenceVerdict,
-    Score,
     Search,
     Selection,
-    Trained,
-    Trial,
     Verdict,
 )
+from autoproc.results import Baseline, Curves, OverfitVerdict, Reference, Score, Trained, Trial
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from autoproc.tracking import names
 from autoproc.tracking.children import (

@@ -1,0 +1,105 @@
+"""What a job leaves in writing: its plan, its record's parameters, its result, and its model's card."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from autoproc.configurations import final_kind, same_protocol
+from autoproc.outcomes import Finalist, OutOfFold
+from autoproc.plan import Plan
+from autoproc.prepared import Prepared
+from autoproc.report import values
+from autoproc.report.facts import JobFacts
+from autoproc.space_file import shipped_spaces
+
+_LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
+
+
+def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
+    """The plan with what was decided in place of nulls, and paths that hold from any folder."""
+    problem = prepared.problem
+    space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
+    return plan.model_copy(
+        update={
+            "data": plan.data and str(Path(plan.data).expanduser().resolve()),
+            "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
+            "task": problem.task,
+            "metric": plan.metric or (prepared.chosen.metric.name,),
+            "positive": problem.classes[1] if problem.task == "binary" else None,
+            "protocol": same_protocol(plan.protocol, prepared.protocol),
+            "space": space,
+            "home": str(home),
+            "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
+            "final": final_kind(plan),
+            "reopen_holdout": None,  # a reason holds for one opening
+        }
+    )
+
+
+def parameters(plan: Plan, prepared: Prepared) -> dict[str, str | int | float | bool]:
+    """What the job was asked for, or decided in its place: the parent run's parameters."""
+    protocol, chosen = prepared.protocol, prepared.chosen
+    return {
+        "target": ", ".join(plan.target),
+        "task": prepared.problem.task,
+        "metric": chosen.metric.name,
+        "beside": ", ".join(metric.name for metric in chosen.beside),
+        "cost": "none" if plan.cost is None else str(plan.cost),
+        "protocol": protocol.kind,
+        "folds": protocol.folds,
+        "repeats": protocol.repeats,
+        "space": plan.space,
+        "trials": plan.trials,
+        "time_limit": "none" if plan.time_limit is None else plan.time_limit,
+        "final": final_kind(plan),
+        "ship": plan.ship,
+        "seed": plan.seed,
+    }
+
+
+def result(facts: JobFacts, prepared: Prepared, plan: Plan) -> dict[str, Any]:
+    """What was decided and measured in a finished job, of which all facts are known."""
+    assert facts.baseline and facts.growth and facts.search and facts.selection and facts.decision
+    assert facts.verdict and facts.memory
+    protocol, chosen = prepared.protocol, prepared.chosen
+    n_rows = protocol.n_development + protocol.n_holdout
+    return {
+        "data": _data(prepared),
+        "problem": values.problem_values(prepared.problem, n_rows),
+        "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+        "protocol": values.protocol_values(protocol),
+        "baseline": values.baseline_values(facts.baseline),
+        "references": values.reference_values(facts.references),
+        "growth": values.growth_values(facts.growth),
+        "search": values.search_values(facts.search),
+        "selection": values.selection_values(facts.selection),
+        "decision": values.decision_values(facts.decision, plan.cost),
+        "verdict": values.verdict_values(facts.verdict),
+        "memory": asdict(facts.memory),
+    }
+
+
+def card(
+    prepared: Prepared, plan: Plan, winner: Finalist, decision: OutOfFold, threshold: float | None
+) -> dict[str, Any]:
+    """What a bundle says about its model before that has been scored."""
+    problem, chosen = prepared.problem, prepared.chosen
+    return {
+        "task": problem.task,
+        "targets": list(problem.targets),
+        "classes": list(problem.classes),
+        "threshold": threshold,
+        "final": final_kind(plan),
+        "data": _data(prepared),
+        "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+        "protocol": values.protocol_values(prepared.protocol),
+        "winner": values.finalist_values(winner),
+        "decision": values.decision_values(decision, plan.cost),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+    }
+
+
+def _data(prepared: Prepared) -> dict[str, str]:
+    return {"name": prepared.development.name, "fingerprint": prepared.fingerprint}
