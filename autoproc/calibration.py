@@ -23,8 +23,8 @@ _LAST_LAYER = ("output.weight", "output.bias")
 
 def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDArray[np.floating]]) -> Calibration:
     """The temperature of out-of-fold probabilities, (n_k,) or (n_k, C) of each fold's validation rows, and whether it
-    earns its place: by the log loss of each fold at the temperature of the folds that share no row with it. A single
-    fold's rows are parted in two halves instead."""
+    earns its place: whether the log loss of each fold, at the temperature of the folds that share no row with it, is
+    lower by more than one standard error. A single fold's rows are parted in two halves instead."""
     rows = [fold.validation for fold in folds]
     parts = list(out_of_fold)
     if len(rows) == 1:
@@ -38,7 +38,8 @@ def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDA
     before = Score.of(np.array([_log_loss(y, part) for y, part in zip(truth, parts, strict=True)]))
     cross_fitted = Score.of(np.array(after))
     temperature = fit_temperature(np.concatenate(truth), np.concatenate(parts))
-    return Calibration(temperature, before, cross_fitted, cross_fitted.mean < before.mean)
+    gain = Score.of(np.array(before.folds) - np.array(cross_fitted.folds))
+    return Calibration(temperature, before, cross_fitted, gain.mean > gain.standard_error)
 
 
 def fit_temperature(y: Classes, probabilities: NDArray[np.floating]) -> float:

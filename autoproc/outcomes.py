@@ -44,7 +44,8 @@ class Search:
 @dataclass(frozen=True)
 class Calibration:
     """The temperature that logits are divided by, fitted on all out-of-fold predictions. The log losses are out of
-    fold: before, and after with the temperature of rows that are not scored; `used` where that one is lower."""
+    fold: before, and after with the temperature of rows that are not scored; `used` where that one is lower beyond
+    noise."""
 
     temperature: float
     log_loss_before: Score

@@ -145,7 +145,7 @@ def calibration_text(calibration: Calibration) -> str:
     before, after = map(score_text, (calibration.log_loss_before, calibration.log_loss_after))
     if calibration.used:
         return f"temperature {calibration.temperature:.3g}: log loss out of fold {before} -> {after}"
-    return f"none, as no temperature lowers the log loss out of fold: {before} -> {after}"
+    return f"none, as no temperature lowers the log loss out of fold beyond noise: {before} -> {after}"
 
 
 def threshold_text(threshold: DecisionThreshold) -> str:

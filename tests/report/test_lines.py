@@ -184,7 +184,9 @@ def test_the_decision_tells_temperature_and_threshold_with_what_they_change() ->
 def test_a_temperature_that_does_not_help_is_told_as_none() -> None:
     unused = replace(data.decision().calibration, used=False)
     decision = replace(data.decision(), calibration=unused, threshold=None)
-    assert lines.decision_line(decision).startswith("none, as no temperature lowers the log loss out of fold: 0.412")
+    assert lines.decision_line(decision).startswith(
+        "none, as no temperature lowers the log loss out of fold beyond noise: 0.412"
+    )
 
 
 def test_measures_at_the_threshold_name_it() -> None:
