@@ -33,7 +33,7 @@ def tell_copies(
     is_category = np.array([encoder.kind == "categorical" for encoder in schema.encoders])
     found = find_near_copies(rows[np.ix_(distinct, first_columns(schema))], is_category, seed)
     if len(found.rows) >= _MANY_NEAR_COPIES * found.n_looked_at:
-        share = _share(found, "different" if found.n_looked_at == len(distinct) else "drawn")
+        share = _share(found, "distinct" if found.n_looked_at == len(distinct) else "drawn")
         rows_of_pairs = np.column_stack([distinct[found.rows], distinct[found.nearest]])
         alike = _alike(rows_of_pairs, targets.reshape(len(targets), -1)[:, 0], problem)
         yield (
