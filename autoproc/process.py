@@ -98,10 +98,10 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     protocol = choose_protocol(targets, problem, plan, holdout.n_rows, relations)
     schema = Schema.fit(development, problem)
     matrix = schema.matrix(development)
-    leaks = find_leaks(development, matrix, targets, problem, split_at_random=not (plan.group or plan.time))
-    if leaks and plan.strict:
-        raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks)}")
-    for notice in (*propose(development, problem, plan), *leaks):
+    leaks = find_leaks(development, schema, matrix, targets, problem, plan)
+    if leaks.warnings and plan.strict:
+        raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
+    for notice in (*propose(development, problem, plan), *leaks.warnings, *leaks.notes):
         development = development.with_notice(notice)
     return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout
 

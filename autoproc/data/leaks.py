@@ -3,21 +3,23 @@
 None of them proves a leak; each is told with its evidence, and people decide.
 """
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from sklearn.metrics import r2_score
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from autoproc.data.cells import Cells, read_numbers
+from autoproc.data.columns import words_of
+from autoproc.data.copies import first_columns, tell_copies
 from autoproc.data.metrics import Target
+from autoproc.data.order import tell_counters, tell_order
+from autoproc.data.single_feature import tree_score
 from autoproc.data.table import Table
-from autoproc.results import Column, FloatArray, Problem
+from autoproc.data.vectorize import Schema
+from autoproc.plan import Plan
+from autoproc.results import FloatArray, Problem
 
-_MANY_COPIES = 0.01  # share of the rows
 _NEARLY_PERFECT = 0.99  # R², or balanced accuracy between chance and 1
 _MOST_ROWS = 4_000  # that a single feature is tried on
 _FEWEST_ROWS = 40
@@ -27,90 +29,89 @@ _AFTERWARDS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Leaks:
+    """What was found, a sentence or two each: `warnings` have evidence in the rows, `notes` are only hints."""
+
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 def find_leaks(
-    development: Table, matrix: NDArray[np.float32], targets: Target, problem: Problem, split_at_random: bool = True
-) -> tuple[str, ...]:
-    """What was found, a sentence or two each. `matrix` (n, n_columns) and `targets` are those of the rows. Copies of
-    rows are looked for where rows are `split_at_random`: by group or time they are different things, or later ones."""
-    used = [column for column in problem.columns if column.used]
-    copies = _copies(matrix, targets) if split_at_random else ()
-    leaks = [*copies, *_tellers(development, targets, problem, used)]
-    return tuple([*leaks, *_names(used)])
+    development: Table, schema: Schema, matrix: NDArray[np.float32], targets: Target, problem: Problem, plan: Plan
+) -> Leaks:
+    """Signs of leaks. `matrix` (n, n_columns) and `targets` are those of the rows.
+
+    Copies are looked for where rows are split at random: by group or time they are different things, or later ones. The
+    order of rows is looked at where they are not split by time.
+    """
+    features = {
+        name: matrix[:, column].astype(np.float64)
+        for name, column in zip(schema.columns, first_columns(schema), strict=True)
+    }
+    warnings: list[str] = []
+    notes: list[str] = []
+    if plan.group is None and plan.time is None:
+        warnings += tell_copies(development, schema, matrix, targets, problem, plan.seed)
+    warnings += _tellers(features, targets, problem)
+    if plan.time is None:
+        numbers = {encoder.name: features[encoder.name] for encoder in schema.encoders if encoder.kind == "numeric"}
+        counters = list(tell_counters(numbers, development.lines, targets, problem))
+        warnings += counters
+        notes += () if counters else tell_order(development.lines, targets, problem)
+    return Leaks(tuple(warnings), (*notes, *_names(schema)))
 
 
-def _copies(matrix: NDArray[np.float32], targets: Target) -> Iterator[str]:
-    """Rows that are equal in every feature."""
-    # Adding 0 makes 0.0 of -0.0, and all missing numbers look alike.
-    rows = np.where(np.isnan(matrix), np.float32(np.nan), matrix + np.float32(0))
-    _, number, counts = np.unique(_as_bytes(rows), return_inverse=True, return_counts=True)
-    n_copies = int(counts[counts > 1].sum())
-    if n_copies < max(2, _MANY_COPIES * len(matrix)):
+def _tellers(features: dict[str, FloatArray], targets: Target, problem: Problem) -> Iterator[str]:
+    """Single features (n,) that tell the target: one by one, or nearly always."""
+    if len(problem.targets) > 1:
         return
-    with_targets = np.unique(np.column_stack([number, targets]), axis=0)
-    same = "with the same target" if len(with_targets) == len(counts) else "not all with the same target"
-    yield (
-        f"{n_copies:,} of {len(matrix):,} development rows ({n_copies / len(matrix):.1%}) are equal to another one in "
-        f"every feature as a network reads it, where rare categories are one, {same}. Split at random, copies train "
-        "and validate, and stand in the holdout. If they are one and the same thing, leave all but one out, or name "
-        "what they share with --group."
-    )
-
-
-def _as_bytes(rows: NDArray[np.float32]) -> NDArray[np.void]:
-    """Each row as one value."""
-    packed = np.ascontiguousarray(rows)
-    return packed.view(np.dtype((np.void, packed.shape[1] * packed.itemsize))).ravel()
-
-
-def _tellers(table: Table, targets: Target, problem: Problem, used: list[Column]) -> Iterator[str]:
-    """Single features that tell the target: one by one, or nearly always."""
-    values = targets if targets.ndim == 1 else targets[:, 0]
-    single = len(problem.targets) == 1
-    for column in used if single else ():
-        cells = table.cells(column.name)
-        if _is_bijection(cells, values):
+    values = targets.ravel()
+    for name, feature in features.items():
+        if _is_bijection(feature, values):
             yield (
-                f"Feature {column.name!r} tells the target one by one: each of its values stands beside one value of "
+                f"Feature {name!r} tells the target one by one: each of its values stands beside one value of "
                 f"{problem.targets[0]!r}, and the other way round. Unless it is known before the target, leave it out "
                 "with --ignore."
             )
-        elif (score := _alone(column, cells, values, problem)) >= _NEARLY_PERFECT:
+        elif (score := _alone(feature, values, problem)) >= _NEARLY_PERFECT:
             measure = "balanced accuracy beyond chance" if problem.is_classification else "R² of values or ranks"
             yield (
-                f"Feature {column.name!r} alone predicts {problem.targets[0]!r} nearly perfectly ({measure} "
+                f"Feature {name!r} alone predicts {problem.targets[0]!r} nearly perfectly ({measure} "
                 f"{score:.3f}, on rows that a tree of it has not seen). Unless it is known before the target, leave it "
                 "out with --ignore."
             )
 
 
-def _is_bijection(cells: Cells, values: NDArray[np.generic]) -> bool:
+def _is_bijection(feature: FloatArray, values: NDArray[np.generic]) -> bool:
     """Whether cells and target values go together one by one, and repeat, so that this is no chance."""
-    if cells.n_missing or 2 * len(cells.values) > len(values):
+    if np.isnan(feature).any():
         return False
-    _, codes = np.unique(values, return_inverse=True)
-    n_values = int(codes.max()) + 1
-    n_pairs = len(np.unique(cells.codes * n_values + codes))
-    return n_pairs == n_values == len(cells.values)
+    n_cells, cells = _numbered(feature)
+    n_values, numbers = _numbered(values)
+    if n_cells != n_values or 2 * n_cells > len(values):
+        return False
+    return len(np.unique(cells * n_values + numbers)) == n_values
 
 
-def _alone(column: Column, cells: Cells, values: NDArray[np.generic], problem: Problem) -> float:
-    """How well a tree of this feature alone does on every second row: 1 is perfect, 0 is chance."""
+def _numbered(values: NDArray[np.generic]) -> tuple[int, NDArray[np.int64]]:
+    """How many different values there are, and which each (n,) is, from 0."""
+    different, numbers = np.unique(values, return_inverse=True)
+    return len(different), numbers.astype(np.int64)
+
+
+def _alone(feature: FloatArray, values: NDArray[np.generic], problem: Problem) -> float:
+    """How well a feature alone does on every second row: 1 is perfect, 0 is chance."""
     if len(values) < _FEWEST_ROWS:
         return 0.0
     step = -(-len(values) // _MOST_ROWS)
-    feature = np.nan_to_num(_numbers(column, cells), nan=-1.0)[::step, None]
-    wanted = values[::step]
-    kind = DecisionTreeClassifier if problem.is_classification else DecisionTreeRegressor
-    tree = kind(random_state=0).fit(feature[::2], wanted[::2])
-    predicted, truth = tree.predict(feature[1::2]), wanted[1::2]
-    if not problem.is_classification:
-        explained = float(r2_score(truth, predicted)) if np.ptp(truth) else 0.0
-        return max(explained, _of_ranks(feature[:, 0], wanted))
-    classes = np.unique(truth)
-    if len(classes) < 2:
-        return 0.0
-    recall = float(np.mean([np.mean(predicted[truth == each] == each) for each in classes]))
-    return (recall - 1 / len(classes)) / (1 - 1 / len(classes))
+    # Below all that are there, so that a tree can part them.
+    missing = np.isnan(feature)
+    lowest = float(np.min(feature, where=~missing, initial=0.0))
+    tried, wanted = np.where(missing, lowest - 1, feature)[::step], values[::step]
+    unseen = np.arange(len(tried)) % 2 == 1
+    score = tree_score(tried, wanted, unseen, problem.is_classification)
+    return score if problem.is_classification else max(score, _of_ranks(tried, wanted))
 
 
 def _of_ranks(feature: FloatArray, wanted: NDArray[np.generic]) -> float:
@@ -120,14 +121,8 @@ def _of_ranks(feature: FloatArray, wanted: NDArray[np.generic]) -> float:
     return float(spearmanr(feature, wanted).statistic ** 2)
 
 
-def _numbers(column: Column, cells: Cells) -> FloatArray:
-    if column.kind == "numeric":
-        return cells.spread(read_numbers(cells.values))
-    return cells.codes.astype(np.float64)
-
-
-def _names(used: list[Column]) -> Iterator[str]:
-    named = [column.name for column in used if set(re.findall(r"[a-z]+", column.name.lower())) & _AFTERWARDS]
+def _names(schema: Schema) -> Iterator[str]:
+    named = [name for name in schema.columns if set(words_of(name)) & _AFTERWARDS]
     if named:
         shown = ", ".join(map(repr, named[:5]))
         yield f"By their names some features may be known only after the target ({shown}). If so, leave them out."

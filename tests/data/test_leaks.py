@@ -1,5 +1,7 @@
 """Signs of leaks: found where they are made, and nowhere else."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,14 +66,80 @@ def test_rows_that_are_copies_are_counted() -> None:
     assert leaks(few) == []
 
 
-def test_names_are_only_hints() -> None:
-    [told] = leaks(PLAIN.assign(final_amount=RANDOM.normal(size=N), finally_=RANDOM.normal(size=N)))
+def shaken(frame: pd.DataFrame, n_copies: int) -> pd.DataFrame:
+    """Each row and copies of it, with noise in their numbers."""
+    copies = pd.concat([frame] * (n_copies + 1), ignore_index=True)
+    numbers = copies.select_dtypes("number").drop(columns="y", errors="ignore")
+    noise = np.random.default_rng(5).normal(scale=0.002, size=numbers.shape)
+    return copies.assign(**(numbers + noise)).sample(frac=1, random_state=0)
+
+
+WIDE = PLAIN.assign(**{f"x{i}": RANDOM.normal(size=N) for i in range(4)})
+
+
+@pytest.mark.parametrize(
+    ("frame", "alike"),
+    [
+        (WIDE, "100% of these pairs have the same target (by chance 5"),
+        (WIDE.assign(y=NUMBER["y"]), "their targets have a rank correlation of 1.00"),
+    ],
+)
+def test_near_copies_are_told_with_an_example(frame: pd.DataFrame, alike: str) -> None:
+    copies = shaken(frame, 1).reset_index(drop=True)
+    [told] = leaks(copies)
+    assert re.match(r"At least \d+ of 640 distinct development rows \(\d\d\.\d%\) are nearly equal to another", told)
+    assert "the nearest agrees in 7 of 7 features" in told and alike in told
+    example = re.search(r"An example is rows (\d+), (\d+)\. ", told)
+    assert example is not None
+    one, other = (copies.iloc[int(row)] for row in example.groups())
+    assert (one["word"], one["y"]) == (other["word"], other["y"]) and abs(one["x"] - other["x"]) < 0.02
+    assert told.endswith("with --group: then they stay on one side of every split.")
+
+
+def test_near_copies_are_no_matter_where_rows_are_split_by_group_or_time() -> None:
+    copies = shaken(WIDE, 2)
+    by_thing = copies.assign(thing=copies.index % N)
+    assert leaks(by_thing, group="thing") == []
+    assert leaks(by_thing.assign(when=RANDOM.permutation(len(copies)) // 2), time="when", ignore=["thing"]) == []
+    with pytest.raises(DataError, match=r"With --strict no sign of a leak is let pass\. At least"):
+        leaks(copies, strict=True)
+
+
+def test_a_used_number_that_counts_rows_of_a_sorted_table_is_told() -> None:
+    ordered = NUMBER.sort_values("y").assign(place=np.arange(N) / 2 + 0.01 * Z)
+    told = leaks(ordered)
+    assert any(each.startswith("Feature 'place' follows the order of the rows") for each in told)
+    assert not any("so this is no leak by itself" in each for each in told)
+    with pytest.raises(DataError, match="Feature 'place' follows"):
+        leaks(ordered, strict=True)
+
+
+def test_an_order_that_no_feature_follows_is_only_a_note() -> None:
+    [told] = leaks(PLAIN.sort_values("y"), strict=True)
+    assert told.startswith("The rows stand in an order that tells 'y' (balanced accuracy beyond chance 0.9")
+    assert told.endswith("name a column of times with --time.")
+    timed = PLAIN.sort_values("y").assign(when=RANDOM.permutation(N))
+    assert leaks(timed, time="when", strict=True) == []
+
+
+@pytest.mark.parametrize("name", ["final_amount", "finalAmount", "AmountFinal", "FINAL amount"])
+def test_names_are_only_hints_and_strict_lets_them_pass(name: str) -> None:
+    frame = PLAIN.assign(**{name: RANDOM.normal(size=N), "finally_": RANDOM.normal(size=N)})
+    [told] = leaks(frame, strict=True)
     assert told == (
-        "By their names some features may be known only after the target ('final_amount'). If so, leave them out."
+        f"By their names some features may be known only after the target ({name!r}). If so, leave them out."
     )
 
 
-def test_strict_makes_an_error_of_any_sign() -> None:
+def test_a_note_stands_beside_the_warnings_but_not_in_the_error() -> None:
+    leaky = PLAIN.assign(code=np.where(CLASS == "yes", 7, 3), finalAmount=RANDOM.normal(size=N))
+    assert [each.split()[0] for each in leaks(leaky)] == ["Feature", "By"]
+    with pytest.raises(DataError) as error:
+        leaks(leaky, strict=True)
+    assert "By their names" not in str(error.value)
+
+
+def test_strict_makes_an_error_of_a_warning() -> None:
     leaky = PLAIN.assign(code=np.where(CLASS == "yes", 7, 3))
     with pytest.raises(DataError, match=r"With --strict no sign of a leak is let pass. Feature 'code' tells"):
         leaks(leaky, strict=True)

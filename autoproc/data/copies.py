@@ -1,0 +1,93 @@
+"""Rows that are equal to another one in every feature, or nearly so: split at random, they stand on both sides."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from autoproc.data.metrics import Target
+from autoproc.data.near_copies import FEWEST_ROWS, NearCopies, find_near_copies
+from autoproc.data.table import Table
+from autoproc.data.vectorize import Schema
+from autoproc.results import Problem
+
+_MANY_COPIES = 0.01  # share of the rows
+_MANY_NEAR_COPIES = 0.08  # share of the rows that were looked at: over ten times what chance gives
+
+Matrix = NDArray[np.float32]
+
+
+def tell_copies(
+    development: Table, schema: Schema, matrix: Matrix, targets: Target, problem: Problem, seed: int
+) -> Iterator[str]:
+    """What was found, with evidence and what helps. `matrix` (n, n_columns) and `targets` are those of the rows."""
+    # Adding 0 makes 0.0 of -0.0, and all missing numbers look alike.
+    rows = np.where(np.isnan(matrix), np.float32(np.nan), matrix + np.float32(0))
+    _, first, number, counts = np.unique(_as_bytes(rows), return_index=True, return_inverse=True, return_counts=True)
+    yield from _copies(number, counts, targets)
+    distinct = np.sort(first)
+    if len(distinct) < FEWEST_ROWS:
+        return
+    is_category = np.array([encoder.kind == "categorical" for encoder in schema.encoders])
+    found = find_near_copies(rows[np.ix_(distinct, first_columns(schema))], is_category, seed)
+    if len(found.rows) >= _MANY_NEAR_COPIES * found.n_looked_at:
+        share = _share(found, "distinct" if found.n_looked_at == len(distinct) else "drawn")
+        rows_of_pairs = np.column_stack([distinct[found.rows], distinct[found.nearest]])
+        alike = _alike(rows_of_pairs, targets.reshape(len(targets), -1)[:, 0], problem)
+        yield (
+            f"{share}: the nearest agrees in {np.median(found.agreeing):.0f} of {len(is_category)} features (equal, "
+            "or less than 1 % of the rows between), the first that is no copy in "
+            f"{np.median(found.agreeing_with_next):.0f} (medians); {alike}. An example is "
+            f"{development.places(np.sort(rows_of_pairs[0]))}. Split at random, near copies train and validate, and "
+            "stand in the holdout, so the scores may flatter. Name what they share (a person, a machine, a series of "
+            "measurements) with --group: then they stay on one side of every split."
+        )
+
+
+def first_columns(schema: Schema) -> NDArray[np.int64]:
+    """The first column of each feature in the matrix: those that follow in a date are functions of it."""
+    widths = [encoder.width for encoder in schema.encoders]
+    return np.array(list(accumulate(widths[:-1], initial=0)), dtype=np.int64)
+
+
+def _as_bytes(rows: Matrix) -> NDArray[np.void]:
+    """Each row as one value."""
+    packed = np.ascontiguousarray(rows)
+    return packed.view(np.dtype((np.void, packed.shape[1] * packed.itemsize))).ravel()
+
+
+def _copies(number: NDArray[np.int64], counts: NDArray[np.int64], targets: Target) -> Iterator[str]:
+    """Rows that are equal in every feature: `number` (n,) says which are, `counts` how many there are of each."""
+    n_rows, n_copies = len(number), int(counts[counts > 1].sum())
+    if n_copies < max(2, _MANY_COPIES * n_rows):
+        return
+    with_targets = np.unique(np.column_stack([number, targets]), axis=0)
+    same = "with the same target" if len(with_targets) == len(counts) else "not all with the same target"
+    yield (
+        f"{n_copies:,} of {n_rows:,} development rows ({n_copies / n_rows:.1%}) are equal to another one in "
+        f"every feature as a network reads it, where rare categories are one, {same}. Split at random, copies train "
+        "and validate, and stand in the holdout. If they are one and the same thing, leave all but one out, or name "
+        "what they share with --group."
+    )
+
+
+def _share(found: NearCopies, which: str) -> str:
+    n_found = len(found.rows)
+    return (
+        f"At least {n_found:,} of {found.n_looked_at:,} {which} development rows ({n_found / found.n_looked_at:.1%}) "
+        "are nearly equal to another one, nearer than chance gives"
+    )
+
+
+def _alike(pairs: NDArray[np.int64], values: NDArray[np.generic], problem: Problem) -> str:
+    """How alike the targets of near copies are, pairs of rows (m, 2)."""
+    one, other = values[pairs].T
+    if problem.is_classification:
+        shares = np.array(problem.class_counts) / sum(problem.class_counts)
+        same, chance = float(np.mean(one == other)), float(np.sum(shares**2))
+        return f"{same:.0%} of these pairs have the same target (by chance {chance:.0%})"
+    if min(np.ptp(one), np.ptp(other)) == 0:
+        return "their targets do not vary"
+    return f"their targets have a rank correlation of {spearmanr(one, other).statistic:.2f}"
