@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoproc.errors import AutoprocError
+from autoproc.errors import AutoprocError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
@@ -149,7 +149,9 @@ class Job:
         try:
             yield
         except AutoprocError as error:
-            raise type(error)(f"{error} {lines.unscored_line(self._folder / MODEL, self._folder / PLAN)}") from None
+            opened = isinstance(error, PlanError)
+            told = lines.unscored_line(self._folder / MODEL, self._folder / PLAN, opened)
+            raise type(error)(f"{error} {told}") from None
 
     def tell_receipt(self, receipt: Receipt) -> None:
         """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there

@@ -5,6 +5,7 @@ has the first opening, and the other can read who. A receipt that cannot be read
 opened.
 """
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,9 @@ from pathlib import Path
 from autoproc.data.openings import UNKNOWN, opening_of, read_receipt
 from autoproc.errors import HomeError, PlanError
 from autoproc.outcomes import Receipt
+
+# What file systems say, network ones above all, that do not know how to sync a folder.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP)
 
 
 def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
@@ -77,7 +81,8 @@ def _create(path: Path, text: str) -> bool:
                 os.fsync(file.fileno())
             if not _publish(written, path):
                 return False
-            _sync_folder(path)
+            with _taken_back_on_error(path):
+                _sync_folder(path.parent)
         finally:
             written.unlink(missing_ok=True)
     return True
@@ -88,31 +93,41 @@ def _publish(written: Path, path: Path) -> bool:
     try:
         os.link(written, path)
     except FileExistsError:
-        return False
+        # A server of files that has made the link, but whose answer was lost, is asked again and finds it there.
+        return os.path.samefile(written, path)
     except OSError:  # a file system without links: the name is taken first, and has its text a moment later
         try:
             path.open("x").close()
         except FileExistsError:
             return False
-        os.replace(written, path)
+        with _taken_back_on_error(path):
+            os.replace(written, path)
     return True
 
 
-def _sync_folder(path: Path) -> None:
-    """Make the new name `path` last, or take it back: where it might not, the holdout stays closed, and no trace of an
-    opening may be left. Systems that cannot open a folder make names last by themselves."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
+@contextmanager
+def _taken_back_on_error(path: Path) -> Iterator[None]:
+    """Where the new file `path` might not last, the holdout stays closed, and no trace of an opening may be left."""
     try:
-        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        yield
     except OSError:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder last. Systems that cannot open a folder make names last by themselves."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(handle)
 
 
 def _to_json(receipt: Receipt) -> str:

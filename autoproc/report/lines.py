@@ -191,11 +191,12 @@ def model_line(path: Path, shipped: str | None = None) -> str:
     return f"{text}\ntrained on all rows. {shipped}" if shipped else text
 
 
-def unscored_line(model: Path, plan: Path) -> str:
-    """What can be done with the model of a job that could not open its holdout."""
+def unscored_line(model: Path, plan: Path, opened: bool) -> str:
+    """What can be done with the model of a job that could not open its holdout; `opened` if another one has."""
+    again = " --reopen-holdout REASON" if opened else ""
     return (
         f"This job's model is exported all the same, without a holdout score: {shlex.quote(str(model))}. "
-        f"`autoproc tune --config {shlex.quote(str(plan))} --reopen-holdout REASON` trains it again and scores it."
+        f"`autoproc tune --config {shlex.quote(str(plan))}{again}` trains it again and scores it."
     )
 
 

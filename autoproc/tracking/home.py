@@ -182,8 +182,9 @@ def open_home(path: str | Path) -> Home:
     with home_errors(home.path):
         for folder in (home.path, home.jobs, home.receipts, home.artifacts, home.running):
             folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home.path) as probe:
-            probe.write(b"a home must take what is written")
+            # Now, and not when a trained model is to be kept or a receipt written.
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"a home must take what is written")
         free = shutil.disk_usage(home.path).free
     if free < MIN_FREE_BYTES:
         raise HomeError(

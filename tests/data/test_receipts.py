@@ -1,6 +1,9 @@
 """Receipts: one for each opening, never two first ones, and a damaged one still counts."""
 
+import errno
 import json
+import os
+import stat
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,6 +162,22 @@ def test_a_receipt_that_did_not_reach_the_disk_leaves_no_trace(tmp_path: Path, m
     assert list((tmp_path / "receipts").iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_sync_a_folder_has_receipts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    sync = os.fsync
+
+    def files_alone(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr("os.fsync", files_alone)
+    receipt = write_receipt(tmp_path, KEY, "run", "fingerprint", None)
+    assert previous_receipts(tmp_path, KEY) == (receipt,)
+
+
 def test_a_receipt_whose_name_may_not_last_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(path: object, flags: int) -> int:
         assert len(list((tmp_path / "receipts").glob("*.json"))) == 1, "the name is there already"
@@ -169,6 +188,35 @@ def test_a_receipt_whose_name_may_not_last_leaves_no_trace(tmp_path: Path, monke
         write_receipt(tmp_path, KEY, "run", "fingerprint", None)
     monkeypatch.undo()
     assert list((tmp_path / "receipts").iterdir()) == []
+
+
+def test_a_name_whose_text_cannot_follow_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: Path, target: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("os.link", fail)
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(HomeError, match="no holdout is opened"):
+        write_receipt(tmp_path, KEY, "run", "fingerprint", None)
+    assert list((tmp_path / "receipts").iterdir()) == []
+
+
+def test_a_link_that_is_made_twice_is_the_receipts_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr("os.link", twice)
+    assert write_receipt(tmp_path, KEY, "run", "fingerprint", None).opening == 1
+
+
+def test_what_a_killed_job_left_of_a_receipt_it_did_not_come_to_name_is_no_opening(tmp_path: Path) -> None:
+    (tmp_path / "receipts").mkdir()
+    (tmp_path / "receipts" / f".{KEY}.1.json.0123.tmp").write_text('{"key": ', encoding="utf-8")
+    check_unopened(tmp_path, KEY, None)
+    assert write_receipt(tmp_path, KEY, "run", "fingerprint", None).opening == 1
 
 
 def test_a_file_system_without_links_has_receipts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

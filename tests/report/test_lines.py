@@ -156,8 +156,10 @@ def test_an_estimate_that_is_not_defined_is_not_called_nan() -> None:
 
 
 def test_a_model_without_a_score_says_how_it_comes_to_one() -> None:
-    told = lines.unscored_line(Path("my jobs") / "model", Path("my jobs") / "plan.yaml")
+    paths = Path("my jobs") / "model", Path("my jobs") / "plan.yaml"
+    told = lines.unscored_line(*paths, opened=True)
     assert "without a holdout score: 'my jobs/model'. `autoproc tune --config 'my jobs/plan.yaml' --reopen" in told
+    assert "'my jobs/plan.yaml'` trains it again" in lines.unscored_line(*paths, opened=False), "no reason is needed"
 
 
 def test_the_model_is_shown_with_its_size(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 import errno
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import namedtuple
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -16,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 HOLDER = """
 import sys
+import tempfile
 from pathlib import Path
+from typing import IO
 from autoproc.tracking.home import Home
 lock = Home(Path(sys.argv[1])).hold("job")
 print("held", flush=True)
@@ -47,6 +52,20 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         open_home(tmp_path / "file")
     with pytest.raises(HomeError, match="is in the way"):
         open_home(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("name", ["", "jobs", "receipts", "artifacts", "running"])
+def test_each_folder_is_tried_before_the_job_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    make = tempfile.TemporaryFile
+
+    def fail(dir: Path) -> IO[bytes]:
+        if dir == tmp_path / name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(dir))
+        return make(dir=dir)
+
+    monkeypatch.setattr(home_module.tempfile, "TemporaryFile", fail)
+    with pytest.raises(HomeError, match=re.escape(f"{tmp_path / name} is read-only")):
+        open_home(tmp_path)
 
 
 def test_a_full_disk_is_noticed_before_the_job_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
