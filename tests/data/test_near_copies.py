@@ -110,6 +110,12 @@ def test_missing_cells_agree_with_each_other_alone() -> None:
     assert share(np.vstack([holes, holes + 0.001])) > 0.6
 
 
+def test_categories_are_the_same_or_not_however_near_their_codes() -> None:
+    codes = RANDOM.integers(2, 150, size=(N, 8)).astype(float)
+    assert share(np.vstack([codes, codes + 1]), n_categories=0) > 0.6
+    assert share(np.vstack([codes, codes + 1]), n_categories=8) < 0.04
+
+
 def test_of_many_rows_some_are_looked_at_and_compared_with_all() -> None:
     rows = np.repeat(RANDOM.normal(size=(1500, 6)), 2, axis=0)
     rows[1::2] += 0.001
