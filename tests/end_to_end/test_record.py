@@ -158,7 +158,7 @@ def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record
     assert (kept / "plan.yaml").read_text() == (binary.job / "plan.yaml").read_text()
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}
     assert files == {path.name: path.read_bytes() for path in binary.model.iterdir()}
-    assert yaml.safe_load((kept / "plan.yaml").read_text())["metric"] == binary.result["metric"]["name"]
+    assert yaml.safe_load((kept / "plan.yaml").read_text())["metric"] == [binary.result["metric"]["name"]]
 
 
 def test_the_table_is_the_jobs_input_without_its_cells(binary: Finished, parent: Run) -> None:
