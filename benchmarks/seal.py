@@ -33,7 +33,6 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from mlflow import MlflowClient
 
 from autoproc.data.openings import read_receipt
 from autoproc.data.receipts import previous_receipts, write_receipt
@@ -224,6 +223,8 @@ def _show_race_and_copies(stage: Stage) -> Iterator[dict[str, Any]]:
 
 
 def _show_kill(stage: Stage, when: str, what: str) -> dict[str, Any]:
+    from mlflow import MlflowClient  # takes seconds to load, which none of the processes at the same moment needs
+
     run_id = kill(stage, when)
     again = stage.tune(stage.table)
     has_model = (stage.home / "jobs" / run_id / "model" / "card.json").exists()

@@ -65,6 +65,8 @@ def test_a_job_killed_between_receipt_and_score_has_opened_the_holdout(
     job, record = stage.home / "jobs" / killed, Record(stage.home)
     assert not (job / "result.json").exists()
     assert holdout(here, "table.csv", stage.home)[-1]["score"] is None
+    told = here("holdout", "table.csv", "--target", "failed").out.splitlines()[-1]
+    assert told.endswith(f"run {killed}: {NO_SCORE.removeprefix('with ')}")
     if when == RECORDED:  # before anything else could tell MLflow
         assert names.RECEIPT_KEY in record.client.get_run(killed).data.tags
         assert "**The holdout was opened**" in record.client.get_run(killed).data.tags[names.DESCRIPTION]
@@ -76,7 +78,8 @@ def test_a_job_killed_between_receipt_and_score_has_opened_the_holdout(
     options = ("--config", "small.yaml", "--reopen-holdout", "it was killed", "--quiet", "--json")
     reopened = json.loads(here("tune", "table.csv", "--target", "failed", *options).out)
     receipt = reopened["verdict"]["receipt"]
-    assert receipt["opening"] > 1
+    n_before = len(holdout(here, "table.csv", stage.home)) - 1  # more than one only where a kill came too late
+    assert (receipt["opening"], receipt["reason"]) == (n_before + 1, "it was killed") and n_before >= 1
     run = record.client.get_run(killed)
     assert run.info.status == "KILLED"
     assert run.data.tags[names.RECEIPT_KEY] == receipt["key"]

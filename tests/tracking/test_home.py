@@ -140,11 +140,19 @@ def test_a_job_whose_process_is_killed_has_stopped(fresh: Home) -> None:
 
 def test_a_job_is_running_while_its_process_holds_it(fresh: Home) -> None:
     assert not fresh.is_running("job")
+    assert list(fresh.running.iterdir()) == []  # nor does asking leave a lock
     lock = fresh.hold("job")
     assert fresh.is_running("job")
     lock.release()
     assert not fresh.is_running("job")
     assert fresh.stopped_jobs() == ["job"]  # looking has not changed anything
+
+
+def test_of_a_home_that_cannot_be_written_to_nobody_knows_what_runs(fresh: Home) -> None:
+    fresh.hold("job").release()
+    (fresh.running / "job.lock").unlink(missing_ok=True)
+    (fresh.running / "job.lock").mkdir()  # which no lock can be taken on
+    assert not fresh.is_running("job")
 
 
 def test_looking_at_a_stopped_job_does_not_change_when_it_was_last_alive(fresh: Home) -> None:
