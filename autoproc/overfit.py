@@ -38,6 +38,25 @@ class _Change:
         return sign * self.mean > 0 and abs(self.mean) > self.noise
 
 
+@dataclass(frozen=True)
+class _Moved:
+    """What a verdict's reason tells of, in words: both changes after the best epoch."""
+
+    name: str
+    measure: str
+    epoch: int
+    last: int
+    gained: _Change
+    lost: _Change
+
+    def __str__(self) -> str:
+        training, validation = (
+            f"{self.measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"
+            for change in (self.gained, self.lost)
+        )
+        return f"from epoch {self.epoch} to {self.last} training {training}, validation {validation}"
+
+
 def peak_epoch(validation: FloatArray, metric: Metric) -> int:
     """Epoch (from 1) at which the smoothed mean over folds of a (K, E) curve is best."""
     mean = _smooth(validation).mean(axis=0)
@@ -81,6 +100,10 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
     gained, lost = _change(train, peaks), _change(validation, peaks)
     late_enough = last - 1 - peak >= TAIL
     overfit = late_enough and lost.exceeds_noise(-1) and gained.exceeds_noise(1)
+    # What an overfit loses is a part of the gap: where noise hides even the whole gap, it would hide the loss.
+    gap = float((train - validation)[:, -TAIL:].mean())
+    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise < gap
+    moved = _Moved(name, measure, peak + 1, last, gained, lost)
     return OverfitVerdict(
         overfit=overfit,
         epoch=peak + 1,
@@ -88,7 +111,8 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
         train_gain=gained.mean,
         validation_drop=-lost.mean,
         noise=lost.noise,
-        reason=_reason(name, measure, peak + 1, last, gained, lost, overfit, late_enough),
+        reason=_reason(moved, overfit, late_enough) if conclusive else _too_few(moved, gap),
+        conclusive=conclusive,
     )
 
 
@@ -130,16 +154,23 @@ def _smooth(curve: FloatArray) -> FloatArray:
     return np.asarray(windows.sum(axis=2) / n_epochs.sum(axis=1))
 
 
-def _reason(
-    name: str, measure: str, epoch: int, last: int, gained: _Change, lost: _Change, overfit: bool, late_enough: bool
-) -> str:
-    after = f"from epoch {epoch} to {last} training {_moved(measure, gained)}, validation {_moved(measure, lost)}"
+def _reason(moved: _Moved, overfit: bool, late_enough: bool) -> str:
+    noise = format_score(moved.lost.noise)
     if overfit:
-        return f"{name} overfits: {after} (noise {format_score(lost.noise)})"
+        return f"{moved.name} overfits: {moved} (noise {noise})"
     if not late_enough:
-        return f"{name} does not overfit in {last} epochs: validation still improves at epoch {epoch}"
-    return f"{name} does not overfit: {after}, which is not beyond noise ({format_score(lost.noise)}) in both"
+        return f"{moved.name} does not overfit in {moved.last} epochs: validation still improves at epoch {moved.epoch}"
+    return f"{moved.name} does not overfit: {moved}, which is not beyond noise ({noise}) in both"
 
 
-def _moved(measure: str, change: _Change) -> str:
-    return f"{measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"
+def _too_few(moved: _Moved, gap: float) -> str:
+    """Why it cannot be told whether the rung overfits."""
+    if np.isnan(moved.lost.noise):
+        return (
+            f"{moved.name}: too few epochs to tell whether it overfits, because a single fold needs {2 * TAIL} after "
+            f"its best one: {moved}"
+        )
+    return (
+        f"{moved.name}: too few rows to tell whether it overfits, because noise ({format_score(moved.lost.noise)}) "
+        f"is above even the last gap between training and validation ({format_score(gap)}): {moved}"
+    )

@@ -132,7 +132,45 @@ def test_a_single_fold_with_few_epochs_after_its_peak_cannot_tell():
     verdict = judge("net", shown, METRICS["roc_auc"])
     assert not verdict.overfit
     assert np.isnan(verdict.noise)
-    assert verdict.reason.endswith("which is not beyond noise (not known) in both")
+    assert not verdict.conclusive
+    assert verdict.summary == "too few rows or epochs to tell"
+    assert verdict.reason.startswith(
+        "net: too few epochs to tell whether it overfits, because a single fold needs 10 after its best one: from epoch 2"
+    )
+
+
+def level(score, noise, seed=0):
+    """Training that rises to 0.1 above `score`, and validation that stands still there, with noise."""
+    train = folds(score + 0.1 * RISING / RISING[-1], noise=0, apart=0.01)
+    return curves(train, folds(np.full(N_EPOCHS, score), noise=noise, apart=0.01, seed=seed))
+
+
+def test_noise_above_the_gap_between_training_and_validation_is_too_few_rows_to_tell():
+    """Noise of 0.5 from epoch to epoch hides a loss of all of the 0.1 by which training is ahead in the end."""
+    verdict = judge("net", level(0.5, 0.5), METRICS["roc_auc"])
+    assert not verdict.overfit and not verdict.conclusive
+    assert verdict.noise > 0.1
+    assert verdict.reason.startswith("net: too few rows to tell whether it overfits, because noise (0.")
+    assert "validation (0." in verdict.reason and "training roc_auc gains 0." in verdict.reason
+
+
+def test_noise_below_the_gap_tells_that_a_level_curve_does_not_overfit():
+    verdict = judge("net", level(0.5, 0.02), METRICS["roc_auc"])
+    assert not verdict.overfit and verdict.conclusive
+    assert verdict.summary == "does not overfit"
+    assert verdict.noise < 0.1
+
+
+def test_training_that_gains_nothing_needs_no_more_rows_to_tell():
+    """Whatever the noise of validation: an overfit would show in training."""
+    verdict = judge("net", curves(folds(-RISING, noise=0), folds(FLAT, noise=0.5, seed=1)), METRICS["roc_auc"])
+    assert not verdict.overfit and verdict.conclusive
+
+
+@pytest.mark.parametrize("k", [2, 5])
+def test_an_overfit_that_is_seen_is_always_conclusive(k):
+    verdict = judge("net", curves(folds(RISING, k=k), folds(FALLING_LATE, k=k, seed=1, noise=0)), METRICS["roc_auc"])
+    assert verdict.overfit and verdict.conclusive and verdict.summary == "overfits"
 
 
 def test_each_fold_is_measured_from_the_peak_of_the_others():
