@@ -2,7 +2,8 @@
 
 from math import log2
 
-from autoproc.plan import FinalKind, Plan
+from autoproc.plan import FinalKind, Plan, ProtocolPlan
+from autoproc.results import Protocol
 from autoproc.spec import NetworkSpec, TrainSpec
 
 _STEPS_AN_EPOCH = 24
@@ -51,6 +52,12 @@ def final_kind(plan: Plan) -> FinalKind:
     """The plan's, or else the fold networks; forward in time those have not seen the latest rows, so that one is
     trained on all of them."""
     return plan.final or ("folds" if plan.time is None else "refit")
+
+
+def same_protocol(asked: ProtocolPlan, protocol: Protocol) -> ProtocolPlan:
+    """The request that gives a protocol of this kind whatever the number of rows."""
+    folds = {} if protocol.kind == "validation_split" else {"folds": protocol.folds, "repeats": protocol.repeats}
+    return asked.model_copy(update={"kind": protocol.kind, **folds})
 
 
 def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:

@@ -2,8 +2,9 @@
 
 <home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
                      job.log       what was said, with times; internal errors with their traceback
-                     model/        the bundle
-                     result.json   written last: a job that has it is complete
+                     model/        the bundle (and model-scored/, where another one is shipped)
+                     result.json   written at the end: a job that has it is complete
+                     optimism.svg  what each score of the winner was worth
 """
 
 import json
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoproc.configurations import final_kind
+from autoproc.configurations import final_kind, same_protocol
 from autoproc.errors import AutoprocError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
@@ -29,16 +30,18 @@ from autoproc.report import lines, values
 from autoproc.report.story import JobFacts, story
 from autoproc.results import (
     Baseline,
+    Finalist,
+    FinalNetworks,
     Growth,
     Memory,
     OverfitVerdict,
     Reference,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
-    Weights,
 )
 from autoproc.space_file import shipped_spaces
 from autoproc.steps.verdict import FinalModel
@@ -48,7 +51,9 @@ from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 
-MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
+MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
+SCORED_MODEL = "model-scored"
+SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 _LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
 
@@ -141,19 +146,36 @@ class Job:
         self._note(search=search)
         self._progress.say("search", lines.search_line(search))
 
+    def tell_finalist(self, finalist: Finalist) -> None:
+        self._tracker.record(children.fresh_child(finalist))
+        self._progress.update("fresh folds", lines.finalist_line(finalist))
+
+    def tell_selection(self, selection: Selection) -> None:
+        self._note(selection=selection)
+        self._progress.say("fresh folds", lines.selection_line(selection))
+
     def tell_verdict(self, verdict: Verdict) -> None:
         self._tracker.record(children.verdict_child(verdict))
         self._note(verdict=verdict)
         self._progress.say("holdout", lines.verdict_line(verdict))
 
-    def export(self, model: FinalModel, search: Search, weights: Weights) -> None:
+    def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
-        path, network = self._folder / MODEL, search.trained.candidate.network
+        path = self._folder / MODEL
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        self._card = self._make_card(model, search)
+        self._card = self._make_card(model, winner)
         with home_errors(self.home.path):
-            export_bundle(path, self._card, model.schema, network, weights, sample, model.predict)
+            export_bundle(path, self._card, model.schema, final.network, final.weights, sample, model.predict)
         self._note(model_path=str(path))
+
+    def ship(self, model: FinalModel, winner: Finalist, all_rows: FinalNetworks) -> None:
+        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it."""
+        with home_errors(self.home.path):
+            self._complete_card()
+            (self._folder / MODEL).rename(self._folder / SCORED_MODEL)
+        self.export(model, winner, all_rows)
+        self._card |= {"trained_on": "all rows", "scored": SIBLING}
+        self._note(shipped=SIBLING)
 
     def complete(self, memory: Memory) -> JobResult:
         """Complete the bundle's card, and write the result, which marks the job as complete."""
@@ -161,14 +183,30 @@ class Job:
         content = finite_or_null(self._content())
         path = self._folder / MODEL
         with home_errors(self.home.path):
-            write_card(path, {**self._card, "verdict": content["verdict"]})
+            self._complete_card()
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
-        self._tracker.attach(path)
-        self._tracker.attach(self._folder / RESULT)
+        for made in (path, self._folder / RESULT, self._draw_optimism()):
+            self._tracker.attach(made)
         self._note(seconds=sum(self._seconds.values()))
-        self._progress.say("model", lines.model_line(path))
+        self._progress.say("model", lines.model_line(path, self._facts.shipped))
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _complete_card(self) -> None:
+        """Add the verdict to the model's card."""
+        assert self._facts.verdict
+        verdict = finite_or_null(values.verdict_values(self._facts.verdict))
+        write_card(self._folder / MODEL, {**self._card, "verdict": verdict})
+
+    def _draw_optimism(self) -> Path:
+        """The picture of what each score was worth."""
+        from autoproc.report.pictures import optimism_picture  # takes half a second to load
+
+        facts = self._facts
+        assert facts.search and facts.selection and facts.verdict
+        with home_errors(self.home.path):
+            write_atomically(self._folder / OPTIMISM, optimism_picture(facts.selection, facts.verdict))
+        return self._folder / OPTIMISM
 
     def warn(self, text: str) -> None:
         self._progress.warn(text)
@@ -192,7 +230,7 @@ class Job:
     def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
         """Bring the record's description, metrics and tags up to date with the facts."""
         facts = self._facts
-        metrics = children.job_metrics(facts.baseline, facts.search, facts.verdict, facts.memory)
+        metrics = children.job_metrics(facts.baseline, facts.search, facts.selection, facts.verdict, facts.memory)
         tags = children.receipt_tags(facts.verdict.receipt) if facts.verdict else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
 
@@ -210,13 +248,14 @@ class Job:
             "trials": plan.trials,
             "time_limit": "none" if plan.time_limit is None else plan.time_limit,
             "final": final_kind(plan),
+            "ship": plan.ship,
             "seed": plan.seed,
         }
 
     def _content(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""
         facts, prepared = self._facts, self._prepared
-        assert facts.baseline and facts.growth and facts.search and facts.verdict and facts.memory
+        assert facts.baseline and facts.growth and facts.search and facts.selection and facts.verdict and facts.memory
         n_rows = prepared.protocol.n_development + prepared.protocol.n_holdout
         metric = prepared.chosen.metric
         return {
@@ -231,13 +270,18 @@ class Job:
             "references": values.reference_values(facts.references),
             "growth": values.growth_values(facts.growth),
             "search": values.search_values(facts.search),
+            "selection": values.selection_values(facts.selection),
             "verdict": values.verdict_values(facts.verdict),
-            "model": {"path": str(self._folder / MODEL), "final": self._plan.final},
+            "model": {
+                "path": str(self._folder / MODEL),
+                "final": self._plan.final,
+                "trained_on": self._card["trained_on"],
+            },
             "seconds": self._seconds,
             "memory": asdict(facts.memory),
         }
 
-    def _make_card(self, model: FinalModel, search: Search) -> dict[str, Any]:
+    def _make_card(self, model: FinalModel, winner: Finalist) -> dict[str, Any]:
         """What the bundle says about the model."""
         problem, chosen = model.problem, self._prepared.chosen
         return {
@@ -246,11 +290,12 @@ class Job:
             "classes": list(problem.classes),
             "threshold": model.threshold,
             "final": self._plan.final,
+            "trained_on": "development rows",
             "run_id": self.run_id,
             "data": {"name": self._prepared.development.name, "fingerprint": self._prepared.fingerprint},
             "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
             "protocol": values.protocol_values(self._prepared.protocol),
-            "best": values.search_values(search)["best"],
+            "winner": values.finalist_values(winner),
             "versions": _versions(),
         }
 
@@ -294,9 +339,7 @@ def _closing_record(tracker: Tracker) -> Iterator[None]:
 
 def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
     """The plan with what was decided in place of nulls, and paths that hold from any folder."""
-    problem, protocol = prepared.problem, prepared.protocol
-    folds = {} if protocol.kind == "validation_split" else {"folds": protocol.folds, "repeats": protocol.repeats}
-    split = plan.protocol.model_copy(update={"kind": protocol.kind, **folds})
+    problem = prepared.problem
     space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
     return plan.model_copy(
         update={
@@ -305,7 +348,7 @@ def _resolve(plan: Plan, prepared: Prepared, home: Home) -> Plan:
             "task": problem.task,
             "metric": prepared.chosen.metric.name,
             "positive": problem.classes[1] if problem.task == "binary" else None,
-            "protocol": split,
+            "protocol": same_protocol(plan.protocol, prepared.protocol),
             "space": space,
             "home": str(home.path),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",

@@ -18,7 +18,8 @@ from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
-FinalKind = Literal["folds", "refit"]
+FinalKind = Literal["folds", "refit", "refits", "ensemble"]
+ShippedRows = Literal["development", "all-rows"]
 
 _RULES = {
     "model_type": "must be a mapping of keys to values",
@@ -101,6 +102,7 @@ class ProtocolPlan(_Section):
     few_rows: int = Field(1_000, ge=1, description="Below this many development rows K-fold is repeated.")
     many_rows: int = Field(50_000, ge=1, description="From this many on one validation split is enough.")
     validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split.")
+    reshuffle: bool = Field(False, description="Folds of its own for each trial of the search.")
 
 
 class TrainPlan(_Section):
@@ -166,7 +168,11 @@ class Plan(_Section):
     strict: bool = Field(False, description="Stop at any sign that a feature knows what it should not.")
     force: bool = Field(False, description="Go on when the baseline does not beat the dummy.")
     final: FinalKind | None = Field(
-        None, description="The fold networks averaged, or one refit on all rows; null: averaged, but by time a refit."
+        None, description="Kind of the final model (steps/final.py); null: measured best, and by time a refit."
+    )
+    ship: ShippedRows = Field(
+        "development",
+        description="Rows that the exported model learns from; the scored one never knows the holdout.",
     )
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()

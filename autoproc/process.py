@@ -1,7 +1,7 @@
 """The process, top to bottom: the page to read first, and the only place where the parts meet.
 
     table -> sealed holdout -> problem -> metric -> protocol -> schema -> baseline -> references -> growth -> search
-          -> final model, exported -> verdict on the holdout
+          -> the finalists on fresh folds -> final model, exported -> verdict on the holdout
 
 Everything between the seal and the verdict sees development rows alone.
 """
@@ -9,13 +9,14 @@ Everything between the seal and the verdict sees development rows alone.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from autoproc.configurations import final_kind
+from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import choose_metric
@@ -28,10 +29,10 @@ from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
-from autoproc.plan import FinalKind, Plan
+from autoproc.plan import Plan, ShippedRows
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
-from autoproc.results import Baseline, Fold, Receipt, Search, Weights
+from autoproc.results import Baseline, Finalist, FinalNetworks, Fold, Receipt, Search, Selection
 from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
 
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
-# What the search may take of the time that is left: the rest is for the final model, the verdict and the export.
-_SEARCH_SHARE: dict[FinalKind, float] = {"folds": 0.96, "refit": 0.88}
+# What the search and the fresh folds may take of the time that is left: the rest is for the final model, the verdict
+# and the export.
+SEARCH_SHARE: dict[ShippedRows, float] = {"development": 0.9, "all-rows": 0.75}
 
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
@@ -73,7 +75,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     with (
         running_job(prepared, plan, home, progress, started) as job,
-        closing(make_engine(prepared, prepared.protocol.splits, plan)) as engine,
+        closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine,
     ):
         return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
 
@@ -128,7 +130,7 @@ def _carry_out(
     from autoproc.steps.growth import grow_until_overfit
     from autoproc.steps.references import train_references
     from autoproc.steps.search import search_regularisation
-    from autoproc.steps.verdict import open_holdout
+    from autoproc.steps.verdict import score_holdout
 
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
     with job.step("baseline"):
@@ -146,24 +148,33 @@ def _carry_out(
         growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
         job.tell_growth(growth)
     with job.step("search"):
-        until = deadline.share(_SEARCH_SHARE[final_kind(plan)])
-        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial)
+        until = deadline.share(SEARCH_SHARE[plan.ship])
+        again = prepared.protocol.again
+        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
         job.tell_search(search)
+    with job.step("fresh folds"):
+        selection = select_winner(prepared, plan, search, until, job.tell_finalist, job.warn)
+        job.tell_selection(selection)
     with job.step("export"):
-        weights = final_weights(prepared, plan, search, job.warn)
-        model = _final_model(prepared, engine, search, weights)
-        job.export(model, search, weights)
+        final = final_networks(prepared, engine, plan, selection, job.warn)
+        model = _final_model(prepared, final)
+        job.export(model, selection.winner, final)
     with job.step("holdout"):
         reason = plan.reopen_holdout
         receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
-        verdict = open_holdout(
-            holdout, receipt, model, prepared.chosen, search.best.score, targets, references, plan.seed
-        )
+        rows, winner = holdout.open(receipt), selection.winner
+        verdict = score_holdout(rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)
+    if plan.ship == "all-rows":
+        with job.step("all rows"):
+            shipped = train_on_all_rows(prepared, rows, plan, final, job.warn)
+            if shipped:
+                job.ship(_final_model(prepared, shipped), winner, shipped)
     return job.complete(engine.memory)
 
 
-def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "StackEngine":
+def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> "StackEngine":
+    """An engine on the development rows, for candidates that train on the folds of one of the sets."""
     from autoproc.network.engine import StackEngine
 
     problem = prepared.problem
@@ -171,42 +182,102 @@ def make_engine(prepared: Prepared, folds: Sequence[Fold], plan: Plan) -> "Stack
         prepared.matrix,
         prepared.targets,
         prepared.schema.layout,
-        folds,
+        [fold for folds in fold_sets for fold in folds],
         problem.task,
         problem.n_outputs,
         prepared.chosen.metric,
         plan.seed,
         plan.device,
         plan.memory_limit,
+        len(fold_sets),
     )
 
 
-def final_weights(prepared: Prepared, plan: Plan, search: Search, warn: Callable[[str], None]) -> Weights:
-    """Of the best configuration: the fold networks, or one network trained on all development rows."""
-    from autoproc.steps.final import everything, refit
+def select_winner(
+    prepared: Prepared,
+    plan: Plan,
+    search: Search,
+    deadline: Deadline,
+    on_scored: Callable[[Finalist], None],
+    warn: Callable[[str], None],
+) -> Selection:
+    """Score the search's finalists on fresh folds, where there are any and there is room, and pick the winner."""
+    from autoproc.steps.selection import score_again, select
 
-    if final_kind(plan) == "folds":
-        return search.trained.weights
+    finalists, fresh = search.finalists, prepared.protocol.fresh
     try:
-        with closing(make_engine(prepared, [everything(len(prepared.matrix))], plan)) as engine:
-            trained = refit(engine, search.trained)
-        failed = trained.failed
+        if fresh:
+            with closing(make_engine(prepared, plan, fresh)) as engine:
+                finalists = score_again(engine, search, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
-        failed = str(error)
-    if failed:
-        warn(f"The refit on all development rows failed ({failed}); the fold networks are exported instead.")
-        return search.trained.weights
-    return trained.weights
+        warn(f"The finalists are not scored on fresh folds: {error}")
+    return select(finalists, prepared.chosen.metric)
 
 
-def _final_model(prepared: Prepared, engine: "StackEngine", search: Search, weights: Weights) -> "FinalModel":
+def final_networks(
+    prepared: Prepared, engine: "StackEngine", plan: Plan, selection: Selection, warn: Callable[[str], None]
+) -> FinalNetworks:
+    """The final model of the plan's kind; the winner's fold networks where a refit fails."""
+    from autoproc.steps import final
+
+    winner, folds = selection.winner, prepared.protocol.splits
+    kind = final_kind(plan)
+    if kind == "ensemble":
+        return final.ensemble(engine, selection.finalists, folds, prepared.targets, prepared.chosen.metric)
+    networks = final.fold_networks(engine, winner)
+    if kind == "folds":
+        return networks
+    try:
+        with closing(make_engine(prepared, plan, _all_rows(len(prepared.matrix), plan))) as refitting:
+            refitted = final.refit_again(refitting, networks)
+    except PlanError as error:  # the memory limit leaves no room beside what the search has left
+        refitted = str(error)
+    if isinstance(refitted, str):
+        warn(f"The refit on all development rows failed ({refitted}); the fold networks are exported instead.")
+        return networks
+    return refitted
+
+
+def train_on_all_rows(
+    prepared: Prepared, holdout: Table, plan: Plan, final: FinalNetworks, warn: Callable[[str], None]
+) -> FinalNetworks | None:
+    """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails."""
+    from autoproc.steps.final import refit_again, train_again
+
+    table, problem = prepared.development.with_rows(holdout), prepared.problem
+    everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
+    again = plan.model_copy(update={"protocol": same_protocol(plan.protocol, prepared.protocol)})
+    try:
+        if final_kind(plan) in ("folds", "ensemble"):
+            folds = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan)).splits
+            train = train_again
+        else:
+            folds, train = _all_rows(len(everything.matrix), plan), refit_again
+        with closing(make_engine(everything, plan, folds)) as engine:
+            shipped = train(engine, final)
+    except (PlanError, DataError) as error:
+        shipped = str(error)
+    if isinstance(shipped, str):
+        warn(f"Training on all rows failed ({shipped}); the model that was scored is exported.")
+        return None
+    return shipped
+
+
+def _all_rows(n_rows: int, plan: Plan) -> tuple[Fold, ...]:
+    """The folds of the plan's number of refits."""
+    from autoproc.steps.final import N_REFITS, everything
+
+    return (everything(n_rows),) * (N_REFITS if final_kind(plan) == "refits" else 1)
+
+
+def _final_model(prepared: Prepared, final: FinalNetworks) -> "FinalModel":
     from autoproc.network.predictor import Predictor
     from autoproc.steps.verdict import FinalModel, choose_threshold
 
     problem, schema = prepared.problem, prepared.schema
-    out_of_fold = engine.out_of_fold(search.trained) if problem.task == "binary" else ()
-    threshold = choose_threshold(problem, prepared.targets, prepared.protocol.splits, out_of_fold)
-    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, weights).mean, threshold)
+    folds = prepared.protocol.fold_sets[final.parts[0][0].fold_set]
+    threshold = choose_threshold(problem, prepared.targets, folds, final.out_of_fold)
+    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, final.weights).mean, threshold)
 
 
 def _no_signal(baseline: Baseline) -> str:

@@ -66,7 +66,9 @@ class Fold:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How development rows are split, and why. `splits` has folds x repeats entries."""
+    """How development rows are split, and why. `splits` has folds x repeats entries; `fresh` are as many drawn anew,
+    for scoring what was chosen by `splits`, or none where rows can be split in one way only. `reshuffled` are further
+    sets like `splits`, where trials shall have folds of their own."""
 
     kind: ProtocolKind
     folds: int
@@ -75,6 +77,18 @@ class Protocol:
     n_development: int
     n_holdout: int
     splits: tuple[Fold, ...] = field(repr=False)
+    reshuffled: tuple[tuple[Fold, ...], ...] = field(default=(), repr=False)
+    fresh: tuple[Fold, ...] = field(default=(), repr=False)
+
+    @property
+    def fold_sets(self) -> tuple[tuple[Fold, ...], ...]:
+        """The splits, and those that trials of the search have in turn."""
+        return (self.splits, *self.reshuffled)
+
+    @property
+    def again(self) -> float:
+        """How much the fresh folds take to train, where the splits take 1."""
+        return len(self.fresh) / len(self.splits)
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,8 @@ def carry_forward(curves: FloatArray, n_epochs: int) -> FloatArray:
 class Trained:
     """One candidate after training: its K members' curves, scores at their best epochs, and weights there.
 
-    `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1.
+    `weights` maps a parameter's name to an array of shape (K, ...); `best_epochs` count from 1. `fold_set` numbers the
+    folds that it trained on: 0 are the protocol's splits, others its reshuffled ones.
     `failed` holds the reason when a member diverged, found no memory or has no score; then the score is NaN.
     """
 
@@ -148,6 +163,7 @@ class Trained:
     seconds: float
     failed: str | None
     weights: Weights = field(repr=False)
+    fold_set: int = 0
 
     @property
     def n_epochs(self) -> int:
@@ -236,15 +252,59 @@ class Trial:
     reason: str
 
 
+GROWN, DEFAULT = COMPARED = (0, 1)
+"""Numbers of the trials with the grown network and with the default configuration, which are always finalists."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A configuration that may win: `trained` on the folds that the search chose by, `fresh` on folds that chose
+    nothing before; None where that was not done."""
+
+    trial: Trial
+    trained: Trained
+    fresh: Trained | None = None
+
+
 @dataclass(frozen=True)
 class Search:
+    """All trials, and the best of them with the default configuration and the grown network: best first.
+    `seconds_an_epoch` is what an epoch of one trial has taken, side by side with others."""
+
     trials: tuple[Trial, ...]
-    best: Trial
-    trained: Trained
+    finalists: tuple[Finalist, ...]
     stopped_by: Literal["trials", "time limit"]
+    seconds_an_epoch: float
+
+    @property
+    def best(self) -> Trial:
+        return self.finalists[0].trial
 
     def count(self, state: TrialState) -> int:
         return sum(trial.state == state for trial in self.trials)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The finalists in the search's order, which of them is `winner`, and why. `optimism` is how much better the
+    search's own best scored on its folds than on fresh ones; None where there were none."""
+
+    finalists: tuple[Finalist, ...]
+    winner: Finalist
+    reason: str
+    optimism: "Estimate | None"
+
+
+@dataclass(frozen=True)
+class FinalNetworks:
+    """What is exported: K networks of one shape, whose predictions are averaged by their shares; and what networks of
+    their kind predict of the validation rows of each of the search's folds, which they have not been trained on.
+    `parts` are the trainings that it is made of, each with how often it counts."""
+
+    network: NetworkSpec
+    weights: Weights = field(repr=False)
+    out_of_fold: tuple[NDArray[np.floating], ...] = field(repr=False)
+    parts: tuple[tuple[Trained, int], ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -294,7 +354,9 @@ class ReferenceVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The one holdout score, beside the cross-validated one, the dummy's and the references'.
+    """The one holdout score, beside the winner's on the search's folds (`cross_validated`) and on `fresh` ones, the
+    dummy's and the references'. `optimism` is how much better the winner scored on the fresh folds, or else on the
+    search's, than the final model does here.
 
     `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
     """
@@ -307,4 +369,6 @@ class Verdict:
     threshold: float | None
     beside: dict[str, Estimate]
     receipt: Receipt
+    optimism: Estimate
+    fresh: Score | None = None
     references: tuple[ReferenceVerdict, ...] = ()

@@ -124,7 +124,7 @@ def beats_dummy(kind: str, n_rows: int, protocol: str | None, seed: int) -> tupl
     plan = make_plan(None, {"target": ["y"], "seed": seed, "protocol": {"kind": protocol}})
     prepared, _ = prepare(plan, table(kind, n_rows, seed))
     folds, metric = prepared.protocol.splits, prepared.chosen.metric
-    engine = make_engine(prepared, folds, plan)
+    engine = make_engine(prepared, plan, folds)
     baseline = train_baseline(engine, prepared.targets, folds, prepared.problem, metric, plan, NEVER)
     return baseline.beats_dummy, len(folds)
 

@@ -50,7 +50,7 @@ PARTS = {
     "holdout": (
         "autoproc.data.receipts:check_unopened",
         "autoproc.data.receipts:write_receipt",
-        "autoproc.steps.verdict:open_holdout",
+        "autoproc.steps.verdict:score_holdout",
     ),
     TRAINING: ("autoproc.network.shards:Shards.train_epoch",),
 }

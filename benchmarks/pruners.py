@@ -50,7 +50,7 @@ def train_curves(setting: Setting, n_trials: int) -> list[Curve]:
     """Random trials, each trained to its own end; those that diverge are left out."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=setting.plan.seed))
     candidates = [setting.sample(OptunaSuggest(study.ask())) for _ in range(n_trials)]
-    with closing(make_engine(setting.prepared, setting.prepared.protocol.splits, setting.plan)) as engine:
+    with closing(make_engine(setting.prepared, setting.plan, setting.prepared.protocol.splits)) as engine:
         trained = train_together(engine, candidates)
     return [setting.metric.best_so_far(t.curves.validation_score).mean(axis=0) for t in trained if not t.failed]
 

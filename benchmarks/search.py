@@ -121,9 +121,9 @@ def search_by_autoproc(setting: Setting) -> Callable[[Log], None]:
 
     torch.set_num_threads(CORES)
     plan, metric, folds = setting.plan, setting.metric, setting.prepared.protocol.splits
-    with closing(make_engine(setting.prepared, folds, plan)) as other:  # loads what is left
+    with closing(make_engine(setting.prepared, plan, folds)) as other:  # loads what is left
         train_together(other, [Candidate(CENTRE, setting.default)], Deadline.after(0))
-    engine = make_engine(setting.prepared, folds, plan)
+    engine = make_engine(setting.prepared, plan, folds)
 
     def search(log: Log) -> None:
         def on_trial(trial: Trial, trained: Trained) -> None:

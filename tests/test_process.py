@@ -2,9 +2,11 @@
 
 import gc
 import pickle
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,14 @@ import pytest
 from autoproc import process
 from autoproc.data.holdout import seal
 from autoproc.data.table import read_table
+from autoproc.deadline import NEVER
 from autoproc.errors import DataError, PlanError
+from autoproc.network.averaging import SHARE
+from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
-from autoproc.plan import Plan, make_plan
+from autoproc.plan import FinalKind, Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.results import Search, Trial
+from autoproc.results import Finalist, FinalNetworks, Search, Selection, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.end_to_end import tables
 
@@ -99,49 +104,121 @@ def test_dates_are_read_alike_by_the_seal_and_by_the_folds() -> None:
         assert months[fold.train].max() <= months[fold.validation].min()
 
 
-def searched(prepared: Prepared, plan: Plan) -> Search:
-    """A search that found one configuration."""
-    with closing(process.make_engine(prepared, prepared.protocol.splits, plan)) as engine:
+class Searched:
+    """A table whose search found two configurations, and their engine."""
+
+    def __init__(self, engine: StackEngine, prepared: Prepared, plan: Plan) -> None:
+        self.engine, self.prepared, self.plan = engine, prepared, plan
+        self.warned: list[str] = []
         spec = TrainSpec(max_epochs=3, patience=0, batch_size=64)
-        [trained] = train_together(engine, [Candidate(NetworkSpec(1, 4), spec)])
-    trial = Trial(0, "complete", trained.candidate.parameters, trained.score, 3, 0.0, "")
-    return Search((trial,), trial, trained, "trials")
+        shapes = (NetworkSpec(1, 4), NetworkSpec(2, 8))
+        trained = train_together(engine, [Candidate(shape, spec) for shape in shapes])
+        self.finalists = tuple(
+            Finalist(Trial(number, "complete", each.candidate.parameters, each.score, 3, 0.0, ""), each)
+            for number, each in enumerate(trained)
+        )
+
+    def final(self, kind: FinalKind, memory: int | None = None, **changes: Any) -> FinalNetworks:
+        """The final model of the kind; `changes` are made to the winner's training."""
+        winner = replace(self.finalists[0], trained=replace(self.finalists[0].trained, **changes))
+        selection = Selection((winner, *self.finalists[1:]), winner, "", None)
+        plan = self.plan.model_copy(update={"final": kind, "memory_limit": memory})
+        return process.final_networks(self.prepared, self.engine, plan, selection, self.warned.append)
+
+    def is_of_folds(self, final: FinalNetworks) -> bool:
+        return final.weights is self.finalists[0].trained.weights
 
 
-def test_the_final_model_is_the_fold_networks_or_one_that_is_trained_on_all_rows() -> None:
-    warned: list[str] = []
+@pytest.fixture(scope="module")
+def _searched() -> Iterator[Searched]:
     plan = make_plan(None, {"target": "price", "device": "cpu", "protocol": {"folds": 3, "repeats": 1}})
     prepared = process.inspect(plan, tables.table("regression"))
-    search = searched(prepared, plan)
-    assert process.final_weights(prepared, plan, search, warned.append) is search.trained.weights
-    refit = process.final_weights(prepared, plan.model_copy(update={"final": "refit"}), search, warned.append)
-    assert {len(array) for array in refit.values()} == {1}
-    assert warned == []
+    with closing(process.make_engine(prepared, plan, prepared.protocol.splits)) as engine:
+        yield Searched(engine, prepared, plan)
 
 
-def test_a_refit_that_diverges_gives_way_to_the_fold_networks_with_a_warning() -> None:
-    warned: list[str] = []
-    plan = make_plan(None, {"target": "price", "device": "cpu", "final": "refit", "protocol": {"folds": 3}})
-    prepared = process.inspect(plan, tables.table("regression"))
-    search = searched(prepared, plan)
-    trained = search.trained
+@pytest.fixture
+def searched(_searched: Searched) -> Searched:
+    _searched.warned.clear()
+    return _searched
+
+
+@pytest.mark.parametrize(("kind", "n_networks"), [("folds", 3), ("refit", 1), ("refits", 5)])
+def test_the_final_model_is_the_fold_networks_or_some_that_are_trained_on_all_rows(
+    searched: Searched, kind: FinalKind, n_networks: int
+) -> None:
+    final = searched.final(kind)
+    assert searched.is_of_folds(final) == (kind == "folds")
+    assert {len(array) for array in final.weights.values()} == {n_networks}
+    assert final.network == NetworkSpec(1, 4)
+    assert [len(part) for part in final.out_of_fold] == [
+        len(fold.validation) for fold in searched.prepared.protocol.splits
+    ]
+    starts = final.weights["hidden.0.weight"]
+    assert len(np.unique(starts, axis=0)) == n_networks, "each starts from other weights"
+    assert searched.warned == []
+
+
+def test_an_ensemble_has_networks_of_several_finalists_in_one_shape(searched: Searched) -> None:
+    final = searched.final("ensemble")
+    assert final.network in (NetworkSpec(1, 4), NetworkSpec(2, 8))
+    assert len(final.weights[SHARE]) in (3, 6)
+    assert final.weights[SHARE].sum() == pytest.approx(1)
+
+
+def test_a_refit_that_diverges_gives_way_to_the_fold_networks_with_a_warning(searched: Searched) -> None:
+    trained = searched.finalists[0].trained
     wild = replace(trained.curves, learning_rate=np.full_like(trained.curves.learning_rate, 1e25))
-    search = replace(search, trained=replace(trained, curves=wild, best_epochs=(3, 3, 3)))
-    assert process.final_weights(prepared, plan, search, warned.append) is search.trained.weights
-    [warning] = warned
+    assert searched.is_of_folds(searched.final("refit", curves=wild, best_epochs=(3, 3, 3)))
+    [warning] = searched.warned
     assert warning.startswith("The refit on all development rows failed (fold 1 diverged in epoch ")
     assert warning.endswith("; the fold networks are exported instead.")
 
 
-def test_a_refit_for_which_there_is_no_memory_gives_way_too() -> None:
+def test_a_refit_for_which_there_is_no_memory_gives_way_too(searched: Searched) -> None:
     """What the search leaves behind can be more than the limit allows."""
-    warned: list[str] = []
-    plan = make_plan(None, {"target": "price", "device": "cpu", "final": "refit", "protocol": {"folds": 3}})
-    prepared = process.inspect(plan, tables.table("regression"))
-    search = searched(prepared, plan)
+    assert searched.is_of_folds(searched.final("refit", memory=1000))
+    assert "The memory limit must leave room for training" in searched.warned[0]
+
+
+@pytest.mark.parametrize(("kind", "n_networks"), [("folds", 3), ("refit", 1), ("refits", 5), ("ensemble", None)])
+def test_what_is_shipped_has_learned_from_the_holdouts_rows_too(
+    searched: Searched, kind: FinalKind, n_networks: int | None
+) -> None:
+    """With twice the rows a median or mean of all of them is another one; the schema stays as it was."""
+    final, plan = searched.final(kind), searched.plan.model_copy(update={"final": kind})
+    more = read_table(tables.table("regression", seed=9).assign(size=lambda frame: frame["size"] + 100))
+    shipped = process.train_on_all_rows(searched.prepared, more, plan, final, searched.warned.append)
+    assert shipped and searched.warned == []
+    assert len(shipped.weights[SHARE]) == (n_networks or len(final.weights[SHARE]))
+    assert shipped.network == final.network and shipped.out_of_fold is final.out_of_fold
+    assert {name: array.shape for name, array in shipped.weights.items()} == {
+        name: array.shape for name, array in final.weights.items()
+    }
+    assert (shipped.weights["input.center"][:, 0] > final.weights["input.center"][:, 0]).all()
+
+
+def test_where_training_on_all_rows_fails_the_scored_model_stays(searched: Searched) -> None:
+    scarce = searched.plan.model_copy(update={"final": "refit", "memory_limit": 1000})
+    more = read_table(tables.table("regression", seed=9))
+    assert (
+        process.train_on_all_rows(searched.prepared, more, scarce, searched.final("refit"), searched.warned.append)
+        is None
+    )
+    assert searched.warned[-1].startswith("Training on all rows failed (The memory limit must leave room")
+
+
+def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Searched) -> None:
+    search = Search((), searched.finalists, "trials", 0.0)
+    told: list[Finalist] = []
+    prepared, plan, warned = searched.prepared, searched.plan, searched.warned
+    selection = process.select_winner(prepared, plan, search, NEVER, told.append, warned.append)
+    assert [each.trial.number for each in told] == [0, 1] and warned == []
+    assert selection.optimism and all(each.fresh for each in selection.finalists)
     scarce = plan.model_copy(update={"memory_limit": 1000})
-    assert process.final_weights(prepared, scarce, search, warned.append) is search.trained.weights
-    assert "The memory limit must leave room for training" in warned[0]
+    unscored = process.select_winner(prepared, scarce, search, NEVER, told.append, warned.append)
+    assert unscored.winner is searched.finalists[0] and unscored.optimism is None
+    assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
 
 
 def test_a_request_without_a_table_or_with_one_that_is_none() -> None:

@@ -55,6 +55,9 @@ _TABLE_OPTIONS = (
         metavar="N",
         help="Repeats of K-fold.  [default: 2 for few rows, else 1]",
     ),
+    click.option(
+        "--reshuffle", "protocol__reshuffle", is_flag=True, default=None, help="Folds of its own for each trial."
+    ),
     click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
     click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
     click.option("--strict", is_flag=True, default=None, help="Stop at any sign of a leak, in place of a warning."),
@@ -83,8 +86,15 @@ _TUNE_OPTIONS = (
     click.option(
         "--final",
         metavar="KIND",
-        help="Exported model: folds (the fold networks, averaged) or refit (one network, on all development rows).  "
-        "[default: folds; with --time refit]",
+        help="Exported model: folds (the winner's fold networks, averaged), refit (one network, on all development "
+        "rows), refits (five of these, averaged) or ensemble (fold networks of several trials).  [default: folds; with "
+        "--time refit]",
+    ),
+    click.option(
+        "--ship",
+        metavar="ROWS",
+        help="development: export the model that was scored; all-rows: train it again, unchanged, on the "
+        "holdout's rows too, once it has been scored.  [default: development]",
     ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),

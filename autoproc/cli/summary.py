@@ -55,6 +55,7 @@ def result_lines(result: dict[str, Any]) -> str:
         *(("reference", f"{each['name']} {_with_error(each)}") for each in result.get("references", ())),
         ("growth", f"{len(result['growth']['rungs'])} rungs: {result['growth']['verdict']['reason']}"),
         ("search", _search_text(result["search"])),
+        *(("fresh folds", _selection_text(each)) for each in [result.get("selection")] if each),
         ("holdout", _verdict_text(result["verdict"])),
         ("model", result["model"]["path"]),
         ("took", _took_text(result["seconds"], result.get("memory"))),
@@ -79,6 +80,13 @@ def _search_text(search: dict[str, Any]) -> str:
     score = _with_error(best)
     parameters = ", ".join(f"{name} {_value(value)}" for name, value in best["params"].items())
     return f"{counts}: {score}\n{parameters}"
+
+
+def _selection_text(selection: dict[str, Any]) -> str:
+    winner, optimism = selection["winner"], selection["optimism"]
+    score = f" with {_with_error(winner['fresh'])}" if winner["fresh"] else ""
+    flattered = f"; the search flattered itself by {estimate_text(optimism)}" if optimism else ""
+    return f"trial {winner['number']} wins{score}: {selection['reason']}{flattered}"
 
 
 def _verdict_text(verdict: dict[str, Any]) -> str:

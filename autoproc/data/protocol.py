@@ -1,5 +1,6 @@
 """The protocol: how development rows are split for validation, and why."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from autoproc.results import Fold, Problem, Protocol
 
 FOLDS = 5
 REPEATS = 2
+MOST_RESHUFFLED = 100  # sets of splits; then the first one's turn comes again
+# Beyond those that a plan can ask for, so that no seed is used twice.
+_FRESH_REPEAT, _RESHUFFLED_REPEAT = 1_000, 2_000
 
 
 class _Choice(NamedTuple):
@@ -34,17 +38,16 @@ def choose_protocol(
     Raises PlanError where the request contradicts itself, and DataError where rows, or rows of a class, are too few.
     """
     _check_consistent(plan.protocol, plan.time is not None)
+    if plan.protocol.reshuffle and plan.final == "ensemble":
+        raise PlanError(
+            "An ensemble is picked by what trials predict of the same rows, but with --reshuffle each has folds of its "
+            "own. Leave --reshuffle out, or ask for another --final."
+        )
     choice = _choose(len(y), plan.protocol, plan.time is not None)
-    by_class = np.bincount(y, minlength=len(problem.classes)) if problem.is_classification else None
-    splits: tuple[Fold, ...]
-    if relations.times is not None or relations.groups is not None:
-        splits = _related(y, relations, choice, problem, plan)
-        choice = choice._replace(folds=len(splits) // choice.repeats)
-    elif choice.kind == "validation_split":
-        splits = (_validation_split(y, by_class, problem, plan),)
-    else:
-        _check_enough_for_folds(len(y), by_class, problem, choice.folds)
-        splits = tuple(fold for repeat in range(choice.repeats) for fold in _k_folds(y, by_class, choice, plan, repeat))
+    splits = _split(y, problem, plan, relations, choice, first_repeat=0)
+    if plan.protocol.folds is not None and plan.time is not None and len(splits) < choice.folds:
+        raise DataError(_too_few_times(plan, len(splits)))
+    choice = choice._replace(folds=len(splits) // choice.repeats)
     return Protocol(
         kind=choice.kind,
         folds=choice.folds,
@@ -53,12 +56,57 @@ def choose_protocol(
         n_development=len(y),
         n_holdout=n_holdout,
         splits=splits,
+        reshuffled=_reshuffled(y, problem, plan, relations, choice),
+        fresh=_fresh(y, problem, plan, relations, choice, splits),
     )
+
+
+def _split(
+    y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice, first_repeat: int
+) -> tuple[Fold, ...]:
+    """The splits of the kind that was chosen; another `first_repeat` draws others."""
+    seeds = [_seed(plan, first_repeat + repeat) for repeat in range(choice.repeats)]
+    if relations.times is not None or relations.groups is not None:
+        return _related(y, relations, choice, problem, plan, seeds)
+    by_class = np.bincount(y, minlength=len(problem.classes)) if problem.is_classification else None
+    if choice.kind == "validation_split":
+        return (_validation_split(y, by_class, problem, plan, seeds[0]),)
+    _check_enough_for_folds(len(y), by_class, problem, choice.folds)
+    return tuple(fold for seed in seeds for fold in _k_folds(y, by_class, choice, seed))
+
+
+def _fresh(
+    y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice, splits: tuple[Fold, ...]
+) -> tuple[Fold, ...]:
+    """Splits of the same kind drawn anew; forward in time, one fold more, so that all are cut elsewhere. None where
+    that cannot be done, or comes to the same."""
+    if relations.times is not None:
+        choice = choice._replace(folds=choice.folds + 1)
+    try:
+        fresh = _split(y, problem, plan, relations, choice, first_repeat=_FRESH_REPEAT)
+    except DataError:  # by group or time a class may lack where another draw had it
+        return ()
+    same = [np.array_equal(new.validation, old.validation) for new, old in zip(fresh, splits, strict=False)]
+    return () if all(same) else fresh
+
+
+def _reshuffled(
+    y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice
+) -> tuple[tuple[Fold, ...], ...]:
+    """Further sets of splits of the same kind, as many as there are trials, if these are not many."""
+    if not plan.protocol.reshuffle:
+        return ()
+    starts = range(_RESHUFFLED_REPEAT, _RESHUFFLED_REPEAT + min(plan.trials, MOST_RESHUFFLED) * choice.repeats)
+    return tuple(_split(y, problem, plan, relations, choice, start) for start in starts[:: choice.repeats])
 
 
 def _check_consistent(asked: ProtocolPlan, timed: bool) -> None:
     """Raises PlanError for a request that contradicts itself."""
     repeats = asked.repeats or 1
+    if timed and asked.reshuffle:
+        raise PlanError(
+            "Folds forward in time are the same each time, so --reshuffle has no meaning with --time. Leave it out."
+        )
     if timed and (repeats > 1 or asked.kind == "repeated_k_fold"):
         raise PlanError(
             "Folds forward in time are the same each time, so repeats have no meaning with --time. Leave --repeats "
@@ -125,16 +173,14 @@ def _fewer(most_folds: int) -> str:
     return f"Ask for --folds {most_folds}, or add" if most_folds >= 2 else "Add"
 
 
-def _k_folds(
-    y: Target, by_class: NDArray[np.int64] | None, choice: _Choice, plan: Plan, repeat: int
-) -> tuple[Fold, ...]:
+def _k_folds(y: Target, by_class: NDArray[np.int64] | None, choice: _Choice, seed: int) -> tuple[Fold, ...]:
     """The folds of one repeat, whose sizes differ by at most a row."""
     splitter = KFold if by_class is None else StratifiedKFold
-    folds = splitter(choice.folds, shuffle=True, random_state=_seed(plan, repeat))
+    folds = splitter(choice.folds, shuffle=True, random_state=seed)
     return tuple(Fold.validating(validation, len(y)) for _, validation in folds.split(np.zeros(len(y)), y))
 
 
-def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, plan: Plan) -> Fold:
+def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, plan: Plan, seed: int) -> Fold:
     n_rows, share = len(y), plan.protocol.validation_share
     n_validation = round(share * n_rows)
     smaller = min(n_validation, n_rows - n_validation)
@@ -145,10 +191,10 @@ def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Pr
             "protocol.validation_share, or ask for --protocol k_fold."
         )
     if by_class is None:
-        order = np.random.default_rng(_seed(plan, 0)).permutation(n_rows)
+        order = np.random.default_rng(seed).permutation(n_rows)
         return Fold.validating(order[:n_validation], n_rows)
     _check_enough_for_split(by_class, smaller / n_rows, problem)
-    splitter = StratifiedShuffleSplit(1, test_size=n_validation, random_state=_seed(plan, 0))
+    splitter = StratifiedShuffleSplit(1, test_size=n_validation, random_state=seed)
     _, validation = next(splitter.split(np.zeros(n_rows), y))
     return Fold.validating(validation, n_rows)
 
@@ -169,25 +215,26 @@ def _seed(plan: Plan, repeat: int) -> int:
     return int(np.random.SeedSequence((plan.seed, repeat)).generate_state(1)[0])
 
 
-def _related(y: Target, relations: Relations, choice: _Choice, problem: Problem, plan: Plan) -> tuple[Fold, ...]:
+def _related(
+    y: Target, relations: Relations, choice: _Choice, problem: Problem, plan: Plan, seeds: Sequence[int]
+) -> tuple[Fold, ...]:
     """Splits that keep groups together, or go forward in time, or both."""
     share, groups = plan.protocol.validation_share, relations.groups
     if relations.times is not None:
         if choice.kind == "validation_split":
             return timed_split(y, relations, problem, share)
-        folds = timed_folds(y, relations, problem, choice.folds)
-        if plan.protocol.folds is not None and len(folds) < plan.protocol.folds:
-            raise DataError(
-                f"{plan.protocol.folds} folds forward in time need as many different times in the later half of the "
-                f"development rows, but {plan.time!r} parts it into {len(folds)}. Ask for --folds {len(folds)}, or "
-                "leave --folds out."
-            )
-        return folds
+        return timed_folds(y, relations, problem, choice.folds)
     assert groups is not None
     if choice.kind == "validation_split":
-        return grouped_split(y, groups, problem, share, _seed(plan, 0))
-    seeds = (_seed(plan, repeat) for repeat in range(choice.repeats))
+        return grouped_split(y, groups, problem, share, seeds[0])
     return tuple(fold for seed in seeds for fold in grouped_folds(y, groups, problem, choice.folds, seed))
+
+
+def _too_few_times(plan: Plan, n_folds: int) -> str:
+    return (
+        f"{plan.protocol.folds} folds forward in time need as many different times in the later half of the "
+        f"development rows, but {plan.time!r} parts it into {n_folds}. Ask for --folds {n_folds}, or leave --folds out."
+    )
 
 
 def _reason(choice: _Choice, plan: Plan, n_rows: int, n_validation: int, stratified: bool, relations: Relations) -> str:

@@ -64,6 +64,12 @@ class Table:
         """The table of the given rows alone."""
         return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), lines=self.lines[rows])
 
+    def with_rows(self, other: "Table") -> "Table":
+        """The table followed by the rows of another one, of which further columns are left out."""
+        below = other.frame.reindex(columns=list(self.columns))
+        frame = pd.concat([self.frame, below], ignore_index=True)
+        return replace(self, frame=frame, lines=np.concatenate([self.lines, other.lines]))
+
     def with_notice(self, notice: str) -> "Table":
         return replace(self, notices=(*self.notices, notice))
 

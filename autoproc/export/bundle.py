@@ -3,7 +3,7 @@
     card.json             what the model predicts, how it was scored, and with which versions it was made
     preprocessing.json    the schema: from named columns to the network's matrix
     network.json          the networks' shape
-    weights.safetensors   weights and scaling of each network, arrays of shape (K, ...)
+    weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
 
 The format has a version; a loader refuses what it does not know.
 """
@@ -32,7 +32,7 @@ from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
-FORMAT = 2
+FORMAT = 3
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
 _LARGEST = 100_000

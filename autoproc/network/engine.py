@@ -15,6 +15,7 @@ from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.format import format_bytes
 from autoproc.network import device_memory
+from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
@@ -37,10 +38,12 @@ class _Running:
     started: float = 0.0
     members: list[Member] = field(default_factory=list)
     weights: dict[int, dict[str, NDArray[np.float32]]] = field(default_factory=dict)  # of members that left, by fold
+    fold_set: int = 0
 
 
 class StackEngine:
-    """The `Engine` on the CPU or a GPU. `matrix` (n, n_columns) and `targets` are development rows only."""
+    """The `Engine` on the CPU or a GPU. `matrix` (n, n_columns) and `targets` are development rows only; `folds` are
+    `n_fold_sets` times K, one set after the other."""
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class StackEngine:
         seed: int,
         device: str = "auto",
         memory_limit: int | None = None,
+        n_fold_sets: int = 1,
     ) -> None:
+        self.n_fold_sets = n_fold_sets
         self._device = choose_device(device)
         self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device)
         self._matrix = matrix
@@ -74,7 +79,7 @@ class StackEngine:
     @property
     def n_folds(self) -> int:
         """Members a candidate has."""
-        return self._data.n_folds
+        return self._data.n_folds // self.n_fold_sets
 
     @property
     def n_train_rows(self) -> int:
@@ -95,9 +100,9 @@ class StackEngine:
         taken = sum(self._shards.n_members(shape) / self._slots(shape) for shape in self._shards.signatures)
         return taken + self.n_folds / self._slots((network, batch_size)) <= 1 + 1e-9
 
-    def start(self, key: int, candidate: Candidate) -> None:
+    def start(self, key: int, candidate: Candidate, fold_set: int = 0) -> None:
         """Let a candidate's K members in, as soon as there is memory for them."""
-        self._running[key] = _Running(candidate)
+        self._running[key] = _Running(candidate, fold_set=fold_set)
         self._waiting.append(key)
         self._let_in()
 
@@ -113,12 +118,14 @@ class StackEngine:
         """Take a candidate out, running, finished or waiting, with its members' best weights."""
         if key in self._waiting:
             self._waiting.remove(key)
-            spec = self._running[key].candidate.train
-            self._running[key].members = [new_member(key, fold, spec) for fold in range(self.n_folds)]
+            waiting = self._running[key]
+            spec, folds = waiting.candidate.train, self._folds(waiting.fold_set)
+            waiting.members = [new_member(key, fold, spec) for fold in folds]
         self._release(lambda member: member.key == key)
         running = self._running.pop(key)
         members = running.members
-        failed = next((f"fold {m.fold + 1} {m.failed}" for m in members if m.failed), self._without_score(members))
+        named = ((m.fold % self.n_folds + 1, m.failed) for m in members if m.failed)
+        failed = next((f"fold {number} {why}" for number, why in named), self._without_score(members))
         at_best = [m.train_score[m.best_epoch - 1] if m.best_epoch else np.nan for m in members]
         return Trained(
             candidate=running.candidate,
@@ -129,16 +136,21 @@ class StackEngine:
             seconds=time.monotonic() - running.started,
             failed=failed,
             weights=self._weights(running),
+            fold_set=running.fold_set,
         )
 
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows."""
         return tuple(
             Predictor(self._data.task, self._layout, {n: w[[k]] for n, w in trained.weights.items()}).mean(
-                self._matrix[fold.validation]
+                self._matrix[self._data.folds[fold].validation]
             )
-            for k, fold in enumerate(self._data.folds)
+            for k, fold in enumerate(self._folds(trained.fold_set))
         )
+
+    def _folds(self, fold_set: int) -> range:
+        """The folds of a set."""
+        return range(fold_set * self.n_folds, (fold_set + 1) * self.n_folds)
 
     def _without_score(self, members: Sequence[Member]) -> str | None:
         """Why a candidate has no score although nothing diverged."""
@@ -146,7 +158,8 @@ class StackEngine:
             return "it never trained"
         for member in members:
             if len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
-                return f"fold {member.fold + 1} has no score: {self._metric.name} is not defined on its validation rows"
+                number = member.fold % self.n_folds + 1
+                return f"fold {number} has no score: {self._metric.name} is not defined on its validation rows"
         return None
 
     def close(self) -> None:
@@ -180,16 +193,16 @@ class StackEngine:
     def _admit(self, key: int) -> None:
         running = self._running[key]
         running.started = time.monotonic()
-        signature = _signature(running.candidate)
+        signature, folds = _signature(running.candidate), self._folds(running.fold_set)
         self._most_bytes = max(self._most_bytes, self._bytes(signature))
         try:
-            running.members = self._shards.add(signature, key, running.candidate.train, range(self.n_folds))
+            running.members = self._shards.add(signature, key, running.candidate.train, folds)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             self._release(lambda member: member.key == key)
             running.weights.clear()
-            running.members = [refused(key, fold, running.candidate.train) for fold in range(self.n_folds)]
+            running.members = [refused(key, fold, running.candidate.train) for fold in folds]
 
     def _bytes(self, more: Signature) -> int:
         """Estimated memory of all stacks with one candidate more, of the signature `more`."""
@@ -216,11 +229,14 @@ class StackEngine:
     def _weights(self, running: _Running) -> Weights:
         if not running.weights:
             return {}
-        by_fold = [running.weights[k] for k in range(self.n_folds)]
+        folds = self._folds(running.fold_set)
+        by_fold = [running.weights[k] for k in folds]
         parameters = {name: np.stack([weights[name] for weights in by_fold]) for name in by_fold[0]}
         data = self._data
         statistics = (data.center, data.spread, data.target_center, data.target_spread)
-        return {**parameters, **{n: t.cpu().numpy() for n, t in zip(STATISTICS, statistics, strict=True)}}
+        mine = slice(folds.start, folds.stop)
+        scaling = {name: tensor[mine].cpu().numpy() for name, tensor in zip(STATISTICS, statistics, strict=True)}
+        return {**parameters, **scaling, SHARE: equal_shares(self.n_folds)}
 
 
 def _signature(candidate: Candidate) -> Signature:

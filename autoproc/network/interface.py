@@ -42,6 +42,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def n_fold_sets(self) -> int:
+        """Sets of K folds, of which a candidate trains on one."""
+        ...
+
+    @property
     def n_train_rows(self) -> int:
         """Training rows of the largest fold."""
         ...
@@ -51,7 +56,7 @@ class Engine(Protocol):
         Members that have stopped leave their room to others. Always true when nothing runs."""
         ...
 
-    def start(self, key: int, candidate: Candidate) -> None:
+    def start(self, key: int, candidate: Candidate, fold_set: int = 0) -> None:
         """Let a candidate's K members in; `key` is the caller's name for it, unique among the running. Where memory
         is short it waits, without a standing, until others have left."""
         ...

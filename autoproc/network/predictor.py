@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoproc.data.vectorize import Layout
+from autoproc.network.averaging import SHARE
 from autoproc.network.inputs import Inputs, InputSizes, scale_, widen
 from autoproc.network.layers import ParameterTable
 from autoproc.network.loss import predictions
@@ -20,12 +21,15 @@ STATISTICS = ("input.center", "input.spread", *TARGET_STATISTICS)
 
 
 class Predictor:
-    """K networks of one shape with their own scaling: members (K, ...) of everything in `weights`."""
+    """K networks of one shape with their own scaling and share: members (K, ...) of everything in `weights`."""
 
     def __init__(self, task: Task, layout: Layout, weights: Weights) -> None:
         self._task: Task = task
         self._layout = layout
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items()}
+        self._shares = np.asarray(weights[SHARE], dtype=np.float64)
+        tensors = {
+            name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in weights.items() if name != SHARE
+        }
         self._statistics = {name: tensors.pop(name) for name in STATISTICS}
         depth = sum(name.endswith(".bias") for name in tensors) - 1
         spec = NetworkSpec(depth, tensors["hidden.0.bias"].shape[1])
@@ -49,8 +53,9 @@ class Predictor:
         return np.concatenate(chunks, axis=1)
 
     def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
-        """The networks' average prediction: (n,), (n, C) or (n, t)."""
-        return np.asarray(self.members(matrix).mean(axis=0))
+        """The networks' average prediction, each by its share: (n,), (n, C) or (n, t)."""
+        members = self.members(matrix)
+        return np.average(members, axis=0, weights=self._shares).astype(members.dtype)
 
     def _predict(self, inputs: Inputs) -> NDArray[np.floating]:
         copies = inputs.dense.expand(self.n_members, *inputs.dense.shape).clone()
@@ -72,4 +77,5 @@ def expected_shapes(
     parameters = dict(zip(table.names, table.shapes, strict=True))
     n_scaled = 1 if task in ("binary", "multiclass") else n_outputs
     statistics = dict(zip(STATISTICS, [(sizes.n_numeric,)] * 2 + [(n_scaled,)] * 2, strict=True))
-    return {name: (n_members, *shape) for name, shape in {**parameters, **statistics}.items()}
+    shapes: dict[str, tuple[int, ...]] = {**parameters, **statistics, SHARE: ()}
+    return {name: (n_members, *shape) for name, shape in shapes.items()}

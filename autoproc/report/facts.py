@@ -3,7 +3,18 @@
 from dataclasses import dataclass, field
 
 from autoproc.prepared import Prepared
-from autoproc.results import Baseline, Direction, Growth, Memory, Problem, Protocol, Reference, Search, Verdict
+from autoproc.results import (
+    Baseline,
+    Direction,
+    Growth,
+    Memory,
+    Problem,
+    Protocol,
+    Reference,
+    Search,
+    Selection,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -21,8 +32,10 @@ class JobFacts:
     references: tuple[Reference, ...] = ()
     growth: Growth | None = None
     search: Search | None = None
+    selection: Selection | None = None
     verdict: Verdict | None = None
     model_path: str | None = None
+    shipped: str | None = None
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None

@@ -3,6 +3,7 @@
 A score never stands without its standard error (± over folds) or its 95 % interval, where there is one.
 """
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,15 +13,19 @@ from autoproc.format import format_count, format_mean, format_score
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, listed, one_line
 from autoproc.results import (
+    DEFAULT,
+    GROWN,
     Baseline,
     Column,
     Estimate,
+    Finalist,
     Growth,
     Reference,
     ReferenceVerdict,
     Rung,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
@@ -93,13 +98,52 @@ def search_counts(search: Search) -> str:
     return ", ".join(counts) + stopped
 
 
+def finalist_line(finalist: Finalist) -> str:
+    """A finalist's score on fresh folds."""
+    assert finalist.fresh is not None
+    return f"trial {finalist.trial.number}: {trained_text(finalist.fresh)}"
+
+
+def selection_line(selection: Selection) -> str:
+    """Which finalist wins and why, and how far the search's own best fell on folds that had not chosen it."""
+    winner = selection.winner
+    score = f": {trained_text(winner.fresh)}" if winner.fresh else ""
+    lines = [f"trial {winner.trial.number}{finalist_name(winner)} wins{score}", selection.reason]
+    if winner is not selection.finalists[0]:
+        lines.append(configuration_text(winner.trial.parameters))
+    if selection.optimism:
+        lines.append(optimism_text("the search", selection.optimism))
+    return "\n".join(lines)
+
+
+def finalist_name(finalist: Finalist) -> str:
+    """What the first two trials are."""
+    return {GROWN: " (the grown network)", DEFAULT: " (the default configuration)"}.get(finalist.trial.number, "")
+
+
+def optimism_text(who: str, optimism: Estimate) -> str:
+    """How far a score flattered, with its interval.
+
+    >>> optimism_text("the search", Estimate(0.02, (-0.01, 0.05)))
+    'the search flattered itself by 0.0200 (95 %: -0.0100 to 0.0500): not beyond noise'
+    """
+    low, high = optimism.interval
+    by = format_score(abs(optimism.score))
+    what = f"{who} flattered itself by {by}" if optimism.score > 0 else f"{who} did not flatter itself: lower by {by}"
+    if math.isnan(low):
+        return f"{what} (no interval: one split)"
+    beyond = ": beyond noise" if low > 0 else ": not beyond noise" if optimism.score > 0 else ""
+    return f"{what} (95 %: {format_score(low)} to {format_score(high)}){beyond}"
+
+
 def verdict_line(verdict: Verdict) -> str:
     """The holdout's score with its interval, what it is to be compared with, and the measures beside it."""
     lines = [
         f"{opening_text(verdict)}: {metric_title(verdict.metric)} {estimate_text(verdict.holdout)} "
         f"on {format_count(verdict.n_rows)} rows",
-        f"cross-validated {score_text(verdict.cross_validated)} (the search chose by it), "
-        f"dummy {format_score(verdict.dummy)} on the same rows",
+        f"cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
+        + (f", {score_text(verdict.fresh)} on fresh folds" if verdict.fresh else "")
+        + f"; dummy {format_score(verdict.dummy)} on the same rows",
     ]
     lines += [f"{reference.name} {reference_text(reference)}" for reference in verdict.references]
     lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]
@@ -119,10 +163,11 @@ def reference_text(reference: ReferenceVerdict) -> str:
     return f"{estimate_text(reference.holdout)}: {stands}{advice}"
 
 
-def model_line(path: Path) -> str:
-    """Where the model is, and its size on disk."""
+def model_line(path: Path, shipped: str | None = None) -> str:
+    """Where the model is, its size on disk, and what is to be said if it is not the one that was scored."""
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return f"{path}, {size / 1e3:,.0f} kB" if size < 1e6 else f"{path}, {size / 1e6:,.1f} MB"
+    text = f"{path}, {size / 1e3:,.0f} kB" if size < 1e6 else f"{path}, {size / 1e6:,.1f} MB"
+    return f"{text}\ntrained on all rows. {shipped}" if shipped else text
 
 
 def look_line(home: Path) -> str:

@@ -11,7 +11,7 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_SENTENCE, escaped, listed
-from autoproc.results import Baseline, Growth, Protocol, Reference, Rung, Search, Verdict
+from autoproc.results import Baseline, Finalist, Growth, Protocol, Reference, Rung, Search, Selection, Verdict
 
 __all__ = ["JobFacts", "story"]
 
@@ -29,7 +29,7 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
     if facts.verdict:
         yield from _verdict(facts.verdict, facts.metric_direction)
     if facts.model_path:
-        yield from _model(facts.model_path)
+        yield from _model(facts.model_path, facts.shipped)
     yield from _data(facts)
     yield from _decisions(facts)
     if facts.baseline:
@@ -40,6 +40,8 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
         yield from _growth(facts.growth)
     if facts.search:
         yield from _search(facts.search)
+    if facts.selection:
+        yield from _selection(facts.selection)
 
 
 def _state(facts: JobFacts) -> Iterator[str]:
@@ -64,6 +66,7 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
     rows = [
         (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
         ("cross-validated (the search chose by it)", lines.score_text(verdict.cross_validated)),
+        *([("on fresh folds", lines.score_text(verdict.fresh))] if verdict.fresh else []),
         ("dummy on the holdout", format_score(verdict.dummy)),
         *((f"{each.name}{mark}", lines.reference_text(each)) for each in verdict.references),
         *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
@@ -76,8 +79,10 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
     )
 
 
-def _model(path: str) -> Iterator[str]:
+def _model(path: str, shipped: str | None) -> Iterator[str]:
     yield "## Use the model"
+    if shipped:
+        yield f"**Trained on all rows.** {_sentence(shipped)}."
     yield f"```python\nimport autoproc\n\npredictions = autoproc.load({path!r}).predict(frame)\n```"
     yield f"```\nautoproc predict {shlex.quote(path)} new.csv --out predictions.csv\n```"
 
@@ -168,6 +173,23 @@ def _search(search: Search) -> Iterator[str]:
     yield f"{lines.search_counts(search)}. The best is trial {best.number}: **{lines.score_text(best.score)}**."
     rows = [(escaped(name), escaped(lines.value_text(name, value))) for name, value in best.parameters.items()]
     yield _table(("parameter", "value"), rows)
+
+
+def _selection(selection: Selection) -> Iterator[str]:
+    winner = selection.winner
+    yield "## Fresh folds"
+    yield f"Trial {winner.trial.number}{lines.finalist_name(winner)} wins: {_sentence(selection.reason)}."
+    rows = [_finalist(each, each is winner) for each in selection.finalists]
+    yield _table(("trial", "on the search's folds", "on fresh folds"), rows)
+    if selection.optimism:
+        yield f"{_sentence(lines.optimism_text('the search', selection.optimism))}."
+
+
+def _finalist(finalist: Finalist, wins: bool) -> tuple[str, ...]:
+    fresh = lines.trained_text(finalist.fresh) if finalist.fresh else "not scored"
+    number = f"{finalist.trial.number}{lines.finalist_name(finalist)}"
+    cells = (number, lines.score_text(finalist.trial.score), escaped(fresh))
+    return tuple(f"**{cell}**" for cell in cells) if wins else cells
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

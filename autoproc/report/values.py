@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from autoproc.results import Baseline, Estimate, Growth, Problem, Protocol, Reference, Rung, Score, Search, Verdict
+from autoproc.results import (
+    Baseline,
+    Estimate,
+    Finalist,
+    Growth,
+    Problem,
+    Protocol,
+    Reference,
+    Rung,
+    Score,
+    Search,
+    Selection,
+    Verdict,
+)
 
 Values = dict[str, Any]
 
@@ -80,12 +93,33 @@ def search_values(search: Search) -> Values:
     }
 
 
+def selection_values(selection: Selection) -> Values:
+    return {
+        "winner": finalist_values(selection.winner),
+        "reason": selection.reason,
+        "finalists": [finalist_values(each) for each in selection.finalists],
+        "optimism": selection.optimism and _estimate_values(selection.optimism),
+    }
+
+
+def finalist_values(finalist: Finalist) -> Values:
+    trial, fresh = finalist.trial, finalist.fresh
+    return {
+        "number": trial.number,
+        "params": trial.parameters,
+        **_score_values(trial.score),
+        "fresh": fresh and _score_values(fresh.score),
+    }
+
+
 def verdict_values(verdict: Verdict) -> Values:
     return {
         "metric": verdict.metric,
         **_estimate_values(verdict.holdout),
         "cross_validated": verdict.cross_validated.mean,
         "cross_validated_standard_error": verdict.cross_validated.standard_error,
+        "fresh": verdict.fresh and _score_values(verdict.fresh),
+        "optimism": _estimate_values(verdict.optimism),
         "dummy": verdict.dummy,
         "n_rows": verdict.n_rows,
         "threshold": verdict.threshold,

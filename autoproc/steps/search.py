@@ -3,6 +3,7 @@
 The loop is the whole of it: keep the engine full, train an epoch, report, prune, collect, tell.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,12 +17,14 @@ from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, Standing
 from autoproc.plan import Plan
-from autoproc.results import Growth, Search, Trained, Trial, TrialState
+from autoproc.results import COMPARED, DEFAULT, GROWN, Finalist, Growth, Search, Trained, Trial, TrialState
 from autoproc.space import Space, Value
 from autoproc.spec import Candidate
 
 FIRST_CHECK = 5  # epochs before a trial can be pruned
-DEFAULT = 1  # number of the trial with the default configuration; 0 is the grown network
+_MARGIN = 2.0  # times the seconds that the finalists should take: few side by side are slower than many
+_LEAST_SHARE = 0.5  # of the time, whatever the finalists need after it
+_BEST = 5  # trials that are finalists, beside those two
 
 OnTrial = Callable[[Trial, Trained], None]
 _OPTUNA_STATES: dict[TrialState, optuna.trial.TrialState] = {
@@ -49,17 +52,26 @@ class OptunaSuggest:
 
 
 def search_regularisation(
-    engine: Engine, metric: Metric, plan: Plan, space: Space, growth: Growth, deadline: Deadline, on_trial: OnTrial
+    engine: Engine,
+    metric: Metric,
+    plan: Plan,
+    space: Space,
+    growth: Growth,
+    deadline: Deadline,
+    on_trial: OnTrial,
+    again: float = 0.0,
 ) -> Search:
     """Search until `plan.trials` trials are done or time is over; `on_trial` is told of each finished one.
 
-    Trial 0 is the grown network as it is, trial 1 the default configuration.
+    Trial 0 is the grown network as it is, trial 1 the default configuration. `again` is how often the finalists' folds
+    will be trained once more before the deadline, for which up to half of the time is kept.
     """
+    half = deadline.share(_LEAST_SHARE)
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
     while loop.wants_more or loop.running:
         loop.fill()
         loop.report(engine.train_epoch())
-        if deadline.passed:
+        if deadline.passed or (half.passed and _MARGIN * again * loop.seconds_of_finalists >= deadline.remaining):
             loop.stop()
             return loop.result("time limit")
     return loop.result("trials")
@@ -88,9 +100,10 @@ class _Loop:
         self._study = _new_study(metric, plan.seed)
         self.running: dict[int, _Running] = {}
         self._trials: list[Trial] = []
-        self._trained = growth.best.trained
+        self._finalists: list[Finalist] = []
+        self._started = time.monotonic()
+        self._n_epochs = 0
         self._enter_grown()
-        self._best = self._trials[0]
         self._study.enqueue_trial(dict(space.encode(self._default)))
 
     @property
@@ -106,20 +119,22 @@ class _Loop:
             if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
                 candidate = replace(self._growth.best.trained.candidate, train=self._default)
             self.running[trial.number] = _Running(trial, candidate)
-            self._engine.start(trial.number, candidate)
+            self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
     def report(self, standings: Sequence[Standing]) -> None:
-        """Tell Optuna how the running trials stand, and end those that are finished or not worth going on.
+        """Tell Optuna how the running trials stand, and end those that are finished or not worth going on. The default
+        configuration is never pruned: the others are compared with it in the end.
 
         All report before any is judged, so that it does not matter in which order they stand.
         """
+        self._n_epochs += len(standings)
         for standing in standings:
             if np.isfinite(standing.best):
                 self.running[standing.key].trial.report(standing.best, standing.epoch)
         for standing in standings:
             if standing.finished:
                 self._end(standing.key, "complete", "")
-            elif self.running[standing.key].trial.should_prune():
+            elif standing.key != DEFAULT and self.running[standing.key].trial.should_prune():
                 self._end(standing.key, "pruned", f"among the worse half at epoch {standing.epoch}")
 
     def stop(self) -> None:
@@ -129,11 +144,21 @@ class _Loop:
 
     def result(self, stopped_by: Literal["trials", "time limit"]) -> Search:
         trials = sorted(self._trials, key=lambda trial: trial.number)
-        return Search(tuple(trials), self._best, self._trained, stopped_by)
+        return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
+
+    @property
+    def seconds_of_finalists(self) -> float:
+        """What it would take to train the finalists so far once more."""
+        return self._seconds_an_epoch * sum(each.trained.n_epochs for each in self._finalists)
+
+    @property
+    def _seconds_an_epoch(self) -> float:
+        """Seconds for an epoch of one trial, side by side with others."""
+        return (time.monotonic() - self._started) / max(self._n_epochs, 1)
 
     def _enter_grown(self) -> None:
         """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
-        grown = self._trained
+        grown = self._growth.best.trained
         probe = FixedTrial(dict(self._space.encode(grown.candidate.train)))
         self._sample(probe)
         self._study.add_trial(
@@ -144,29 +169,34 @@ class _Loop:
                 intermediate_values=_best_so_far(grown, self._metric),
             )
         )
-        self._note(0, grown, "complete", "the grown network, without regularisation")
+        self._note(GROWN, grown, "complete", "the grown network, without regularisation")
 
     def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
         return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._chosen)
 
     def _end(self, key: int, state: TrialState, reason: str) -> None:
-        """Take a trial out of the engine, tell Optuna, and keep its weights if it is the best."""
+        """Take a trial out of the engine, and tell Optuna."""
         running = self.running.pop(key)
         trained = self._engine.collect(key)
         if trained.failed:
             state, reason = "failed", trained.failed
         score = trained.score.mean if state == "complete" else None
         self._study.tell(running.trial, score, state=_OPTUNA_STATES[state])
-        trial = self._note(key, trained, state, reason)
-        if state == "complete" and self._metric.gain(trained.score.mean, self._best.score.mean) > 0:
-            self._best, self._trained = trial, trained
+        self._note(key, trained, state, reason)
 
-    def _note(self, number: int, trained: Trained, state: TrialState, reason: str) -> Trial:
+    def _note(self, number: int, trained: Trained, state: TrialState, reason: str) -> None:
         parameters = trained.candidate.parameters
         trial = Trial(number, state, parameters, trained.score, trained.n_epochs, trained.seconds, reason)
         self._trials.append(trial)
         self._on_trial(trial, trained)
-        return trial
+        if state == "complete":
+            self._enter_final(Finalist(trial, trained))
+
+    def _enter_final(self, finalist: Finalist) -> None:
+        """Keep the best trials with their weights, best first, and those that all others are compared with."""
+        ranked = [*self._finalists, finalist]
+        ranked.sort(key=lambda each: float(self._metric.gain(0.0, each.trial.score.mean)))
+        self._finalists = [each for rank, each in enumerate(ranked) if rank < _BEST or each.trial.number in COMPARED]
 
 
 class WorseHalfPruner(optuna.pruners.BasePruner):

@@ -7,19 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data.dummy import dummy_score
-from autoproc.data.holdout import SealedHoldout
 from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Metric, Target, at_threshold, best_threshold
 from autoproc.data.problem import encode_target
+from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
+from autoproc.optimism import to_holdout
 from autoproc.results import (
     Estimate,
+    Finalist,
     FittedReference,
     FloatArray,
     Fold,
     Problem,
     Receipt,
     ReferenceVerdict,
-    Score,
     Verdict,
 )
 
@@ -55,27 +56,29 @@ def choose_threshold(
     return best_threshold(y, np.concatenate(out_of_fold).astype(np.float64))
 
 
-def open_holdout(
-    holdout: SealedHoldout,
+def score_holdout(
+    table: Table,
     receipt: Receipt,
     model: FinalModel,
     chosen: ChosenMetric,
-    cross_validated: Score,
+    winner: Finalist,
     development_targets: Target,
     references: Sequence[FittedReference],
     seed: int,
 ) -> Verdict:
-    """Score the final model and the references on the holdout. The receipt has been written before this is called."""
-    table = holdout.open(receipt)
+    """Score the final model and the references on the holdout's rows, which `receipt` has opened."""
     targets = encode_target(table, model.problem)
     matrix = model.schema.matrix(table)
     predictions = model.predict(matrix)
     measures, stratified = _measures(chosen, model.threshold), model.problem.is_classification
     estimates = bootstrap(measures, targets, predictions, stratified, seed)
+    score, validated = estimates.pop(chosen.metric.name), (winner.fresh or winner.trained).score
     return Verdict(
         metric=chosen.metric.name,
-        holdout=estimates.pop(chosen.metric.name),
-        cross_validated=cross_validated,
+        holdout=score,
+        cross_validated=winner.trained.score,
+        fresh=winner.fresh.score if winner.fresh else None,
+        optimism=to_holdout(validated, score, chosen.metric),
         dummy=dummy_score(development_targets, targets, model.problem, chosen.metric),
         n_rows=table.n_rows,
         threshold=model.threshold,

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 from autoproc.results import (
     Baseline,
+    Finalist,
     Memory,
     OverfitVerdict,
     Receipt,
     Reference,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
@@ -49,6 +51,14 @@ def trial_child(trial: Trial, trained: Trained) -> Child:
     return _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
 
 
+def fresh_child(finalist: Finalist) -> Child:
+    """A finalist on fresh folds."""
+    trained = finalist.fresh
+    assert trained is not None
+    state = "failed" if trained.failed else "complete"
+    return _training(f"fresh folds: trial {finalist.trial.number}", "fresh folds", state, trained, trained.failed or "")
+
+
 def verdict_child(verdict: Verdict) -> Child:
     """The holdout's scores, with the receipt of its opening."""
     now = time.time()
@@ -58,7 +68,11 @@ def verdict_child(verdict: Verdict) -> Child:
 
 
 def job_metrics(
-    baseline: Baseline | None, search: Search | None, verdict: Verdict | None, memory: Memory | None = None
+    baseline: Baseline | None,
+    search: Search | None,
+    selection: Selection | None = None,
+    verdict: Verdict | None = None,
+    memory: Memory | None = None,
 ) -> dict[str, float]:
     """The job's own values, as far as they are known."""
     metrics = {}
@@ -66,8 +80,15 @@ def job_metrics(
         metrics[names.DUMMY] = baseline.dummy.mean
     if search:
         metrics |= {names.SCORE: search.best.score.mean, names.STANDARD_ERROR: search.best.score.standard_error}
+    if selection:
+        winner = selection.winner
+        metrics |= {names.SCORE: winner.trial.score.mean, names.STANDARD_ERROR: winner.trial.score.standard_error}
+        if winner.fresh:
+            metrics |= {names.FRESH: winner.fresh.score.mean, names.FRESH_ERROR: winner.fresh.score.standard_error}
+        if selection.optimism:
+            metrics[names.OPTIMISM_SEARCH] = selection.optimism.score
     if verdict:
-        metrics |= _holdout_metrics(verdict)
+        metrics |= _holdout_metrics(verdict) | {names.OPTIMISM_HOLDOUT: verdict.optimism.score}
     if memory:
         metrics[names.PEAK_MEMORY] = memory.peak / 1e6
     return metrics

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autoproc.data.protocol import choose_protocol
+from autoproc.data.relations import Relations
 from autoproc.errors import DataError, PlanError
 from autoproc.plan import Plan, make_plan
-from autoproc.results import Problem, Protocol
+from autoproc.results import Fold, Problem, Protocol
 
 few = settings(max_examples=40, deadline=None)
 
@@ -205,3 +206,73 @@ print([fold.validation.tolist() for fold in choose_protocol(y, problem, Plan(see
 def test_a_fresh_process_makes_the_same_splits() -> None:
     fresh = subprocess.run([sys.executable, "-c", _SCRIPT], check=True, capture_output=True, text=True)
     assert fresh.stdout.strip() == str(_rows(_split(np.arange(60) % 3, _plan(5))))
+
+
+def _sets(folds: tuple[Fold, ...]) -> set[tuple[int, ...]]:
+    return {tuple(fold.validation) for fold in folds}
+
+
+@pytest.mark.parametrize("y", [_classes(60, 40), np.arange(100.0)[:, None]])
+@pytest.mark.parametrize(
+    "asked",
+    [{"kind": "k_fold"}, {"kind": "repeated_k_fold", "repeats": 3}, {"kind": "validation_split"}, {"folds": 7}],
+)
+def test_fresh_folds_are_of_the_same_kind_and_none_of_those_that_choose(
+    y: NDArray[np.int64] | NDArray[np.float64], asked: dict[str, object]
+) -> None:
+    protocol = _split(y, _plan(**asked))
+    sizes = [sorted(len(fold.validation) for fold in folds) for folds in (protocol.splits, protocol.fresh)]
+    assert sizes[0] == sizes[1] and protocol.again == 1
+    assert not _sets(protocol.splits) & _sets(protocol.fresh)
+
+
+@few
+@given(seed=st.integers(0, 2**32 - 1), repeats=st.integers(2, 20))
+def test_no_repeat_that_can_be_asked_for_has_the_fresh_folds(seed: int, repeats: int) -> None:
+    protocol = _split(_classes(20, 20), _plan(seed=seed, kind="repeated_k_fold", repeats=repeats))
+    assert not _sets(protocol.splits) & _sets(protocol.fresh)
+
+
+def test_fresh_folds_forward_in_time_are_cut_elsewhere_and_those_by_group_keep_groups_together() -> None:
+    y, problem = np.arange(120.0)[:, None], Problem("regression", ("t",), (), (), (), "made up")
+    times, groups = np.arange(120) // 2, np.arange(120) % 12
+    timed = choose_protocol(y, problem, Plan(time="when"), 7, Relations(None, times.astype(float)))
+    assert (len(timed.splits), len(timed.fresh), timed.again) == (5, 6, 1.2)
+    for fold in timed.fresh:
+        assert times[fold.train].max() < times[fold.validation].min()
+    assert not {fold.validation[0] for fold in timed.splits[1:]} & {fold.validation[0] for fold in timed.fresh[1:]}
+    grouped = choose_protocol(y, problem, Plan(group="who"), 7, Relations(groups, None))
+    for fold in grouped.fresh:
+        assert not set(groups[fold.train]) & set(groups[fold.validation])
+    assert not _sets(grouped.splits) & _sets(grouped.fresh)
+
+
+def test_where_rows_can_be_split_in_one_way_only_there_are_no_fresh_folds() -> None:
+    y, problem = np.arange(120.0)[:, None], Problem("regression", ("t",), (), (), (), "made up")
+    plan = make_plan(overrides={"time": "when", "protocol": {"kind": "validation_split"}})
+    protocol = choose_protocol(y, problem, plan, 7, Relations(None, np.arange(120.0)))
+    assert (protocol.fresh, protocol.again) == ((), 0)
+
+
+def test_reshuffled_sets_are_as_many_as_trials_all_different_and_of_the_same_kind() -> None:
+    y = _classes(60, 40)
+    plan = make_plan(overrides={"trials": 4, "protocol": {"folds": 5, "reshuffle": True}})
+    protocol = _split(y, plan)
+    assert len(protocol.fold_sets) == 5 and protocol.fold_sets[0] is protocol.splits
+    everything = [fold for folds in (*protocol.fold_sets, protocol.fresh) for fold in _sets(folds)]
+    assert len(set(everything)) == len(everything) == sum(map(len, (*protocol.fold_sets, protocol.fresh)))
+    for folds in protocol.reshuffled:
+        assert sorted(row for fold in folds for row in fold.validation) == sorted(list(range(100)) * protocol.repeats)
+    assert len(_split(y, make_plan(overrides={"trials": 500, "protocol": {"reshuffle": True}})).reshuffled) == 100
+
+
+@pytest.mark.parametrize(
+    ("asked", "match"),
+    [
+        ({"time": "when", "protocol": {"reshuffle": True}}, "--reshuffle has no meaning with --time"),
+        ({"final": "ensemble", "protocol": {"reshuffle": True}}, "Leave --reshuffle out, or ask for another --final"),
+    ],
+)
+def test_reshuffling_is_refused_where_it_means_nothing(asked: dict[str, object], match: str) -> None:
+    with pytest.raises(PlanError, match=match):
+        _split(_classes(60, 40), make_plan(overrides=asked))

@@ -134,3 +134,18 @@ def test_parquet_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     table: Table = read_table(tmp_path / "x.csv")
     assert table.unit == "row"
     pd.testing.assert_frame_equal(table.frame, _FRAME, check_dtype=False)
+
+
+def test_rows_of_another_table_follow_with_its_lines_and_without_its_further_columns() -> None:
+    first = read_table(pd.DataFrame({"a": [1, 2], "b": pd.Categorical(["x", "y"])}))
+    other = read_table(pd.DataFrame({"c": [0, 0], "b": pd.Categorical(["z", "x"]), "a": [3, 4]}))
+    both = first.with_rows(other)
+    assert both.columns == ("a", "b") and both.n_rows == 4
+    assert both.frame["a"].tolist() == [1, 2, 3, 4] and both.frame["b"].tolist() == ["x", "y", "z", "x"]
+    assert both.lines.tolist() == [0, 1, 0, 1]
+    assert first.n_rows == 2
+
+
+def test_a_column_that_the_other_table_lacks_is_missing_there() -> None:
+    both = read_table(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})).with_rows(read_table(pd.DataFrame({"a": [3]})))
+    assert both.cells("b").n_missing == 1

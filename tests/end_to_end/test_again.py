@@ -164,6 +164,26 @@ def test_a_refit_exports_one_network_that_predicts(binary: Finished, here: Calla
     assert len(autoproc.load(result["model"]["path"]).predict(tables.table())) == tables.N_ROWS
 
 
+def test_a_model_of_all_rows_is_shipped_beside_the_one_that_was_scored(
+    binary: Finished, here: Callable[..., Ended], folder: Path
+) -> None:
+    asked = ("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--trials", 2, "--json")
+    ended = here(*asked, "--ship", "all-rows")
+    assert ended.code == 0, ended.err
+    result = json.loads(ended.out)
+    shipped = Path(result["model"]["path"])
+    scored = shipped.with_name("model-scored")
+    assert result["model"]["trained_on"] == "all rows"
+    cards = [json.loads((path / "card.json").read_text(encoding="utf-8")) for path in (shipped, scored)]
+    assert [card["trained_on"] for card in cards] == ["all rows", "development rows"]
+    assert "without the holdout's rows" in cards[0]["scored"] and "scored" not in cards[1]
+    assert [card["verdict"]["score"] for card in cards] == [result["verdict"]["score"]] * 2
+    assert (shipped / WEIGHTS).read_bytes() != (scored / WEIGHTS).read_bytes()
+    assert "Trained on all rows" in Record(folder / "mlruns").parents[0].data.tags[names.DESCRIPTION]
+    assert "trained on all rows" in ended.err
+    assert len(autoproc.load(shipped).predict(tables.table())) == tables.N_ROWS
+
+
 def test_the_openings_of_a_holdout_are_listed_with_what_came_of_them(
     binary: Finished, rerun: Finished, here: Callable[..., Ended], folder: Path
 ) -> None:

@@ -45,7 +45,9 @@ def test_one_split_gives_a_model_and_scores_without_standard_errors(finished: Fi
     assert len(result["growth"]["rungs"]) >= 1 and result["growth"]["verdict"]["reason"]
     assert "nan" not in finished.ended.err
     card = strict((finished.model / "card.json").read_text(encoding="utf-8"))
-    assert (card["verdict"], card["best"]) == (result["verdict"], result["search"]["best"])
+    assert (card["verdict"], card["winner"]) == (result["verdict"], result["selection"]["winner"])
+    assert result["selection"]["optimism"]["interval"] == [None, None]
+    assert result["verdict"]["optimism"]["interval"] == [None, None]
     assert strict((finished.model / "network.json").read_text())["members"] == 1
     assert final in ("folds", "refit")
     assert len(autoproc.load(finished.model).predict(tables.table())) == tables.N_ROWS

@@ -14,7 +14,7 @@ from tests.end_to_end import tables
 from tests.end_to_end.conftest import Finished, Record
 
 CURVES = (names.SCORE_VALIDATION, names.SCORE_TRAIN, names.LOSS_VALIDATION, names.LOSS_TRAIN, names.LEARNING_RATE)
-STAGES = ("baseline", "reference", "growth", "trial", "verdict")
+STAGES = ("baseline", "reference", "growth", "trial", "fresh folds", "verdict")
 
 
 @pytest.fixture
@@ -52,8 +52,10 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
 ) -> None:
     finished = jobs(task)
     counts = [len(finished.record.children(finished.result["run_id"], stage)) for stage in STAGES]
-    n_rates, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
-    assert counts == [len(tables.SMALL["baseline"]["learning_rates"]), 2, n_rates * n_rungs, tables.SMALL["trials"], 1]
+    n_factors, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
+    n_finalists = len(finished.result["selection"]["finalists"])
+    n_rates = len(tables.SMALL["baseline"]["learning_rates"])
+    assert counts == [n_rates, 2, n_factors * n_rungs, tables.SMALL["trials"], n_finalists, 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 
@@ -116,6 +118,14 @@ def test_trial_children_have_their_states_and_the_best_is_among_them(
     assert best.data.params == {name: str(value) for name, value in search["best"]["params"].items()}
 
 
+def test_the_finalists_have_a_child_each_on_fresh_folds(binary: Finished, record: Record, parent: Run) -> None:
+    runs = {run.info.run_name: run for run in children(record, parent, "fresh folds")}
+    for finalist in binary.result["selection"]["finalists"]:
+        run = runs[f"fresh folds: trial {finalist['number']}"]
+        assert run.data.metrics[names.SCORE] == finalist["fresh"]["score"]
+        assert run.data.params == {name: str(value) for name, value in finalist["params"].items()}
+
+
 def test_the_verdict_stands_with_its_child_and_with_the_job(binary: Finished, record: Record, parent: Run) -> None:
     [child] = children(record, parent, "verdict")
     verdict = binary.result["verdict"]
@@ -126,7 +136,10 @@ def test_the_verdict_stands_with_its_child_and_with_the_job(binary: Finished, re
     assert child.data.metrics[names.DUMMY] == verdict["dummy"]
     assert child.data.tags[names.RECEIPT_KEY] == verdict["receipt"]["key"]
     assert child.data.tags[names.RECEIPT_OPENING] == "1"
-    assert parent.data.metrics[names.SCORE] == binary.result["search"]["best"]["score"]
+    winner = binary.result["selection"]["winner"]
+    assert parent.data.metrics[names.SCORE] == winner["score"]
+    assert parent.data.metrics[names.FRESH] == winner["fresh"]["score"]
+    assert parent.data.metrics[names.OPTIMISM_HOLDOUT] == verdict["optimism"]["score"]
 
 
 def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, parent: Run) -> None:
@@ -140,7 +153,7 @@ def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, p
 
 def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
     kept = Path(record.client.download_artifacts(parent.info.run_id, "", str(tmp_path)))
-    assert {"plan.yaml", "result.json", "model"} <= {path.name for path in kept.iterdir()}
+    assert {"plan.yaml", "result.json", "model", "optimism.svg"} <= {path.name for path in kept.iterdir()}
     assert json.loads((kept / "result.json").read_text(encoding="utf-8")) == binary.result
     assert (kept / "plan.yaml").read_text() == (binary.job / "plan.yaml").read_text()
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}

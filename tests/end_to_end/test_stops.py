@@ -87,7 +87,7 @@ def test_an_error_while_the_holdout_is_scored_leaves_the_model(
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("the holdout is broken")
 
-    monkeypatch.setattr("autoproc.steps.verdict.open_holdout", broken)
+    monkeypatch.setattr("autoproc.steps.verdict.score_holdout", broken)
     tables.write(tables.table(), folder / "table.csv")
     tables.write_plan(folder, trials=2)
     ended = here("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from autoproc.data.encoders import BooleanColumn, CategoryColumn, DateColumn, NumberColumn
 from autoproc.data.vectorize import Schema
 from autoproc.export.bundle import write_bundle
+from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
 from autoproc.plan import Task
 from autoproc.spec import NetworkSpec
@@ -60,6 +61,7 @@ def make(task: Task, **card: object) -> Made:
         for name, shape in shapes.items()
     }
     weights["output.bias"][:] = 0
+    weights[SHARE] = equal_shares(N_MEMBERS)
     weights["input.spread"] = np.abs(weights["input.spread"]) + 1
     return Made(filled, weights)
 

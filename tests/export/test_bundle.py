@@ -94,8 +94,8 @@ def test_bytes_that_are_no_text(bundle: Path) -> None:
 
 
 _CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "an older format": ({"format": 1}, "format is 1, but this autoproc reads format 2"),
-    "a newer format": ({"format": 3}, "format is 3, but this autoproc reads format 2"),
+    "an older format": ({"format": 2}, "format is 2, but this autoproc reads format 3"),
+    "a newer format": ({"format": 4}, "format is 4, but this autoproc reads format 3"),
     "no format": ({"format": None}, "format is None"),
     "an unknown task": ({"task": "ranking"}, "unknown task 'ranking'"),
     "a task of another type": ({"task": ["binary"]}, "unknown task"),

@@ -61,14 +61,14 @@ def test_the_same_model_is_written_byte_for_byte_alike(tmp_path: Path) -> None:
 def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
     made = bundles.make("binary", story="größer", scores=[0.5])
     card = load(made.write(tmp_path / "model")).card
-    assert card == {"format": 2, **made.card}
+    assert card == {"format": 3, **made.card}
 
 
 def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
     write_card(bundle, card)
-    assert load(bundle).card == {"format": 2, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    assert load(bundle).card == {"format": 3, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
     after = {path.name: path.read_bytes() for path in bundle.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {CARD}
 

@@ -44,7 +44,7 @@ class Sample:
     metric: Metric
     layout: Layout = LAYOUT
 
-    def engine(self, kind: Callable[..., Any] = StackEngine, seed: int = 0) -> Any:
+    def engine(self, kind: Callable[..., Any] = StackEngine, seed: int = 0, **more: Any) -> Any:
         """An engine of the class `kind` on these rows."""
         return kind(
             self.matrix,
@@ -56,6 +56,7 @@ class Sample:
             self.metric,
             seed,
             device="cpu",
+            **more,
         )
 
     def fold_data(self, seed: int = 0, device: str = "cpu", most_copied: int = 2**20) -> FoldData:

@@ -19,7 +19,7 @@ from autoproc.network.interface import train_together
 from autoproc.network.passes import Network
 from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.network.stack import Stack
-from autoproc.results import Fold
+from autoproc.results import Fold, Trained
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import TASKS, sample
 from tests.oracle.plain_training import PlainEngine
@@ -535,3 +535,39 @@ def test_a_candidate_for_whose_parameters_there_is_no_memory_fails_and_the_other
     assert small.failed is None
     [alone] = train_together(sample().engine(), [SMALL])
     np.testing.assert_array_equal(small.curves.train_loss, alone.curves.train_loss)
+
+
+# Sets of folds
+
+
+def test_a_candidate_trains_on_its_own_set_of_folds_and_a_shared_one_gives_the_same() -> None:
+    """What a set gives does not hang on which others there are, but for the seeds, which follow the fold's number."""
+    problem = sample("binary")
+    other = tuple(Fold(fold.train[::-1][: len(fold.train) // 2][::-1], fold.validation) for fold in problem.folds)
+    both = replace(problem, folds=(*problem.folds, *other)).engine(n_fold_sets=2)
+    spec = TrainSpec(max_epochs=4, patience=0, batch_size=16, learning_rate=0.01)
+    alone = trained_on(problem.engine(), spec, 0)
+    first, second = trained_on(both, spec, 0), trained_on(both, spec, 1)
+    assert (both.n_folds, both.n_fold_sets) == (len(problem.folds), 2)
+    assert (first.fold_set, second.fold_set) == (0, 1)
+    np.testing.assert_allclose(first.score.folds, alone.score.folds, rtol=1e-5)
+    for name, array in alone.weights.items():
+        assert first.weights[name].shape == second.weights[name].shape == array.shape
+    assert (second.weights["input.center"] != first.weights["input.center"]).any(), "scaled by its own training rows"
+    for fold, predicted in zip(other, both.out_of_fold(second), strict=True):
+        assert len(predicted) == len(fold.validation)
+
+
+def test_a_fold_that_fails_is_numbered_within_its_set() -> None:
+    problem = sample("regression")
+    engine = replace(problem, folds=problem.folds * 2).engine(n_fold_sets=2)
+    wild = TrainSpec(max_epochs=4, patience=0, batch_size=16, learning_rate=1e30, optimizer="sgd")
+    failed = trained_on(engine, wild, 1).failed
+    assert failed and failed.startswith(("fold 1 ", "fold 2 ", "fold 3 "))
+
+
+def trained_on(engine: StackEngine, spec: TrainSpec, fold_set: int) -> Trained:
+    engine.start(0, Candidate(NetworkSpec(1, 4), spec), fold_set)
+    while not engine.train_epoch()[0].finished:
+        pass
+    return engine.collect(0)

@@ -16,6 +16,7 @@ from torch.optim import lr_scheduler
 
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
+from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.fold_data import FoldData
 from autoproc.network.inputs import InputSizes
 from autoproc.network.interface import Standing
@@ -192,7 +193,9 @@ class PlainEngine:
     def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
         return not self._running
 
-    def start(self, key: int, candidate: Candidate) -> None:
+    n_fold_sets = 1
+
+    def start(self, key: int, candidate: Candidate, fold_set: int = 0) -> None:
         members = [
             PlainMember(candidate.train, self._network(candidate.network, fold), self._data, fold, self._metric)
             for fold in range(self.n_folds)
@@ -220,7 +223,8 @@ class PlainEngine:
             best_epochs=tuple(m.best_epoch for m in members),
             seconds=0.0,
             failed=failed,
-            weights={name: np.stack([part[name] for part in weights]) for name in weights[0]},
+            weights={name: np.stack([part[name] for part in weights]) for name in weights[0]}
+            | {SHARE: equal_shares(len(members))},
         )
 
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:

@@ -1,5 +1,7 @@
 """A finished job's facts, made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from autoproc.report.facts import JobFacts
@@ -8,6 +10,7 @@ from autoproc.results import (
     Column,
     Curves,
     Estimate,
+    Finalist,
     Growth,
     OverfitVerdict,
     Problem,
@@ -18,6 +21,7 @@ from autoproc.results import (
     Rung,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
@@ -91,22 +95,33 @@ def search() -> Search:
         Trial(2, "failed", parameters, score(NAN), 1, 0.1, "not finite"),
         Trial(3, "complete", parameters, score(0.742, 0.0367), 40, 3.0, ""),
     )
-    return Search(trials, trials[3], best, "time limit")
+    return Search(trials, (Finalist(trials[3], best), Finalist(trials[0], trained(2, 64, 0.7))), "time limit", 0.05)
+
+
+def selection() -> Selection:
+    """The grown network wins, for the search's best fell on fresh folds."""
+    first, grown = search().finalists
+    first = replace(first, fresh=trained(2, 64, 0.66))
+    grown = replace(grown, fresh=trained(2, 64, 0.71))
+    reason = "best of both scores, of 2 finalists; the search had preferred another"
+    return Selection((first, grown), grown, reason, Estimate(0.082, (-0.01, 0.17)))
 
 
 def verdict(opening: int = 1, reason: str | None = None) -> Verdict:
     receipt = Receipt("key", "2031-05-06T10:41:00+00:00", "run", "fingerprint", opening, reason, "/home/receipt.json")
     beside = {"roc_auc": Estimate(0.95, (0.93, 0.97)), "recall": Estimate(0.6, (0.5, 0.7))}
     return Verdict(
-        "average_precision",
-        Estimate(0.728, (0.64, 0.8)),
-        score(0.742),
-        0.034,
-        2_000,
-        0.31,
-        beside,
-        receipt,
-        (reference_verdict(),),
+        metric="average_precision",
+        holdout=Estimate(0.728, (0.64, 0.8)),
+        cross_validated=score(0.742),
+        fresh=score(0.731),
+        optimism=Estimate(0.003, (-0.09, 0.1)),
+        dummy=0.034,
+        n_rows=2_000,
+        threshold=0.31,
+        beside=beside,
+        receipt=receipt,
+        references=(reference_verdict(),),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoproc.report import lines
-from autoproc.results import Estimate, Reference, ReferenceVerdict, Score
+from autoproc.results import Estimate, Reference, ReferenceVerdict, Score, Selection
 from tests.report import facts_data as data
 
 
@@ -78,12 +78,39 @@ def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     told = lines.verdict_line(data.verdict()).splitlines()
     assert told == [
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows",
-        "cross-validated 0.742 ± 0.023 (the search chose by it), dummy 0.0340 on the same rows",
+        "cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh folds; dummy 0.0340 on the "
+        "same rows",
         "boosted trees 0.780 (95 %: 0.700 to 0.850): it is better by 0.0520 (95 %: 0.0100 to 0.0900); the network is "
         "not the best choice here",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
         "recall at threshold 0.31: 0.600 (95 %: 0.500 to 0.700)",
     ]
+
+
+def test_the_winner_stands_with_its_reason_and_with_how_far_the_search_flattered_itself() -> None:
+    first, why, configuration, optimism = lines.selection_line(data.selection()).splitlines()
+    assert first == "trial 0 (the grown network) wins: 0.710 ± 0.023"
+    assert why == "best of both scores, of 2 finalists; the search had preferred another"
+    assert configuration.startswith("2 x 64, adamw")
+    assert optimism == "the search flattered itself by 0.0820 (95 %: -0.0100 to 0.170): not beyond noise"
+
+
+def test_where_there_are_no_fresh_folds_the_searchs_best_wins() -> None:
+    best = data.search().finalists[0]
+    told = lines.selection_line(Selection((best,), best, "the search's best: there was no time for fresh folds", None))
+    assert told == "trial 3 wins\nthe search's best: there was no time for fresh folds"
+
+
+@pytest.mark.parametrize(
+    ("score", "interval", "told"),
+    [
+        (0.08, (0.02, 0.14), "X flattered itself by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
+        (-0.08, (-0.14, -0.02), "X did not flatter itself: lower by 0.0800 (95 %: -0.140 to -0.0200)"),
+        (0.08, (data.NAN, data.NAN), "X flattered itself by 0.0800 (no interval: one split)"),
+    ],
+)
+def test_optimism_in_words(score: float, interval: tuple[float, float], told: str) -> None:
+    assert lines.optimism_text("X", Estimate(score, interval)) == told
 
 
 def test_the_references_stand_in_one_line() -> None:

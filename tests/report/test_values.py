@@ -18,6 +18,7 @@ def everything() -> dict[str, values.Values]:
         "baseline": values.baseline_values(data.baseline()),
         "growth": values.growth_values(data.growth()),
         "search": values.search_values(data.search()),
+        "selection": values.selection_values(data.selection()),
         "verdict": values.verdict_values(data.verdict()),
     }
 
@@ -31,7 +32,8 @@ def everything() -> dict[str, values.Values]:
         ("baseline", {"dummy", "network", "beats_dummy"}),
         ("growth", {"rungs", "verdict"}),
         ("search", {"n_trials", "n_pruned", "n_failed", "best"}),
-        ("verdict", {"metric", "score", "interval", "cross_validated", "dummy", "receipt"}),
+        ("selection", {"winner", "reason", "finalists", "optimism"}),
+        ("verdict", {"metric", "score", "interval", "cross_validated", "fresh", "optimism", "dummy", "receipt"}),
     ],
 )
 def test_every_step_has_the_keys_that_were_promised(step: str, keys: set[str]) -> None:
@@ -87,6 +89,18 @@ def test_the_search_counts_its_trials_and_names_the_best() -> None:
     assert (best["number"], best["score"]) == (3, pytest.approx(0.742))
     assert best["params"] == data.search().best.parameters
     assert best["standard_error"] == data.search().best.score.standard_error
+
+
+def test_the_selection_has_both_scores_of_each_finalist() -> None:
+    told = values.selection_values(data.selection())
+    assert [each["number"] for each in told["finalists"]] == [3, 0]
+    assert told["winner"] == told["finalists"][1]
+    assert told["winner"]["fresh"]["score"] == pytest.approx(0.71)
+    assert told["optimism"] == {"score": 0.082, "interval": [-0.01, 0.17]}
+    best = data.search().finalists[0]
+    alone = replace(data.selection(), finalists=(best,), winner=best, optimism=None)
+    told = values.selection_values(alone)
+    assert told["winner"]["fresh"] is None and told["optimism"] is None
 
 
 def test_the_verdict_has_its_interval_and_its_receipt() -> None:

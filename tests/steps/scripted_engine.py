@@ -29,6 +29,7 @@ class ScriptedEngine:
 
     def __init__(self, script: Script, n_folds: int = 5, width: int = 4, memory: int | None = None) -> None:
         self.n_folds = n_folds
+        self.n_fold_sets = 1
         self.n_train_rows = 800
         self.started: list[Candidate] = []
         self.most_running = 0
@@ -40,7 +41,7 @@ class ScriptedEngine:
     def has_room(self, network: NetworkSpec, batch_size: int) -> bool:
         return len(self._running) < self._width
 
-    def start(self, key: int, candidate: Candidate) -> None:
+    def start(self, key: int, candidate: Candidate, fold_set: int = 0) -> None:
         assert key not in self._running
         self.started.append(candidate)
         self._running[key] = _Member(candidate)

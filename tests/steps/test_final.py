@@ -2,11 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from autoproc.data.metrics import METRICS
+from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.interface import train_together
-from autoproc.results import Trained
+from autoproc.results import Finalist, FinalNetworks, Fold, Trained, Trial
 from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, ReduceLROnPlateau, Replay, TrainSpec
-from autoproc.steps.final import everything, refit
+from autoproc.steps.final import ensemble, everything, fold_networks, refit
 from tests.network.sample_data import sample
 from tests.steps.scripted_engine import ScriptedEngine, rises_to
 
@@ -72,6 +77,16 @@ def test_the_rates_of_a_real_refit_follow_those_of_folds_that_lower_them_on_a_pl
     assert rates[0] == 0.05 and len(set(rates)) > 3
 
 
+def test_several_refits_start_from_different_weights_and_see_the_same_rows() -> None:
+    problem = sample("regression")
+    whole = replace(problem, folds=(everything(len(problem.matrix)),) * 3)
+    spec = TrainSpec(max_epochs=6, patience=2, batch_size=16, learning_rate=0.01)
+    [best] = train_together(problem.engine(), [Candidate(NetworkSpec(1, 4), spec)])
+    weights = refit(whole.engine(), best).weights
+    assert len(np.unique(weights["hidden.0.weight"], axis=0)) == 3
+    assert len(np.unique(weights["target.center"])) == 1
+
+
 def test_a_refit_of_real_networks_is_one_network_of_all_rows() -> None:
     problem = sample("regression")
     whole = replace(problem, folds=(everything(len(problem.matrix)),))
@@ -83,3 +98,66 @@ def test_a_refit_of_real_networks_is_one_network_of_all_rows() -> None:
     assert {len(array) for array in again.weights.values()} == {1}
     assert again.curves.train_loss.shape == (1, max(1, round(float(np.median(best.best_epochs)))))
     assert again.weights["target.center"] == pytest.approx(problem.targets.mean())
+
+
+# The ensemble
+
+METRIC = METRICS["rmse"]
+TRUTH = np.linspace(0, 1, 12)[:, None]
+FOLDS = (Fold(np.arange(6, 12), np.arange(6)), Fold(np.arange(6), np.arange(6, 12)))
+
+
+class Predicting(ScriptedEngine):
+    """Predicts what a finalist's only weight says: the truth, off by so much, upwards or downwards."""
+
+    def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
+        off = trained.weights["output.bias"][0, 0]
+        return tuple((TRUTH[fold.validation] + off).astype(np.float32) for fold in FOLDS)
+
+
+def finalist(number: int, off: float, width: int = 2) -> Finalist:
+    """A finalist whose two networks are off by the same."""
+    weights = {
+        "hidden.0.weight": np.zeros((2, 3, width), np.float32),
+        "hidden.0.bias": np.zeros((2, width), np.float32),
+        "output.weight": np.zeros((2, 1, width), np.float32),
+        "output.bias": np.full((2, 1), off, np.float32),
+        SHARE: equal_shares(2),
+    }
+    made = replace(trained(1), weights=weights, candidate=replace(BEST, network=NetworkSpec(1, width)))
+    return Finalist(Trial(number, "complete", {}, made.score, 1, 1.0, ""), made)
+
+
+def joined_by(*finalists: Finalist) -> FinalNetworks:
+    engine = Predicting(lambda candidate, epoch: (np.zeros(2), np.zeros(2)))
+    return ensemble(engine, finalists, FOLDS, TRUTH, METRIC)
+
+
+def test_an_ensemble_takes_each_as_often_as_makes_the_average_best() -> None:
+    """+0.3 and -0.1 cancel out at one to three."""
+    final = joined_by(finalist(0, -0.1), finalist(1, 0.3, width=5))
+    assert final.network == NetworkSpec(1, 5)
+    assert final.weights[SHARE].tolist() == pytest.approx([0.375, 0.375, 0.125, 0.125])
+    for fold, predicted in zip(FOLDS, final.out_of_fold, strict=True):
+        np.testing.assert_allclose(predicted, TRUTH[fold.validation], atol=1e-6)
+
+
+def test_an_ensemble_of_one_that_no_other_helps_is_that_one() -> None:
+    best = finalist(0, 0.1)
+    final = joined_by(best, finalist(1, 0.3), finalist(2, 0.2))
+    for name, array in best.trained.weights.items():
+        np.testing.assert_array_equal(final.weights[name], array)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=4))
+def test_an_ensemble_is_never_worse_out_of_fold_than_its_best_member(offs: list[float]) -> None:
+    final = joined_by(*(finalist(number, off) for number, off in enumerate(offs)))
+    errors = [METRIC.one(TRUTH[fold.validation], part) for fold, part in zip(FOLDS, final.out_of_fold, strict=True)]
+    assert np.mean(errors) <= min(map(abs, offs)) + 1e-6
+
+
+def test_fold_networks_are_the_winners_own() -> None:
+    winner = finalist(0, 0.2)
+    final = fold_networks(Predicting(lambda candidate, epoch: (np.zeros(2), np.zeros(2))), winner)
+    assert final.weights is winner.trained.weights and final.network == NetworkSpec(1, 2)
+    np.testing.assert_allclose(final.out_of_fold[1], TRUTH[6:] + 0.2, rtol=1e-6)

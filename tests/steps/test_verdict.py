@@ -1,6 +1,6 @@
 """The one opening of the holdout: what is scored, with which interval, at which threshold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,31 @@ from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
-from autoproc.results import Fold, Problem, Receipt, ReferenceVerdict, Score, Verdict
-from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, open_holdout
+from autoproc.results import (
+    Curves,
+    Finalist,
+    Fold,
+    Problem,
+    Receipt,
+    ReferenceVerdict,
+    Score,
+    Trained,
+    Trial,
+    Verdict,
+)
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
+from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, choose_threshold, compare, score_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
+FRESH = Score.of(np.array([0.7, 0.8]))
+
+
+def winner(fresh: bool = True) -> Finalist:
+    """A finalist with nothing but scores."""
+    curves = Curves(*[np.ones((2, 1))] * 5)
+    trained = Trained(Candidate(NetworkSpec(1, 1), TrainSpec()), curves, SCORE, SCORE, (1, 1), 1.0, None, {})
+    trial = Trial(3, "complete", {}, SCORE, 1, 1.0, "")
+    return Finalist(trial, trained, replace(trained, score=FRESH) if fresh else None)
 
 
 def binary(positives: int, n_rows: int = 100) -> Problem:
@@ -147,10 +168,11 @@ class Opened:
     chosen: ChosenMetric
     model: FinalModel
 
-    def verdict(self, opening: int = 1, seed: int = 0) -> Verdict:
+    def verdict(self, opening: int = 1, seed: int = 0, fresh: bool = True) -> Verdict:
         receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
         targets = encode_target(self.development, self.problem)
-        return open_holdout(self.holdout, receipt, self.model, self.chosen, SCORE, targets, (), seed)
+        rows = self.holdout.open(receipt)
+        return score_holdout(rows, receipt, self.model, self.chosen, winner(fresh), targets, (), seed)
 
 
 def prepared(frame: pd.DataFrame, threshold: float | None) -> Opened:
@@ -182,10 +204,17 @@ def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare
     for name, oracle in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
         assert verdict.beside[name].score == pytest.approx(oracle(y, p >= np.float32(0.6)))
     assert verdict.dummy == pytest.approx(y.mean())
-    assert (verdict.cross_validated, verdict.threshold) == (SCORE, 0.6)
+    assert (verdict.cross_validated, verdict.fresh, verdict.threshold) == (SCORE, FRESH, 0.6)
     for estimate in (verdict.holdout, *verdict.beside.values()):
         low, high = estimate.interval
         assert low <= estimate.score <= high
+
+
+def test_optimism_is_what_the_fresh_folds_promised_beyond_the_holdout(rare: pd.DataFrame) -> None:
+    for fresh, promised in ((True, 0.75), (False, 0.85)):
+        verdict = prepared(rare, threshold=0.6).verdict(fresh=fresh)
+        assert verdict.optimism.score == pytest.approx(promised - verdict.holdout.score)
+    assert verdict.fresh is None
 
 
 def test_values_are_scored_in_their_own_units() -> None:
@@ -209,9 +238,7 @@ def test_the_seed_decides_about_the_interval_alone(rare: pd.DataFrame) -> None:
 def test_the_holdout_opens_once_and_for_its_own_receipt(rare: pd.DataFrame) -> None:
     case = prepared(rare, 0.6)
     with pytest.raises(ValueError, match="the receipt is for holdout other"):
-        receipt = Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json")
-        targets = encode_target(case.development, case.problem)
-        open_holdout(case.holdout, receipt, case.model, case.chosen, SCORE, targets, (), 0)
+        case.holdout.open(Receipt("other", "2031-05-06", "run", "table", 1, None, "receipt.json"))
     assert case.verdict(opening=2).receipt.opening == 2
     with pytest.raises(RuntimeError, match="open already"):
         case.verdict()

@@ -10,12 +10,14 @@ from autoproc.results import (
     Baseline,
     Curves,
     Estimate,
+    Finalist,
     OverfitVerdict,
     Receipt,
     Reference,
     ReferenceVerdict,
     Score,
     Search,
+    Selection,
     Trained,
     Trial,
     Verdict,
@@ -24,6 +26,7 @@ from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from autoproc.tracking import names
 from autoproc.tracking.children import (
     baseline_child,
+    fresh_child,
     job_metrics,
     reference_child,
     rung_child,
@@ -46,10 +49,20 @@ TRAINED = Trained(
 )
 DIVERGED = replace(TRAINED, score=Score.of(np.array([NAN, NAN])), failed="fold 2 diverged in epoch 3: the loss is nan")
 TRIAL = Trial(7, "pruned", CANDIDATE.parameters, TRAINED.score, 3, 4.0, "among the worse half at epoch 3")
-SEARCH = Search((TRIAL,), TRIAL, TRAINED, "trials")
+FINALIST = Finalist(TRIAL, TRAINED, replace(TRAINED, score=Score.of(np.array([0.8, 0.5]))))
+SEARCH = Search((TRIAL,), (FINALIST,), "trials", 0.1)
+SELECTION = Selection((FINALIST,), FINALIST, "best of both scores", Estimate(0.1, (-0.1, 0.3)))
 RECEIPT = Receipt("key", "2031-05-06T10:41:00+00:00", "run", "table", 1, None, "/receipt.json")
 VERDICT = Verdict(
-    "f1", Estimate(0.7, (0.6, 0.8)), TRAINED.score, 0.1, 50, 0.3, {"recall": Estimate(0.5, (0.4, 0.6))}, RECEIPT
+    metric="f1",
+    holdout=Estimate(0.7, (0.6, 0.8)),
+    cross_validated=TRAINED.score,
+    dummy=0.1,
+    n_rows=50,
+    threshold=0.3,
+    beside={"recall": Estimate(0.5, (0.4, 0.6))},
+    receipt=RECEIPT,
+    optimism=Estimate(0.05, (-0.1, 0.2)),
 )
 
 
@@ -103,6 +116,14 @@ def test_a_trial_with_its_state_parameters_and_reason() -> None:
     assert child.parameters["scheduler.step_size"] == 3
     assert child.tags == {names.REASON: "among the worse half at epoch 3"}
     assert trial_child(replace(TRIAL, state="complete", reason=""), TRAINED).tags == {}
+
+
+def test_a_finalist_on_fresh_folds_is_named_after_its_trial() -> None:
+    child = fresh_child(FINALIST)
+    assert (child.name, child.stage, child.state) == ("fresh folds: trial 7", "fresh folds", "complete")
+    assert child.metrics[names.SCORE] == pytest.approx(0.65)
+    failed = fresh_child(replace(FINALIST, fresh=DIVERGED))
+    assert (failed.state, failed.tags[names.REASON]) == ("failed", DIVERGED.failed)
 
 
 def test_a_baseline_is_named_after_its_learning_rate() -> None:
@@ -172,6 +193,8 @@ def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
     baseline = Baseline(Score.of(np.array([0.1, 0.3])), TRAINED, TRAINED.score, True, "", ())
     assert job_metrics(None, None, None) == {}
     assert job_metrics(baseline, None, None) == {names.DUMMY: 0.2}
-    known = job_metrics(baseline, SEARCH, VERDICT)
+    known = job_metrics(baseline, SEARCH, SELECTION, VERDICT)
     assert (known[names.SCORE], known[names.HOLDOUT], known["holdout/recall"]) == (0.75, 0.7, 0.5)
+    assert known[names.FRESH] == pytest.approx(0.65)
+    assert (known[names.OPTIMISM_SEARCH], known[names.OPTIMISM_HOLDOUT]) == (0.1, 0.05)
     assert known[names.DUMMY] == 0.2

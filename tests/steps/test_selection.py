@@ -1,0 +1,125 @@
+"""The finalists on fresh folds, and which of them wins."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.data.metrics import METRICS
+from autoproc.deadline import NEVER, Deadline
+from autoproc.network.interface import train_together
+from autoproc.results import DEFAULT, Finalist, Score, Search, Trial
+from autoproc.spec import Candidate, NetworkSpec, TrainSpec
+from autoproc.steps.selection import pick, score_again, select
+from tests.steps.scripted_engine import FOLDS, ScriptedEngine, rises_to
+
+AUC, RMSE = METRICS["roc_auc"], METRICS["rmse"]
+PEAK, EPOCHS = 5, 8
+
+
+def candidate(top: float) -> Candidate:
+    """A scripted candidate whose score, at its best, is `top`: its dropout."""
+    return Candidate(NetworkSpec(1, 4), TrainSpec(dropout=top, max_epochs=EPOCHS))
+
+
+def engine(shift: float = 0.0, diverging: float = -1.0) -> ScriptedEngine:
+    """Scores are `shift` worse than what candidates are named after; the one named `diverging` diverges."""
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        top = candidate.train.dropout
+        validation = rises_to(top - shift, PEAK, epoch, fall=0.01)
+        return rises_to(0.99, PEAK, epoch), np.full(5, np.nan) if top == diverging else validation
+
+    return ScriptedEngine(script)
+
+
+def searched(tops: Sequence[float], numbers: Sequence[int] | None = None) -> Search:
+    """A search with these finalists, best first."""
+    trained = train_together(engine(), [candidate(top) for top in tops])
+    finalists = [
+        Finalist(Trial(number, "complete", {}, each.score, each.n_epochs, 1.0, ""), each)
+        for number, each in zip(numbers or range(10, 10 + len(tops)), trained, strict=True)
+    ]
+    return Search((), tuple(finalists), "trials", seconds_an_epoch=1.0)
+
+
+def test_each_finalist_is_trained_again_as_it_was_and_told_once() -> None:
+    search, fresh, told = searched([0.9, 0.8, 0.7]), engine(shift=0.05), []
+    finalists = score_again(fresh, search, NEVER, told.append)
+    assert fresh.started == [finalist.trained.candidate for finalist in search.finalists]
+    assert sorted(each.trial.number for each in told) == [10, 11, 12]
+    for before, after in zip(search.finalists, finalists, strict=True):
+        assert (after.trial, after.trained) == (before.trial, before.trained)
+        assert after.fresh and after.fresh.score.mean == pytest.approx(before.trained.score.mean - 0.05)
+
+
+def test_without_time_for_all_the_best_and_those_it_is_compared_with_come_first() -> None:
+    search = searched([0.9, 0.85, 0.8, 0.7], [12, 13, DEFAULT, 0])
+    fresh = engine()
+    finalists = score_again(fresh, search, Deadline.after(3 * EPOCHS + 1), lambda finalist: None)
+    assert [bool(each.fresh) for each in finalists] == [True, False, True, True]
+    assert len(fresh.started) == 3
+
+
+def test_without_any_time_nothing_is_trained_and_the_searchs_best_wins() -> None:
+    search, fresh = searched([0.9, 0.8]), engine()
+    finalists = score_again(fresh, search, Deadline.after(0.001), lambda finalist: None)
+    assert fresh.started == []
+    selection = select(finalists, AUC)
+    assert selection.winner is finalists[0] and selection.optimism is None
+    assert "no time" in selection.reason
+
+
+@pytest.mark.parametrize(("passes_at", "counts"), [(PEAK - 1, False), (PEAK, True)])
+def test_one_that_is_cut_short_counts_from_the_epoch_at_which_it_was_best(
+    passes_at: int, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, fresh, n_trained = searched([0.9]), engine(), []
+    train = fresh.train_epoch
+    monkeypatch.setattr(fresh, "train_epoch", lambda: n_trained.append(1) or train())
+    monkeypatch.setattr(Deadline, "passed", property(lambda self: len(n_trained) >= passes_at))
+    [finalist] = score_again(fresh, search, NEVER, lambda finalist: None)
+    assert bool(finalist.fresh) == counts
+    assert len(n_trained) == passes_at
+
+
+def test_the_winner_is_the_best_of_both_scores_and_the_optimism_is_the_first_ones() -> None:
+    finalists = list(searched([0.9, 0.89, 0.7]).finalists)
+    scores = [0.8, 0.88, 0.89]  # on fresh folds the first falls far, the last rises, but not far enough
+    for i, mean in enumerate(scores):
+        finalists[i] = replace(finalists[i], fresh=replace(finalists[i].trained, score=Score.of(mean + FOLDS)))
+    selection = select(finalists, AUC)
+    assert selection.winner is finalists[1]
+    assert selection.optimism is not None and selection.optimism.score == pytest.approx(0.1)
+    assert selection.reason == "best of both scores, of 3 finalists; the search had preferred another"
+
+
+def test_a_finalist_that_diverges_on_fresh_folds_cannot_win() -> None:
+    search = searched([0.9, 0.8])
+    assert select(score_again(engine(diverging=0.8), search, NEVER, lambda told: None), AUC).winner.trial.number == 10
+    first = select(score_again(engine(diverging=0.9), search, NEVER, lambda told: None), AUC)
+    assert first.winner.trial.number == 10 and first.optimism is None and "diverged" in first.reason
+
+
+scores = st.lists(st.floats(0.1, 0.9), min_size=3, max_size=3).map(lambda folds: Score.of(np.array(folds)))
+
+
+@given(st.lists(st.tuples(scores, scores), min_size=1, max_size=5))
+def test_the_pick_is_the_best_on_average_by_the_precision_of_each_kind_of_fold(
+    pairs: list[tuple[Score, Score]],
+) -> None:
+    errors = np.array([[score.standard_error for score in pair] for pair in pairs])
+    with np.errstate(divide="ignore"):
+        precision = 1 / np.mean(errors**2, axis=0)
+    precision = precision if np.isfinite(precision).all() else np.ones(2)
+    means = np.array([[score.mean for score in pair] for pair in pairs]) @ (precision / precision.sum())
+    assert means[pick(pairs, AUC)] == pytest.approx(means.max())
+    assert means[pick(pairs, RMSE)] == pytest.approx(means.min())
+
+
+def test_scores_of_single_splits_count_alike() -> None:
+    pairs = [(Score.of(np.array([a])), Score.of(np.array([b]))) for a, b in ((0.9, 0.5), (0.8, 0.7))]
+    assert pick(pairs, AUC) == 1

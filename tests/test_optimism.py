@@ -1,0 +1,44 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from autoproc.data.metrics import METRICS
+from autoproc.optimism import between_folds, to_holdout
+from autoproc.results import Estimate, Score
+
+AUC, RMSE = METRICS["roc_auc"], METRICS["rmse"]
+
+
+def score(*folds: float) -> Score:
+    return Score.of(np.array(folds))
+
+
+def test_optimism_is_positive_where_the_folds_that_chose_were_kinder() -> None:
+    assert between_folds(score(0.9, 0.92), score(0.85, 0.87), AUC).score == pytest.approx(0.05)
+    assert between_folds(score(9.0, 9.2), score(9.5, 9.7), RMSE).score == pytest.approx(0.5)
+    assert to_holdout(score(9.0, 9.2), Estimate(8.0, (7.5, 8.5)), RMSE).score == pytest.approx(-1.1)
+
+
+def test_the_interval_between_folds_is_that_of_two_samples_of_equal_size() -> None:
+    first, second = np.array([0.9, 0.92, 0.87, 0.95]), np.array([0.85, 0.9, 0.83, 0.89])
+    found = between_folds(score(*first), score(*second), AUC)
+    oracle = stats.ttest_ind(first, second).confidence_interval(0.95)  # of equal sizes: Welch's error, K + K - 2
+    assert found.interval == pytest.approx((oracle.low, oracle.high))
+
+
+def test_the_interval_to_the_holdout_adds_both_errors() -> None:
+    folds = score(0.9, 0.92, 0.94)
+    found = to_holdout(folds, Estimate(0.9, (0.861, 0.939)), AUC)
+    error = math.hypot(folds.standard_error, 0.039 / 1.96)
+    width = stats.t.ppf(0.975, 2) * error
+    assert found.interval == pytest.approx((0.02 - width, 0.02 + width), rel=1e-3)
+
+
+def test_a_single_split_has_no_interval() -> None:
+    for found in (
+        between_folds(score(0.9), score(0.8), AUC),
+        to_holdout(score(0.9), Estimate(0.8, (0.7, 0.9)), AUC),
+    ):
+        assert found.score == pytest.approx(0.1) and np.isnan(found.interval).all()
