@@ -100,9 +100,8 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
     gained, lost = _change(train, peaks), _change(validation, peaks)
     late_enough = last - 1 - peak >= TAIL
     overfit = late_enough and lost.exceeds_noise(-1) and gained.exceeds_noise(1)
-    # What an overfit loses is a part of the gap: where noise hides even the whole gap, it would hide the loss.
-    gap = float((train - validation)[:, -TAIL:].mean())
-    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise < gap
+    room = _room(train, validation, peaks)
+    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise < room
     moved = _Moved(name, measure, peak + 1, last, gained, lost)
     return OverfitVerdict(
         overfit=overfit,
@@ -111,9 +110,17 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
         train_gain=gained.mean,
         validation_drop=-lost.mean,
         noise=lost.noise,
-        reason=_reason(moved, overfit, late_enough) if conclusive else _too_few(moved, gap),
+        reason=_reason(moved, overfit, late_enough) if conclusive else _too_few(moved, room),
         conclusive=conclusive,
     )
+
+
+def _room(train: FloatArray, validation: FloatArray, peaks: NDArray[np.int64]) -> float:
+    """The most that an overfit could lose: the gap between training and validation in the end, of which its loss is a
+    part, or all that validation has learned by its peak. Noise above it hides any overfit."""
+    gap = (train - validation)[:, -TAIL:].mean()
+    learned = _smooth(validation)[np.arange(len(validation)), peaks] - validation[:, 0]
+    return float(np.nanmax([gap, learned.mean(), 0.0]))  # a measure that is not defined on training rows has no gap
 
 
 def _peaks_of_others(validation: FloatArray) -> NDArray[np.int64]:
@@ -129,12 +136,30 @@ def _change(curve: FloatArray, peaks: NDArray[np.int64]) -> _Change:
     """From each fold's epoch in `peaks` to the last epochs.
 
     The folds' peaks are nearly the same epoch, picked from nearly the same folds, so their changes vary together:
-    K - 1 folds pick for 1, which counts as an overlap of 1 / (K - 1).
+    K - 1 folds pick for 1, which counts as an overlap of 1 / (K - 1). But picking can only gain what curves wobble by:
+    that some folds truly fall more than others is no part of it.
     """
     k = len(curve)
     differences = curve[:, -TAIL:].mean(axis=1) - _smooth(curve)[np.arange(k), peaks]
-    noise = _wobble(curve[0], int(peaks[0])) if k == 1 else paired_noise(differences, 1 / (k - 1))
-    return _Change(float(differences.mean()), noise)
+    if k == 1:
+        return _Change(float(differences[0]), _wobble(curve[0], int(peaks[0])))
+    variance = float(np.var(differences, ddof=1))
+    wobble = 2 * _wobble_variance(curve, int(np.median(peaks)))  # of a difference: twice that of its parts
+    picked = min(wobble / variance, 1.0) if variance > 0 else 0.0
+    return _Change(float(differences.mean()), paired_noise(differences, picked / (k - 1)))
+
+
+def _wobble_variance(curve: FloatArray, peak: int) -> float:
+    """Variance of the folds' smoothed curves from the peak on, around a straight line each; infinite where too few
+    epochs are left to tell."""
+    after = _smooth(curve)[:, peak:]
+    n_epochs = after.shape[1]
+    if n_epochs < TAIL:
+        return float("inf")
+    epochs = np.arange(n_epochs) - (n_epochs - 1) / 2
+    slopes = after @ epochs / (epochs @ epochs)
+    residuals = after - after.mean(axis=1, keepdims=True) - slopes[:, None] * epochs
+    return float(np.square(residuals).sum(axis=1).mean() / (n_epochs - 2))
 
 
 def _wobble(curve: FloatArray, peak: int) -> float:
@@ -163,7 +188,7 @@ def _reason(moved: _Moved, overfit: bool, late_enough: bool) -> str:
     return f"{moved.name} does not overfit: {moved}, which is not beyond noise ({noise}) in both"
 
 
-def _too_few(moved: _Moved, gap: float) -> str:
+def _too_few(moved: _Moved, room: float) -> str:
     """Why it cannot be told whether the rung overfits."""
     if np.isnan(moved.lost.noise):
         return (
@@ -172,5 +197,5 @@ def _too_few(moved: _Moved, gap: float) -> str:
         )
     return (
         f"{moved.name}: too few rows to tell whether it overfits, because noise ({format_score(moved.lost.noise)}) "
-        f"is above even the last gap between training and validation ({format_score(gap)}): {moved}"
+        f"is above the most that an overfit could lose ({format_score(room)}): {moved}"
     )
