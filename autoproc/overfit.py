@@ -101,7 +101,7 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
     late_enough = last - 1 - peak >= TAIL
     overfit = late_enough and lost.exceeds_noise(-1) and gained.exceeds_noise(1)
     room = _room(train, validation, peaks)
-    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise < room
+    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise <= room
     moved = _Moved(name, measure, peak + 1, last, gained, lost)
     return OverfitVerdict(
         overfit=overfit,
