@@ -57,7 +57,9 @@ def select_winner(
     finalists, fresh = search.finalists, prepared.protocol.fresh
     try:
         if fresh:
-            with closing(make_engine(prepared, plan, fresh)) as engine:
+            # Other starting weights too, so that luck with them does not stay.
+            other = plan.model_copy(update={"seed": (plan.seed + 1) % 2**32})
+            with closing(make_engine(prepared, other, fresh)) as engine:
                 finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         warn(f"The finalists are not scored on fresh folds: {error}")

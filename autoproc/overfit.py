@@ -38,6 +38,25 @@ class _Change:
         return sign * self.mean > 0 and abs(self.mean) > self.noise
 
 
+@dataclass(frozen=True)
+class _Moved:
+    """What a verdict's reason tells of, in words: both changes after the best epoch."""
+
+    name: str
+    measure: str
+    epoch: int
+    last: int
+    gained: _Change
+    lost: _Change
+
+    def __str__(self) -> str:
+        training, validation = (
+            f"{self.measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"
+            for change in (self.gained, self.lost)
+        )
+        return f"from epoch {self.epoch} to {self.last} training {training}, validation {validation}"
+
+
 def peak_epoch(validation: FloatArray, metric: Metric) -> int:
     """Epoch (from 1) at which the smoothed mean over folds of a (K, E) curve is best."""
     mean = _smooth(validation).mean(axis=0)
@@ -81,6 +100,9 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
     gained, lost = _change(train, peaks), _change(validation, peaks)
     late_enough = last - 1 - peak >= TAIL
     overfit = late_enough and lost.exceeds_noise(-1) and gained.exceeds_noise(1)
+    room = _room(train, validation, peaks)
+    conclusive = overfit or not late_enough or gained.mean <= 0 or lost.noise <= room
+    moved = _Moved(name, measure, peak + 1, last, gained, lost)
     return OverfitVerdict(
         overfit=overfit,
         epoch=peak + 1,
@@ -88,8 +110,17 @@ def _judge_measure(name: str, measure: str, train: FloatArray, validation: Float
         train_gain=gained.mean,
         validation_drop=-lost.mean,
         noise=lost.noise,
-        reason=_reason(name, measure, peak + 1, last, gained, lost, overfit, late_enough),
+        reason=_reason(moved, overfit, late_enough) if conclusive else _too_few(moved, room),
+        conclusive=conclusive,
     )
+
+
+def _room(train: FloatArray, validation: FloatArray, peaks: NDArray[np.int64]) -> float:
+    """The most that an overfit could lose: the gap between training and validation in the end, of which its loss is a
+    part, or all that validation has learned by its peak. Noise above it hides any overfit."""
+    gap = (train - validation)[:, -TAIL:].mean()
+    learned = _smooth(validation)[np.arange(len(validation)), peaks] - validation[:, 0]
+    return float(np.nanmax([gap, learned.mean(), 0.0]))  # a measure that is not defined on training rows has no gap
 
 
 def _peaks_of_others(validation: FloatArray) -> NDArray[np.int64]:
@@ -105,12 +136,30 @@ def _change(curve: FloatArray, peaks: NDArray[np.int64]) -> _Change:
     """From each fold's epoch in `peaks` to the last epochs.
 
     The folds' peaks are nearly the same epoch, picked from nearly the same folds, so their changes vary together:
-    K - 1 folds pick for 1, which counts as an overlap of 1 / (K - 1).
+    K - 1 folds pick for 1, which counts as an overlap of 1 / (K - 1). But picking can only gain what curves wobble by:
+    that some folds truly fall more than others is no part of it.
     """
     k = len(curve)
     differences = curve[:, -TAIL:].mean(axis=1) - _smooth(curve)[np.arange(k), peaks]
-    noise = _wobble(curve[0], int(peaks[0])) if k == 1 else paired_noise(differences, 1 / (k - 1))
-    return _Change(float(differences.mean()), noise)
+    if k == 1:
+        return _Change(float(differences[0]), _wobble(curve[0], int(peaks[0])))
+    variance = float(np.var(differences, ddof=1))
+    wobble = 2 * _wobble_variance(curve, int(np.median(peaks)))  # of a difference: twice that of its parts
+    picked = min(wobble / variance, 1.0) if variance > 0 else 0.0
+    return _Change(float(differences.mean()), paired_noise(differences, picked / (k - 1)))
+
+
+def _wobble_variance(curve: FloatArray, peak: int) -> float:
+    """Variance of the folds' smoothed curves from the peak on, around a straight line each; infinite where too few
+    epochs are left to tell."""
+    after = _smooth(curve)[:, peak:]
+    n_epochs = after.shape[1]
+    if n_epochs < TAIL:
+        return float("inf")
+    epochs = np.arange(n_epochs) - (n_epochs - 1) / 2
+    slopes = after @ epochs / (epochs @ epochs)
+    residuals = after - after.mean(axis=1, keepdims=True) - slopes[:, None] * epochs
+    return float(np.square(residuals).sum(axis=1).mean() / (n_epochs - 2))
 
 
 def _wobble(curve: FloatArray, peak: int) -> float:
@@ -130,16 +179,23 @@ def _smooth(curve: FloatArray) -> FloatArray:
     return np.asarray(windows.sum(axis=2) / n_epochs.sum(axis=1))
 
 
-def _reason(
-    name: str, measure: str, epoch: int, last: int, gained: _Change, lost: _Change, overfit: bool, late_enough: bool
-) -> str:
-    after = f"from epoch {epoch} to {last} training {_moved(measure, gained)}, validation {_moved(measure, lost)}"
+def _reason(moved: _Moved, overfit: bool, late_enough: bool) -> str:
+    noise = format_score(moved.lost.noise)
     if overfit:
-        return f"{name} overfits: {after} (noise {format_score(lost.noise)})"
+        return f"{moved.name} overfits: {moved} (noise {noise})"
     if not late_enough:
-        return f"{name} does not overfit in {last} epochs: validation still improves at epoch {epoch}"
-    return f"{name} does not overfit: {after}, which is not beyond noise ({format_score(lost.noise)}) in both"
+        return f"{moved.name} does not overfit in {moved.last} epochs: validation still improves at epoch {moved.epoch}"
+    return f"{moved.name} does not overfit: {moved}, which is not beyond noise ({noise}) in both"
 
 
-def _moved(measure: str, change: _Change) -> str:
-    return f"{measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"
+def _too_few(moved: _Moved, room: float) -> str:
+    """Why it cannot be told whether the rung overfits."""
+    if np.isnan(moved.lost.noise):
+        return (
+            f"{moved.name}: too few epochs to tell whether it overfits, because a single fold needs {2 * TAIL} after "
+            f"its best one: {moved}"
+        )
+    return (
+        f"{moved.name}: too few rows to tell whether it overfits, because noise ({format_score(moved.lost.noise)}) "
+        f"is above the most that an overfit could lose ({format_score(room)}): {moved}"
+    )

@@ -204,7 +204,8 @@ class OverfitVerdict:
     """Whether a rung overfits: after `epoch` training went on to gain `train_gain` (in the units of
     `measure`, positive: better) while validation lost `validation_drop` of it. Both are means of the folds'
     changes, each from the epoch at which the other folds are best; `noise` is the one-sided 97.5 % bound on what
-    the drop is by chance, NaN for a single fold with too few epochs after its peak."""
+    the drop is by chance, NaN for a single fold with too few epochs after its peak. Not `conclusive`: rows or epochs
+    are too few for an overfit to be seen."""
 
     overfit: bool
     epoch: int
@@ -213,6 +214,14 @@ class OverfitVerdict:
     validation_drop: float
     noise: float
     reason: str
+    conclusive: bool = True
+
+    @property
+    def summary(self) -> str:
+        """The verdict in a few words."""
+        if self.overfit:
+            return "overfits"
+        return "does not overfit" if self.conclusive else "too few rows or epochs to tell"
 
 
 @dataclass(frozen=True)

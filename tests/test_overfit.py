@@ -132,7 +132,66 @@ def test_a_single_fold_with_few_epochs_after_its_peak_cannot_tell():
     verdict = judge("net", shown, METRICS["roc_auc"])
     assert not verdict.overfit
     assert np.isnan(verdict.noise)
-    assert verdict.reason.endswith("which is not beyond noise (not known) in both")
+    assert not verdict.conclusive
+    assert verdict.summary == "too few rows or epochs to tell"
+    assert verdict.reason.startswith(
+        "net: too few epochs to tell whether it overfits, because a single fold needs 10 after its best one: from"
+    )
+
+
+def level(score, noise, seed=0):
+    """Training that rises to 0.1 above `score`, and validation that stands still there, with noise."""
+    train = folds(score + 0.1 * RISING / RISING[-1], noise=0, apart=0.01)
+    return curves(train, folds(np.full(N_EPOCHS, score), noise=noise, apart=0.01, seed=seed))
+
+
+def test_noise_above_the_gap_between_training_and_validation_is_too_few_rows_to_tell():
+    """Noise of 0.5 from epoch to epoch hides a loss of all of the 0.1 by which training is ahead in the end."""
+    verdict = judge("net", level(0.5, 0.5), METRICS["roc_auc"])
+    assert not verdict.overfit and not verdict.conclusive
+    assert verdict.noise > 0.1
+    assert verdict.reason.startswith("net: too few rows to tell whether it overfits, because noise (0.")
+    assert "training roc_auc gains 0." in verdict.reason
+
+
+def test_noise_below_the_gap_tells_that_a_level_curve_does_not_overfit():
+    verdict = judge("net", level(0.5, 0.02), METRICS["roc_auc"])
+    assert not verdict.overfit and verdict.conclusive
+    assert verdict.summary == "does not overfit"
+    assert verdict.noise < 0.1
+
+
+def test_training_that_gains_nothing_needs_no_more_rows_to_tell():
+    """Whatever the noise of validation: an overfit would show in training."""
+    verdict = judge("net", curves(folds(-RISING, noise=0), folds(FLAT, noise=0.5, seed=1)), METRICS["roc_auc"])
+    assert not verdict.overfit and verdict.conclusive
+
+
+def test_what_was_learned_is_enough_to_tell_by():
+    """A network too small to overfit has no gap, so that any noise is above it."""
+    level_after_rise = np.minimum(RISING, RISING[19])
+    shown = curves(folds(level_after_rise, noise=0.001), folds(level_after_rise, noise=0.02, seed=1))
+    shown.train_score[:, 20:] += 1e-4 * (EPOCHS[20:] - 20)
+    shown.train_score[:] += (shown.validation_score - shown.train_score)[:, -TAIL:].mean()
+    verdict = judge("net", shown, METRICS["roc_auc"])
+    assert not verdict.overfit and verdict.train_gain > 0
+    assert verdict.conclusive
+
+
+def test_folds_that_fall_by_very_different_amounts_overfit_if_all_fall_smoothly():
+    """Drops of 0.05 to 0.3: their spread is not what picking the peak could have gained, which is the curves' wobble.
+    Before it was taken for it, and the bound was half as large again."""
+    slopes = np.array([0.05, 0.1, 0.1, 0.2, 0.3])[:, None]
+    falling = 0.5 - slopes * np.maximum(EPOCHS - 20, 0) / 40 - 0.01 * np.maximum(20 - EPOCHS, 0)
+    verdict = judge("net", curves(folds(RISING), folds(np.zeros(N_EPOCHS)) + falling), METRICS["roc_auc"])
+    assert verdict.overfit
+    assert verdict.noise == pytest.approx(0.12, abs=0.03)
+
+
+def test_folds_that_fall_by_very_different_amounts_because_they_wobble_do_not():
+    random = np.random.default_rng(3)
+    shown = curves(folds(RISING), 0.5 + 0.1 * wandering(5, 0.8, random))
+    assert judge("net", shown, METRICS["roc_auc"]).noise > 0.12
 
 
 def test_each_fold_is_measured_from_the_peak_of_the_others():
@@ -194,3 +253,12 @@ def test_folds_that_overlap_have_more_noise():
 
 def test_a_single_fold_has_no_paired_noise():
     assert np.isnan(paired_noise(np.array([0.3])))
+
+
+def test_a_fold_without_a_training_score_gives_a_verdict_too():
+    """ROC AUC is not defined where the few training rows that are scored have one class."""
+    train = folds(RISING)
+    train[3] = np.nan
+    verdict = judge("net", curves(train, folds(FALLING_LATE, seed=1)), METRICS["roc_auc"])
+    assert not verdict.overfit
+    assert verdict.noise > 0

@@ -125,7 +125,7 @@ def optimism_text(who: str, optimism: Estimate) -> str:
     """
     low, high = optimism.interval
     by = format_score(abs(optimism.score))
-    what = f"{who} flattered itself by {by}" if optimism.score > 0 else f"{who} did not flatter itself: lower by {by}"
+    what = f"{who} flattered itself by {by}" if optimism.score > 0 else f"{who} did not flatter itself: worse by {by}"
     if math.isnan(low):
         return f"{what} (no interval: one split)"
     beyond = ": beyond noise" if low > 0 else ": not beyond noise" if optimism.score > 0 else ""
@@ -174,7 +174,9 @@ def verdict_line(verdict: Verdict) -> str:
 def reference_text(reference: ReferenceVerdict) -> str:
     """A reference's holdout score, and in plain words how the network stands to it."""
     low, high = reference.lead.interval
-    if low <= 0 <= high:
+    if math.isnan(low):
+        stands = "it cannot be compared"
+    elif low <= 0 <= high:
         stands = "no difference beyond noise"
     else:
         better, by = ("the network", reference.lead.score) if low > 0 else ("it", -reference.lead.score)

@@ -164,14 +164,13 @@ def _growth(growth: Growth) -> Iterator[str]:
 def _rung(rung: Rung, chosen: int) -> tuple[str, ...]:
     trained = rung.trained
     training = "" if trained.failed else format_mean(trained.train_score.mean, trained.train_score.standard_error)
-    verdict = "overfits" if rung.verdict.overfit else "does not overfit"
     cells = (
         str(rung.number + 1),
         str(trained.candidate.network),
         training,
         lines.trained_text(trained),
         str(rung.verdict.epoch),
-        verdict,
+        rung.verdict.summary,
     )
     return tuple(f"**{cell}**" if cell else "" for cell in cells) if rung.number == chosen else cells
 

@@ -70,15 +70,16 @@ def _affordable(search: Search, deadline: Deadline) -> list[int]:
 
 
 def select(finalists: Sequence[Finalist], metric: Metric) -> Selection:
-    """Pick the winner; the search's best, which comes first, where that has no score on fresh folds."""
+    """Pick the winner among those that were scored on fresh folds; the search's best, which comes first, where that one
+    was not."""
     first, rescored = finalists[0], [each for each in finalists if each.fresh and not each.fresh.failed]
-    if first not in rescored:
-        why = "there was no time for fresh folds" if not first.fresh else f"on fresh folds it {first.fresh.failed}"
-        return Selection(tuple(finalists), first, f"the search's best: {why}", None)
+    if not rescored or (first not in rescored and not first.fresh):
+        return Selection(tuple(finalists), first, "the search's best: it was not scored on fresh folds", None)
     winner = rescored[pick([(each.trained.score, _score(each)) for each in rescored], metric)]
     n_scored = f"{len(rescored)} finalists" if len(rescored) > 1 else "the search's best alone"
     reason = f"best of both scores, of {n_scored}" + ("" if winner is first else "; the search had preferred another")
-    return Selection(tuple(finalists), winner, reason, between_folds(first.trained.score, _score(first), metric))
+    optimism = between_folds(first.trained.score, _score(first), metric) if first in rescored else None
+    return Selection(tuple(finalists), winner, reason, optimism)
 
 
 def pick(scores: Sequence[tuple[Score, Score]], metric: Metric) -> int:

@@ -36,8 +36,7 @@ def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) ->
         state = "failed" if trained.failed else "not the rung's best"
         rate = trained.candidate.train.learning_rate
         return _training(f"{name}, learning rate {rate:g}", "growth", state, trained, trained.failed or "")
-    state = "overfits" if verdict.overfit else "does not overfit"
-    return _training(name, "growth", state, trained, verdict.reason)
+    return _training(name, "growth", verdict.summary, trained, verdict.reason)
 
 
 def trial_child(trial: Trial, trained: Trained) -> Child:

@@ -98,15 +98,15 @@ def test_the_winner_stands_with_its_reason_and_with_how_far_the_search_flattered
 
 def test_where_there_are_no_fresh_folds_the_searchs_best_wins() -> None:
     best = data.search().finalists[0]
-    told = lines.selection_line(Selection((best,), best, "the search's best: there was no time for fresh folds", None))
-    assert told == "trial 3 wins\nthe search's best: there was no time for fresh folds"
+    told = lines.selection_line(Selection((best,), best, "the search's best: it was not scored on fresh folds", None))
+    assert told == "trial 3 wins\nthe search's best: it was not scored on fresh folds"
 
 
 @pytest.mark.parametrize(
     ("score", "interval", "told"),
     [
         (0.08, (0.02, 0.14), "X flattered itself by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
-        (-0.08, (-0.14, -0.02), "X did not flatter itself: lower by 0.0800 (95 %: -0.140 to -0.0200)"),
+        (-0.08, (-0.14, -0.02), "X did not flatter itself: worse by 0.0800 (95 %: -0.140 to -0.0200)"),
         (0.08, (data.NAN, data.NAN), "X flattered itself by 0.0800 (no interval: one split)"),
     ],
 )

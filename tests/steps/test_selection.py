@@ -92,7 +92,7 @@ def test_without_any_time_nothing_is_trained_and_the_searchs_best_wins() -> None
     assert fresh.started == []
     selection = select(finalists, AUC)
     assert selection.winner is finalists[0] and selection.optimism is None
-    assert "no time" in selection.reason
+    assert selection.reason == "the search's best: it was not scored on fresh folds"
 
 
 @pytest.mark.parametrize(("passes_at", "counts"), [(PEAK - 1, False), (PEAK, True)])
@@ -128,7 +128,7 @@ def test_a_finalist_that_diverges_on_fresh_folds_cannot_win() -> None:
         == 10
     )
     first = select(score_again(engine(diverging=0.9), search, SPLITS, AUC, NEVER, lambda told: None), AUC)
-    assert first.winner.trial.number == 10 and first.optimism is None and "diverged" in first.reason
+    assert first.winner.trial.number == 11 and first.optimism is None
 
 
 scores = st.lists(st.floats(0.1, 0.9), min_size=3, max_size=3).map(lambda folds: Score.of(np.array(folds)))

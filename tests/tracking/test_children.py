@@ -143,6 +143,11 @@ def test_a_rung_with_its_verdict(overfit: bool, state: str) -> None:
     assert child.tags == {names.REASON: "2 x 8 and so on"}
 
 
+def test_a_rung_that_cannot_be_told_about() -> None:
+    verdict = replace(judged(overfit=False), conclusive=False)
+    assert rung_child(1, TRAINED, verdict).state == "too few rows or epochs to tell"
+
+
 @pytest.mark.parametrize(("trained", "state"), [(TRAINED, "not the rung's best"), (DIVERGED, "failed")])
 def test_a_training_that_does_not_count_for_its_rung(trained: Trained, state: str) -> None:
     child = rung_child(1, trained, None)
