@@ -183,14 +183,19 @@ class Job:
         self._card |= {"trained_on": "all rows", "scored": SIBLING}
         self._note(shipped=SIBLING)
 
-    def complete(self, memory: Memory) -> JobResult:
-        """Complete the bundle's card, and write the result, which marks the job as complete."""
+    def save(self, memory: Memory) -> dict[str, Any]:
+        """Complete the bundle's card, and write the result, which marks the job as complete: a score that was told is
+        not lost, whatever follows."""
         self._note(memory=memory)
-        content = finite_or_null(self._result())
-        path = self._folder / MODEL
+        content: dict[str, Any] = finite_or_null(self._result())
         with home_errors(self.home.path):
             self._complete_card()
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        return content
+
+    def complete(self, memory: Memory) -> JobResult:
+        """Keep what the job came to, and tell where its model is."""
+        content, path = self.save(memory), self._folder / MODEL
         for made in (path, self._folder / RESULT, self._draw_optimism()):
             self._tracker.attach(made)
         self._note(seconds=sum(self._seconds.values()))

@@ -178,6 +178,7 @@ def _carry_out(
         verdict = score_holdout(rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)
     if plan.ship == "all-rows":
+        job.save(engine.memory)
         with job.step("all rows"):
             shipped = train_on_all_rows(prepared, rows, plan, selection, final, job.warn)
             if shipped:
