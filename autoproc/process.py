@@ -175,7 +175,9 @@ def _carry_out(
             receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         job.tell_receipt(receipt)
         rows, winner = holdout.open(receipt), selection.winner
-        verdict = score_holdout(rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed)
+        verdict = score_holdout(
+            rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed, plan.group
+        )
         job.tell_verdict(verdict)
     if plan.ship == "all-rows":
         job.save(engine.memory)

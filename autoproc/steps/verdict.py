@@ -21,6 +21,7 @@ _RESAMPLED_ROWS = 20_000_000  # in all: keeps a very large holdout from taking m
 _LEVEL = 0.95
 
 Matrix = NDArray[np.float32]
+Groups = NDArray[np.int64] | None
 Measures = Callable[[Target, NDArray[np.floating]], dict[str, float]]
 
 
@@ -45,13 +46,16 @@ def score_holdout(
     development_targets: Target,
     references: Sequence[FittedReference],
     seed: int,
+    group: str | None = None,
 ) -> Verdict:
-    """Score the final model and the references on the holdout's rows, which `receipt` has opened."""
+    """Score the final model and the references on the holdout's rows, which `receipt` has opened; rows with one value
+    in the column `group` hang together."""
+    groups = None if group is None else table.cells(group).codes
     targets = encode_target(table, model.problem)
     matrix = model.schema.matrix(table)
     predictions = model.predict(matrix)
     measures, stratified = _measures(chosen, model.threshold, model.cost), model.problem.is_classification
-    estimates = bootstrap(measures, targets, predictions, stratified, seed)
+    estimates = bootstrap(measures, targets, predictions, stratified, seed, groups)
     score, validated = estimates.pop(chosen.metric.name), (winner.fresh or winner.trained).score
     return Verdict(
         metric=chosen.metric.name,
@@ -67,7 +71,7 @@ def score_holdout(
         references=tuple(
             ReferenceVerdict(
                 fitted.reference.name,
-                *compare(chosen.metric, targets, predictions, fitted.predict(matrix), stratified, seed),
+                *compare(chosen.metric, targets, predictions, fitted.predict(matrix), stratified, seed, groups),
             )
             for fitted in references
         ),
@@ -81,6 +85,7 @@ def compare(
     reference: NDArray[np.floating],
     stratified: bool,
     seed: int,
+    groups: Groups = None,
 ) -> tuple[Estimate, Estimate]:
     """A reference's score, and the network's lead over it, on the same resamples."""
 
@@ -89,25 +94,35 @@ def compare(
         return {"holdout": theirs, "lead": float(metric.gain(mine, theirs))}
 
     both = np.stack([network, reference], axis=1)
-    estimates = bootstrap(measure, targets, both, stratified, seed)
+    estimates = bootstrap(measure, targets, both, stratified, seed, groups)
     return estimates["holdout"], estimates["lead"]
 
 
 def bootstrap(
-    measures: Measures, targets: Target, predictions: NDArray[np.floating], stratified: bool, seed: int
+    measures: Measures,
+    targets: Target,
+    predictions: NDArray[np.floating],
+    stratified: bool,
+    seed: int,
+    groups: Groups = None,
 ) -> dict[str, Estimate]:
     """Each measure with its 95 % percentile interval over 1,000 resamples of the rows, or fewer (at least 200)
     where there are more than 20,000 rows (Efron and Tibshirani 1993, chapter 13).
 
-    `stratified` resamples each class by itself, so that no resample lacks one.
+    `stratified` resamples each class by itself, so that no resample lacks one. Rows of one of the `groups` (n,) hang
+    together: then whole groups are resampled, and a resample on which a measure is not defined is left out.
     """
     generator = np.random.default_rng(seed)
-    groups = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratified else [np.arange(len(targets))]
+    strata = [np.flatnonzero(targets == c) for c in np.unique(targets)] if stratified else [np.arange(len(targets))]
+    together = [] if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
     scores = measures(targets, predictions)
     resampled: dict[str, list[float]] = {name: [] for name in scores}
     n_resamples = int(np.clip(_RESAMPLED_ROWS // len(targets), _FEWEST_RESAMPLES, _RESAMPLES))
     for _ in range(n_resamples):
-        rows = np.concatenate([generator.choice(group, len(group)) for group in groups])
+        if together:
+            rows = np.concatenate([together[drawn] for drawn in generator.integers(len(together), size=len(together))])
+        else:
+            rows = np.concatenate([generator.choice(stratum, len(stratum)) for stratum in strata])
         for name, score in measures(targets[rows], predictions[rows]).items():
             resampled[name].append(score)
     return {name: Estimate(score, _interval(np.array(resampled[name]))) for name, score in scores.items()}

@@ -100,6 +100,22 @@ def test_rows_are_drawn_again_and_again_with_repetition() -> None:
     assert any(len(set(rows)) < 6 for rows in seen)
 
 
+def test_the_interval_of_rows_that_hang_together_covers_what_groups_differ_by() -> None:
+    """Errors differ as much between groups as within: an interval of single rows would cover too seldom."""
+    covered = {True: 0, False: 0}
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(15), 40)
+        errors = random.normal(size=15)[groups] + random.normal(size=600)
+        for known in covered:
+            found = bootstrap(mean_error, errors, np.zeros(600, np.float32), False, seed, groups if known else None)[
+                "bias"
+            ]
+            covered[known] += found.interval[0] <= 0 <= found.interval[1]
+    assert covered[True] >= 16
+    assert covered[False] <= 13
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     targets, predictions = np.arange(30) / 7, np.zeros(30, np.float32)
     first, again, other = (bootstrap(mean_error, targets, predictions, False, seed) for seed in (1, 1, 2))
