@@ -97,7 +97,8 @@ def train_on_all_rows(
     """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails."""
     table, problem = prepared.development.with_rows(holdout), prepared.problem
     everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
-    again = plan.model_copy(update={"protocol": same_protocol(plan.protocol, prepared.protocol)})
+    split = same_protocol(plan.protocol, prepared.protocol).model_copy(update={"reshuffle": False})
+    again = plan.model_copy(update={"protocol": split})
     parts = []
     try:
         if final_kind(plan) in ("refit", "refits"):

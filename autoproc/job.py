@@ -175,9 +175,9 @@ class Job:
         self._note(model_path=str(path))
 
     def ship(self, model: FinalModel, winner: Finalist, all_rows: FinalNetworks) -> None:
-        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it."""
+        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it; what
+        that one came to has been saved."""
         with home_errors(self.home.path):
-            self._complete_card()
             (self._folder / MODEL).rename(self._folder / SCORED_MODEL)
         self.export(model, winner, all_rows)
         self._card |= {"trained_on": "all rows", "scored": SIBLING}
@@ -214,7 +214,7 @@ class Job:
         from autoproc.report.pictures import optimism_picture  # takes half a second to load
 
         facts = self._facts
-        assert facts.search and facts.selection and facts.verdict
+        assert facts.selection and facts.verdict
         with home_errors(self.home.path):
             write_atomically(self._folder / OPTIMISM, optimism_picture(facts.selection, facts.verdict))
         return self._folder / OPTIMISM

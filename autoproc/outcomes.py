@@ -22,6 +22,11 @@ class Finalist:
     trained: Trained
     fresh: Trained | None = None
 
+    @property
+    def rescored(self) -> Trained | None:
+        """The training on fresh folds, where it came to a score."""
+        return self.fresh if self.fresh and not self.fresh.failed else None
+
 
 @dataclass(frozen=True)
 class Search:
@@ -66,12 +71,20 @@ class DecisionThreshold:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What the best trial's predictions of rows that did not train their networks say, after calibration: its metrics
-    by name, the calibration of classes, and the threshold of a binary problem."""
+    """What networks of the final model's kind predict of rows that they have not been trained on, after calibration:
+    the metrics by name, the calibration of classes, and the threshold of a binary problem."""
 
     scores: dict[str, Score]
     calibration: Calibration | None
     threshold: DecisionThreshold | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score on the holdout with its 95 % bootstrap interval, in the measure's units."""
+
+    score: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Selection:
     finalists: tuple[Finalist, ...]
     winner: Finalist
     reason: str
-    optimism: "Estimate | None"
+    optimism: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -117,14 +130,6 @@ class Receipt:
     opening: int
     reason: str | None
     path: str
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score on the holdout with its 95 % bootstrap interval, in the measure's units."""
-
-    score: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from autoproc.data.columns import words_of
 from autoproc.data.copies import first_columns, tell_copies
 from autoproc.data.metrics import Target
 from autoproc.data.order import tell_counters, tell_order
-from autoproc.data.single_feature import tree_score
+from autoproc.data.single_feature import rank_correlation, tree_score
 from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
@@ -111,14 +110,8 @@ def _alone(feature: FloatArray, values: NDArray[np.generic], problem: Problem) -
     tried, wanted = np.where(missing, lowest - 1, feature)[::step], values[::step]
     unseen = np.arange(len(tried)) % 2 == 1
     score = tree_score(tried, wanted, unseen, problem.is_classification)
-    return score if problem.is_classification else max(score, _of_ranks(tried, wanted))
-
-
-def _of_ranks(feature: FloatArray, wanted: NDArray[np.generic]) -> float:
-    """R² of the ranks, which a leak by any rising or falling function keeps; 0 where either does not vary."""
-    if np.ptp(feature) == 0 or len(np.unique(wanted)) < 2:
-        return 0.0
-    return float(spearmanr(feature, wanted).statistic ** 2)
+    # A leak by any rising or falling function keeps the ranks.
+    return score if problem.is_classification else max(score, rank_correlation(tried, wanted) ** 2)
 
 
 def _names(schema: Schema) -> Iterator[str]:

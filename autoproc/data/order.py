@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from autoproc.data.metrics import Target
-from autoproc.data.single_feature import tree_score
+from autoproc.data.single_feature import rank_correlation, tree_score
 from autoproc.results import FloatArray, Problem
 
 _FEWEST_ROWS = 200
@@ -75,8 +74,7 @@ def _correlation(cells: FloatArray, lines: NDArray[np.int64]) -> float:
     if np.isnan(cells).any():
         return 0.0
     step = -(-len(lines) // _MOST_COMPARED)
-    some = cells[::step]
-    return abs(float(spearmanr(some, lines[::step]).statistic)) if np.ptp(some) > 0 else 0.0
+    return abs(rank_correlation(cells[::step], lines[::step]))
 
 
 def _counts(cells: FloatArray) -> bool:

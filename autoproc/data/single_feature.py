@@ -1,9 +1,10 @@
-"""How well a single number tells the target: a tree of it alone, scored on rows that it has not seen."""
+"""How well a single number tells the target: by a tree of it alone, on rows that this has not seen, or by ranks."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -26,3 +27,10 @@ def tree_score(feature: FloatArray, wanted: Values, unseen: NDArray[np.bool_], c
     classes = np.unique(truth)
     recall = float(np.mean([np.mean(predicted[truth == each] == each) for each in classes]))
     return (recall - 1 / len(classes)) / (1 - 1 / len(classes))
+
+
+def rank_correlation(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
+    """Spearman's, of (n,) and (n,); 0 where either does not vary."""
+    if min(np.ptp(one), np.ptp(other)) == 0:
+        return 0.0
+    return float(spearmanr(one, other).statistic)

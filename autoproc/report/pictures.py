@@ -48,8 +48,8 @@ def _svg(canvas: FigureCanvasSVG) -> str:
 
 def _points(finalist: Finalist) -> list[Point]:
     points = [_of_folds("the search's folds", finalist.trained.score)]
-    if finalist.fresh and not finalist.fresh.failed:
-        points.append(_of_folds("fresh folds", finalist.fresh.score))
+    if finalist.rescored:
+        points.append(_of_folds("fresh folds", finalist.rescored.score))
     return points
 
 

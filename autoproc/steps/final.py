@@ -100,7 +100,7 @@ def _final(parts: Sequence[Part], out_of_fold: Sequence[NDArray[np.floating]]) -
 
 
 def _trainings(finalist: Finalist) -> list[Trained]:
-    return [finalist.trained, *([finalist.fresh] if finalist.fresh and not finalist.fresh.failed else [])]
+    return [finalist.trained, *([finalist.rescored] if finalist.rescored else [])]
 
 
 def _parts(finalist: Finalist, count: int) -> list[Part]:

@@ -72,13 +72,14 @@ def _affordable(search: Search, deadline: Deadline) -> list[int]:
 def select(finalists: Sequence[Finalist], metric: Metric) -> Selection:
     """Pick the winner among those that were scored on fresh folds; the search's best, which comes first, where that one
     was not."""
-    first, rescored = finalists[0], [each for each in finalists if each.fresh and not each.fresh.failed]
-    if not rescored or (first not in rescored and not first.fresh):
+    first = finalists[0]
+    rescored = [(each, (each.trained.score, fresh.score)) for each in finalists if (fresh := each.rescored)]
+    if not rescored or not first.fresh:
         return Selection(tuple(finalists), first, "the search's best: it was not scored on fresh folds", None)
-    winner = rescored[pick([(each.trained.score, _score(each)) for each in rescored], metric)]
+    winner, _ = rescored[pick([scores for _, scores in rescored], metric)]
     n_scored = f"{len(rescored)} finalists" if len(rescored) > 1 else "the search's best alone"
     reason = f"best of both scores, of {n_scored}" + ("" if winner is first else "; the search had preferred another")
-    optimism = between_folds(first.trained.score, _score(first), metric) if first in rescored else None
+    optimism = between_folds(first.trained.score, first.rescored.score, metric) if first.rescored else None
     return Selection(tuple(finalists), winner, reason, optimism)
 
 
@@ -95,8 +96,3 @@ def pick(scores: Sequence[tuple[Score, Score]], metric: Metric) -> int:
 def _precision(scores: Sequence[Score]) -> float:
     mean_square = float(np.mean(np.square([score.standard_error for score in scores])))
     return 1 / mean_square if mean_square > 0 else float("nan")
-
-
-def _score(finalist: Finalist) -> Score:
-    assert finalist.fresh is not None
-    return finalist.fresh.score

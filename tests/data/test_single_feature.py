@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoproc.data.single_feature import tree_score
+from autoproc.data.single_feature import rank_correlation, tree_score
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=400)
@@ -27,3 +27,9 @@ def test_a_rare_class_counts_as_much_as_a_frequent_one() -> None:
 def test_one_value_has_no_score() -> None:
     assert tree_score(X, np.ones(400), UNSEEN, classify=False) == 0
     assert tree_score(X, np.zeros(400, int), UNSEEN, classify=True) == 0
+
+
+def test_ranks_keep_a_rising_or_falling_function_and_what_does_not_vary_tells_nothing() -> None:
+    assert rank_correlation(X, np.exp(X)) == pytest.approx(1)
+    assert rank_correlation(X, -(X**3)) == pytest.approx(-1)
+    assert rank_correlation(X, np.ones(400)) == rank_correlation(np.ones(400), X) == 0
