@@ -1,7 +1,7 @@
 """Probabilities that mean what they say: one temperature for all logits (Guo et al. 2017), found out of fold.
 
-Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. Of one network the order
-of a binary problem's rows and the likeliest class of each row stay as they are; of an average nearly so.
+Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. Of one network the
+order of a binary problem's rows and the likeliest class of each row stay as they are; of an average nearly so.
 """
 
 from collections.abc import Sequence
