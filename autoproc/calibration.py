@@ -1,10 +1,11 @@
 """Probabilities that mean what they say: one temperature for all logits (Guo et al. 2017), found out of fold.
 
-Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. Of one network the
-order of a binary problem's rows and the likeliest class of each row stay as they are; of an average nearly so.
+Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. The order of a binary
+problem's rows and the likeliest class of each row stay as they are. It is the average of all networks that is tempered,
+as it is the average that it was fitted on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,13 @@ from scipy.optimize import minimize_scalar
 
 from autoproc.data.scores import log_loss
 from autoproc.outcomes import Calibration
-from autoproc.results import FloatArray, Fold, Score, Weights
+from autoproc.results import FloatArray, Fold, Score
 
 Classes = NDArray[np.int64]
+Predict = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 
 _LOWEST, _HIGHEST = 0.1, 10.0  # temperatures: beyond these a network knows all, or nothing
 _CLIP = float(np.finfo(np.float32).eps)  # as the log loss clips probabilities
-_LAST_LAYER = ("output.weight", "output.bias")
 
 
 def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDArray[np.floating]]) -> Calibration:
@@ -65,10 +66,16 @@ def tempered(probabilities: NDArray[np.floating], temperature: float) -> FloatAr
     return scaled[:, 1] if probabilities.ndim == 1 else scaled
 
 
-def calibrated(weights: Weights, temperature: float) -> Weights:
-    """The networks with the temperature in their last layer, so that they predict tempered probabilities."""
-    cooled = {name: (weights[name] / temperature).astype(weights[name].dtype) for name in _LAST_LAYER}
-    return {**weights, **cooled}
+def with_temperature(predict: Predict, temperature: float) -> Predict:
+    """Prediction of tempered probabilities; a temperature of 1 leaves it as it is, values too."""
+    if temperature == 1:
+        return predict
+
+    def predict_tempered(matrix: NDArray[np.float32]) -> NDArray[np.floating]:
+        probabilities = predict(matrix)
+        return tempered(probabilities, temperature).astype(probabilities.dtype)
+
+    return predict_tempered
 
 
 def _logits(probabilities: NDArray[np.floating]) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autoproc.calibration import calibrated
+from autoproc.calibration import Predict, with_temperature
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.problem import encode_target
 from autoproc.data.protocol import choose_protocol
@@ -18,7 +18,7 @@ from autoproc.errors import DataError, PlanError
 from autoproc.network.engine import StackEngine
 from autoproc.network.predictor import Predictor, out_of_fold
 from autoproc.outcomes import Finalist, FinalNetworks, OutOfFold, Search, Selection
-from autoproc.plan import Plan
+from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.results import FRESH, Fold, Trained
 from autoproc.steps import final as kinds
@@ -80,7 +80,7 @@ def final_networks(prepared: Prepared, plan: Plan, selection: Selection, warn: C
     if kind == "folds":
         return networks
     try:
-        return kinds.made_of(networks, [(_refit(prepared, plan, winner.trained), 1.0)])
+        return kinds.made_of(networks, [(_refit(prepared, plan, kind, winner.trained), 1.0)], kind)
     except (PlanError, kinds.FinalFailedError) as error:  # also where the memory limit leaves no room for it
         warn(f"The refit on all development rows failed ({error}); the fold networks are exported instead.")
         return networks
@@ -101,8 +101,8 @@ def train_on_all_rows(
     again = plan.model_copy(update={"protocol": split})
     parts = []
     try:
-        if final_kind(plan) in ("refit", "refits"):
-            return kinds.made_of(final, [(_refit(everything, plan, selection.winner.trained), 1.0)])
+        if final.kind in ("refit", "refits"):
+            return kinds.made_of(final, [(_refit(everything, plan, final.kind, selection.winner.trained), 1.0)])
         protocol = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan))
         for is_fresh, folds in ((False, protocol.splits), (True, protocol.fresh)):
             mine = [part for part in final.parts if (part[0].fold_set == FRESH) == is_fresh]
@@ -115,9 +115,9 @@ def train_on_all_rows(
         return None
 
 
-def _refit(prepared: Prepared, plan: Plan, best: Trained) -> Trained:
-    """As many networks on all rows as the plan's kind of final model has."""
-    n_networks = kinds.N_REFITS if final_kind(plan) == "refits" else 1
+def _refit(prepared: Prepared, plan: Plan, kind: FinalKind, best: Trained) -> Trained:
+    """As many networks on all rows as the kind of final model has."""
+    n_networks = kinds.N_REFITS if kind == "refits" else 1
     with closing(make_engine(prepared, plan, [kinds.everything(len(prepared.matrix))] * n_networks)) as engine:
         return kinds.refit(engine, best)
 
@@ -128,16 +128,25 @@ def decide_by_out_of_fold(prepared: Prepared, winner: Finalist, final: FinalNetw
     return decide(prepared.problem, prepared.chosen, prepared.targets, folds, final.out_of_fold, plan.cost)
 
 
-def with_temperature(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:
-    """The networks with the temperature that was found out of fold, if that is used, in each of them."""
+def tempered(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:
+    """The networks with the temperature that was found out of fold, if that is used."""
     calibration = decision.calibration
-    if calibration is None or not calibration.used:
-        return final
-    return replace(final, weights=calibrated(final.weights, calibration.temperature))
+    return replace(final, temperature=calibration.temperature) if calibration and calibration.used else final
+
+
+def winner_alone(prepared: Prepared, plan: Plan, winner: Finalist, final: FinalNetworks) -> Predict:
+    """What each of the winner's own networks predicts, those of its least chosen score. Forward in time those of early
+    folds have not seen what comes before the holdout: there it is the refit, if that is exported, or else the last."""
+    weights = winner.least_chosen.weights
+    if plan.time is not None:
+        is_refit = final.kind in ("refit", "refits")
+        weights = final.weights if is_refit else {name: array[-1:] for name, array in weights.items()}
+    return Predictor(prepared.problem.task, prepared.schema.layout, weights).members
 
 
 def final_model(prepared: Prepared, final: FinalNetworks, decision: OutOfFold, plan: Plan) -> FinalModel:
     """What is judged on the holdout."""
     problem, schema = prepared.problem, prepared.schema
     threshold = decision.threshold.value if decision.threshold else None
-    return FinalModel(schema, problem, Predictor(problem.task, schema.layout, final.weights).mean, threshold, plan.cost)
+    average = Predictor(problem.task, schema.layout, final.weights).mean
+    return FinalModel(schema, problem, with_temperature(average, final.temperature), threshold, plan.cost)

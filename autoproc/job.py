@@ -22,7 +22,7 @@ from autoproc.errors import AutoprocError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
-from autoproc.plan import Plan
+from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress
 from autoproc.report import documents, lines, values
@@ -169,9 +169,9 @@ class Job:
         """Write the bundle; its card lacks the verdict until there is one."""
         path = self._folder / MODEL
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        self._card = self._describe_model(model, winner)
+        self._card = self._describe_model(model, winner, final.kind)
         with home_errors(self.home.path):
-            export_bundle(path, self._card, model.schema, final.network, final.weights, sample, model.predict)
+            export_bundle(path, self._card, model.schema, final, sample, model.predict)
         self._note(model_path=str(path))
 
     def ship(self, model: FinalModel, winner: Finalist, all_rows: FinalNetworks) -> None:
@@ -245,10 +245,10 @@ class Job:
             "seconds": self._seconds,
         }
 
-    def _describe_model(self, model: FinalModel, winner: Finalist) -> dict[str, Any]:
+    def _describe_model(self, model: FinalModel, winner: Finalist, kind: FinalKind) -> dict[str, Any]:
         """What the bundle's card says so far."""
         assert self._facts.decision
-        card = documents.card(self._prepared, self._plan, winner, self._facts.decision, model.threshold)
+        card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
         return {**card, "run_id": self.run_id, "trained_on": "development rows"}
 
     def _note(self, **facts: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autoproc.plan import FinalKind
 from autoproc.results import Score, Trained, Trial, TrialState, Weights
 from autoproc.spec import NetworkSpec
 
@@ -26,6 +27,11 @@ class Finalist:
     def rescored(self) -> Trained | None:
         """The training on fresh folds, where it came to a score."""
         return self.fresh if self.fresh and not self.fresh.failed else None
+
+    @property
+    def least_chosen(self) -> Trained:
+        """The training whose score had the smallest part in choosing: on fresh folds, or else on the search's."""
+        return self.rescored or self.trained
 
 
 @dataclass(frozen=True)
@@ -100,14 +106,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class FinalNetworks:
-    """What is exported: K networks of one shape, whose predictions are averaged by their shares. `out_of_fold` is what
-    those of their kind that have not been trained on a row predict of it, by fold of the first repeat; `parts` are the
-    trainings that the networks come from, each with what it counts."""
+    """What is exported: K networks of one shape, whose predictions are averaged by their shares; logits of the average
+    are divided by the temperature. `out_of_fold` is what those of their kind that have not been trained on a row
+    predict of it, by fold of the first repeat; `parts` are the trainings of the networks, each with what it counts."""
 
+    kind: FinalKind
     network: NetworkSpec
     weights: Weights = field(repr=False)
     out_of_fold: tuple[NDArray[np.floating], ...] = field(repr=False)
     parts: tuple[tuple[Trained, float], ...] = field(repr=False)
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -150,8 +158,9 @@ class ReferenceVerdict:
 @dataclass(frozen=True)
 class Verdict:
     """The one holdout score, beside the winner's on the search's folds (`cross_validated`) and on `fresh` ones, the
-    dummy's and the references'. `optimism` is how much better the winner scored on the fresh folds, or else on the
-    search's, than the final model does here.
+    dummy's and the references'. `single` is what the winner's networks of the fresh folds, or else of the search's,
+    come to here one by one, on average (by time that of the latest rows); `optimism` is how much better they scored on
+    their folds. Their average, or whatever else is exported, may well score better than single networks do.
 
     `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
     """
@@ -164,6 +173,7 @@ class Verdict:
     threshold: float | None
     beside: dict[str, Estimate]
     receipt: Receipt
+    single: Estimate
     optimism: Estimate
     fresh: Score | None = None
     references: tuple[ReferenceVerdict, ...] = ()

@@ -130,8 +130,9 @@ def _carry_out(
         final_model,
         final_networks,
         select_winner,
+        tempered,
         train_on_all_rows,
-        with_temperature,
+        winner_alone,
     )
     from autoproc.steps.baseline import train_baseline
     from autoproc.steps.growth import grow_until_overfit
@@ -166,7 +167,7 @@ def _carry_out(
         final = final_networks(prepared, plan, selection, job.warn)
         decision = decide_by_out_of_fold(prepared, selection.winner, final, plan)
         job.tell_decision(decision)
-        final = with_temperature(final, decision)
+        final = tempered(final, decision)
         model = final_model(prepared, final, decision, plan)
         job.export(model, selection.winner, final)
     with job.step("holdout"):
@@ -174,17 +175,15 @@ def _carry_out(
         with job.keeping_model():  # another job may have opened it while this one trained
             receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         job.tell_receipt(receipt)
-        rows, winner = holdout.open(receipt), selection.winner
-        verdict = score_holdout(
-            rows, receipt, model, prepared.chosen, winner, targets, references, plan.seed, plan.group
-        )
+        opened, winner = holdout.open(receipt), selection.winner
+        alone = winner_alone(prepared, plan, winner, final)
+        verdict = score_holdout(opened, model, alone, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)
     if plan.ship == "all-rows":
         job.save(engine.memory)
         with job.step("all rows"):
-            shipped = train_on_all_rows(prepared, rows, plan, selection, final, job.warn)
+            shipped = train_on_all_rows(prepared, opened.table, plan, selection, final, job.warn)
             if shipped:
-                shipped = with_temperature(shipped, decision)
                 job.ship(final_model(prepared, shipped, decision, plan), winner, shipped)
     return job.complete(engine.memory)
 

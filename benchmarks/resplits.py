@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from autoproc.calibration import calibrated
+from autoproc.calibration import with_temperature
 from autoproc.data.metrics import METRICS, Metric
 from autoproc.data.problem import encode_target
 from autoproc.data.scores import log_loss
@@ -62,7 +62,7 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
     unused_rows = frame[unused].reset_index(drop=True)
     score = on_rows(prepared, unused_rows)
     # A benchmark, not a job: nothing is exported, and no receipt is left behind.
-    table_of_holdout = holdout.open(Receipt(holdout.key, "", "benchmark", prepared.fingerprint, 1, None, ""))
+    opened = holdout.open(Receipt(holdout.key, "", "benchmark", prepared.fingerprint, 1, None, ""))
     metric, problem = prepared.chosen.metric, prepared.problem
     return {
         "table": Path(path).stem,
@@ -77,7 +77,7 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
         "calibration": {
             kind: tempered_losses(prepared, finals[kind], calibrations[kind], unused_rows) for kind in calibrations
         },
-        "holdout": judged(prepared, finals["folds"], encode_target(table_of_holdout, problem), table_of_holdout.frame),
+        "holdout": judged(prepared, finals["folds"], encode_target(opened.table, problem), opened.table.frame),
         "n_holdout": holdout.n_rows,
         "n_unused": int(unused.sum()),
     }
@@ -115,11 +115,12 @@ def tune(
 def tempered_losses(
     prepared: Prepared, weights: Weights, calibration: Calibration, frame: pd.DataFrame
 ) -> dict[str, Any]:
-    """The log loss on rows, of the networks' average as it is and with the temperature in each network."""
+    """The log loss on rows, of the networks' average as it is and with the temperature."""
     y, matrix = encode_target(read_table(frame), prepared.problem), prepared.schema.matrix(frame)
+    average = Predictor(prepared.problem.task, prepared.schema.layout, weights).mean
     losses = [
-        float(log_loss(y, Predictor(prepared.problem.task, prepared.schema.layout, each).mean(matrix)[None])[0])
-        for each in (weights, calibrated(weights, calibration.temperature))
+        float(log_loss(y, with_temperature(average, temperature)(matrix)[None])[0])
+        for temperature in (1.0, calibration.temperature)
     ]
     return {"temperature": calibration.temperature, "used": calibration.used, "plain": losses[0], "tempered": losses[1]}
 

@@ -1,4 +1,4 @@
-"""One temperature for all logits: found where it is known, scored on rows that did not choose it, folded in exactly."""
+"""One temperature for all logits: found where it is known, scored on rows that did not choose it, applied."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,8 @@ from scipy.special import expit, softmax
 from sklearn.metrics import log_loss, roc_auc_score
 
 from autoproc import calibration
-from autoproc.calibration import calibrate, calibrated, fit_temperature, tempered
-from autoproc.data.vectorize import Layout
-from autoproc.network.predictor import Predictor, expected_shapes
-from autoproc.plan import Task
+from autoproc.calibration import calibrate, fit_temperature, tempered, with_temperature
 from autoproc.results import Fold
-from autoproc.spec import NetworkSpec
 
 few = settings(max_examples=30, deadline=None)
 
@@ -135,31 +131,21 @@ def test_no_row_is_scored_at_a_temperature_that_it_helped_to_find(
         assert known | mine == everything, "nothing is wasted"
 
 
-def test_only_the_last_layer_changes_and_keeps_its_type() -> None:
-    weights = {name: np.ones((2, 3), np.float32) for name in ("hidden.0.weight", "output.weight", "output.bias")}
-    cooled = calibrated(weights, 2.0)
-    assert (cooled["output.weight"] == 0.5).all() and (cooled["output.bias"] == 0.5).all()
-    assert cooled["hidden.0.weight"] is weights["hidden.0.weight"]
-    assert {array.dtype for array in cooled.values()} == {np.dtype(np.float32)}
-    assert (weights["output.weight"] == 1).all()
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_prediction_with_a_temperature_is_tempered_and_keeps_its_type(n_classes: int) -> None:
+    _, p = drawn(1.0, n_classes, 50)
+    of_rows = {"rows": p.astype(np.float32)}
+    predict = with_temperature(lambda matrix: of_rows["rows"], 2.0)
+    found = predict(np.zeros((50, 1), np.float32))
+    np.testing.assert_allclose(found, tempered(of_rows["rows"], 2.0), rtol=1e-6)
+    assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize(("task", "n_outputs"), [("binary", 1), ("multiclass", 3)])
-def test_a_network_with_the_temperature_in_its_weights_predicts_tempered_probabilities(
-    task: Task, n_outputs: int
-) -> None:
-    random = np.random.default_rng(0)
-    layout = Layout(3, (0, 1, 2), (), (), (), ())
-    shapes = expected_shapes(NetworkSpec(2, 5), layout, task, n_outputs, 3)
-    weights = {
-        name: (np.abs(random.normal(0, 1, shape)) + 0.1).astype(np.float64 if "target" in name else np.float32)
-        for name, shape in shapes.items()
-    }
-    matrix = random.normal(size=(20, layout.n_columns)).astype(np.float32)
-    plain = Predictor(task, layout, weights).members(matrix)
-    cooled = Predictor(task, layout, calibrated(weights, 2.0)).members(matrix)
-    for before, after in zip(plain, cooled, strict=True):
-        np.testing.assert_allclose(after, tempered(before, 2.0), atol=1e-3)
+def test_a_temperature_of_one_leaves_prediction_as_it_is() -> None:
+    def predict(matrix: NDArray[np.float32]) -> NDArray[np.floating]:
+        return matrix
+
+    assert with_temperature(predict, 1.0) is predict
 
 
 def test_probabilities_that_mean_what_they_say_are_seldom_given_a_temperature() -> None:

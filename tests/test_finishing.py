@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from autoproc.deadline import NEVER
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
-from autoproc.outcomes import Finalist, FinalNetworks, Search, Selection
+from autoproc.outcomes import Finalist, FinalNetworks, OutOfFold, Search, Selection
 from autoproc.plan import FinalKind, Plan, make_plan
 from autoproc.prepared import Prepared
 from autoproc.results import Trial
@@ -94,6 +94,13 @@ def test_a_refit_that_diverges_gives_way_to_the_fold_networks_with_a_warning(sea
     assert warning.endswith("; the fold networks are exported instead.")
 
 
+@pytest.mark.parametrize("kind", get_args(FinalKind))
+def test_the_final_model_knows_of_what_kind_it_came_out(searched: Searched, kind: FinalKind) -> None:
+    assert searched.final(kind).kind == kind
+    scarce = searched.final(kind, memory=1000)
+    assert scarce.kind == ("folds" if kind in ("refit", "refits") else kind)
+
+
 def test_a_refit_for_which_there_is_no_memory_gives_way_too(searched: Searched) -> None:
     """What the search leaves behind can be more than the limit allows."""
     assert searched.is_of_folds(searched.final("refit", memory=1000))
@@ -138,3 +145,23 @@ def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Sea
     unscored = finishing.select_winner(prepared, scarce, search, NEVER, told.append, warned.append)
     assert unscored.winner is searched.finalists[0] and unscored.optimism is None
     assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
+
+
+def alone(searched: Searched, final: FinalNetworks, time: str | None) -> np.ndarray:
+    plan, matrix = searched.plan.model_copy(update={"time": time}), searched.prepared.matrix
+    return finishing.winner_alone(searched.prepared, plan, searched.finalists[0], final)(matrix)
+
+
+def test_the_winners_networks_predict_one_by_one(searched: Searched) -> None:
+    folds, ensemble = searched.final("folds"), searched.final("ensemble")
+    predicted = alone(searched, ensemble, None)
+    assert len(predicted) == 3
+    average = finishing.final_model(searched.prepared, folds, OutOfFold({}, None, None), searched.plan).predict
+    np.testing.assert_allclose(predicted.mean(axis=0), average(searched.prepared.matrix), rtol=1e-5)
+
+
+def test_by_time_it_is_the_network_that_has_seen_the_latest_rows(searched: Searched) -> None:
+    folds, refit = searched.final("folds"), searched.final("refit")
+    np.testing.assert_array_equal(alone(searched, folds, "day"), alone(searched, folds, None)[-1:])
+    model = finishing.final_model(searched.prepared, refit, OutOfFold({}, None, None), searched.plan)
+    np.testing.assert_array_equal(alone(searched, refit, "day")[0], model.predict(searched.prepared.matrix))

@@ -1,7 +1,7 @@
 """The sealed holdout: rows that nothing can learn from until they are opened, once, with a receipt."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autoproc.data.draw import draw_groups, draw_rows, from_time
 from autoproc.data.problem import encode_target, labelled
-from autoproc.data.relations import Relations, read_relations, read_times, unseen
+from autoproc.data.relations import UNRELATED, Relations, read_relations, read_times, unseen
 from autoproc.data.table import Table, read_table
 from autoproc.errors import DataError
 from autoproc.outcomes import Receipt
@@ -22,6 +22,15 @@ MIN_HOLDOUT_ROWS = 2
 _KEY_LETTERS = 16
 
 
+@dataclass(frozen=True)
+class OpenHoldout:
+    """A holdout's rows, how they hang together, and the receipt of their opening."""
+
+    table: Table
+    relations: Relations
+    receipt: Receipt
+
+
 class SealedHoldout:
     """Holdout rows under seal: their number and key are known, the rows are handed out by `open` alone.
 
@@ -29,12 +38,13 @@ class SealedHoldout:
     rows are drawn.
     """
 
-    __slots__ = ("_opened", "_table", "key", "n_rows")
+    __slots__ = ("_opened", "_relations", "_table", "key", "n_rows")
 
-    def __init__(self, table: Table, key: str) -> None:
+    def __init__(self, table: Table, key: str, relations: Relations = UNRELATED) -> None:
         self.n_rows = table.n_rows
         self.key = key
         self._table = table
+        self._relations = relations
         self._opened = False
 
     def __repr__(self) -> str:
@@ -57,14 +67,14 @@ class SealedHoldout:
                 "one. Add rows of the rarer class, or seal more rows with --holdout-share."
             )
 
-    def open(self, receipt: Receipt) -> Table:
+    def open(self, receipt: Receipt) -> OpenHoldout:
         """The rows. Raises ValueError for a receipt of another holdout, RuntimeError when opened before."""
         if receipt.key != self.key:
             raise ValueError(f"the receipt is for holdout {receipt.key}, not for {self.key}")
         if self._opened:
             raise RuntimeError(f"holdout {self.key} is open already: its rows are handed out once")
         self._opened = True
-        return self._table
+        return OpenHoldout(self._table, self._relations, receipt)
 
 
 def seal(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
@@ -111,7 +121,7 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
             f"Groups of {plan.group!r} cannot be divided: {n_holdout / table.n_rows:.1%} of the rows are sealed, where "
             f"{plan.holdout_share:.1%} were asked for; the largest group has {largest:.1%}."
         )
-    return _alone(development), SealedHoldout(table.take(sealed), key)
+    return _alone(development), SealedHoldout(table.take(sealed), key, relations.take(is_sealed))
 
 
 def _split(table: Table, plan: Plan, relations: Relations) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -172,29 +182,32 @@ def _seal_file(table: Table, path: str, plan: Plan) -> tuple[Table, SealedHoldou
             f"The holdout {path} holds the same rows as {table.name}, but it must hold rows that nothing is learned "
             "from. Name another file, or leave --holdout out: then a share of the rows is sealed."
         )
-    _check_relations(table, holdout, plan)
+    relations = _relations_of_file(table, holdout, plan)
     for notice in (*whole.notices, *holdout.notices):
         table = table.with_notice(f"Holdout {whole.name}: {notice}")
-    return table, SealedHoldout(holdout, _key("file", whole.fingerprint, *sorted(plan.target)))
+    return table, SealedHoldout(holdout, _key("file", whole.fingerprint, *sorted(plan.target)), relations)
 
 
-def _check_relations(table: Table, holdout: Table, plan: Plan) -> None:
-    """Raises DataError where a holdout file has groups of the table, or rows that are not later than the table's."""
+def _relations_of_file(table: Table, holdout: Table, plan: Plan) -> Relations:
+    """How the rows of a holdout file hang together, be they all of one group or time. Raises DataError where it has
+    groups of the table, or rows that are not later than the table's."""
+    groups = times = None
     if plan.group is not None:
-        known = set(table.cells(plan.group).values)
-        shared = [value for value in holdout.cells(plan.group).values if value in known]
+        known, cells = set(table.cells(plan.group).values), holdout.cells(plan.group)
+        groups, shared = cells.codes, [value for value in cells.values if value in known]
         if shared:
             raise DataError(
                 f"The holdout {holdout.name} must have groups of its own in {plan.group!r}, but {len(shared):,} "
                 f"stand in {table.name} too, such as {shared[0]!r}. Move their rows to one side, or leave --group out."
             )
     if plan.time is not None:
-        last, first = read_times(table, plan.time).max(), read_times(holdout, plan.time).min()
-        if first < last:
+        times = read_times(holdout, plan.time)
+        if times.min() < read_times(table, plan.time).max():
             raise DataError(
                 f"The holdout {holdout.name} must be later than {table.name} by {plan.time!r}, but its first row is "
                 "earlier than the table's last. Move the rows to one side, or leave --time out."
             )
+    return Relations(groups, times)
 
 
 def _key(*parts: str) -> str:

@@ -34,6 +34,17 @@ class Relations:
 UNRELATED = Relations()
 
 
+def resampled_together(relations: Relations) -> NDArray[np.int64] | None:
+    """Numbers (n,) of rows whose errors may be alike, and which a bootstrap therefore draws as one: whole groups, or
+    else stretches of time of sqrt(n) rows (Flegal and Jones 2010), in which one time is never parted. None where each
+    row stands for itself."""
+    if relations.groups is not None or relations.times is None:
+        return relations.groups
+    _, moment, counts = np.unique(relations.times, return_inverse=True, return_counts=True)
+    first = np.cumsum(counts) - counts
+    return np.asarray(first // round(np.sqrt(len(moment))), dtype=np.int64)[moment]
+
+
 def read_relations(table: Table, plan: Plan) -> Relations:
     """The columns that the plan names, `--group` and `--time`.
 

@@ -2,13 +2,14 @@
 
     card.json             what the model predicts, how it was scored, and with which versions it was made
     preprocessing.json    the schema: from named columns to the network's matrix
-    network.json          the networks' shape
+    network.json          the networks' shape, and the temperature of their average
     weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
 
 The format has a version; a loader refuses what it does not know.
 """
 
 import json
+import math
 import shutil
 import zipfile
 import zlib
@@ -23,16 +24,18 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from autoproc.calibration import with_temperature
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError
 from autoproc.export.model import Model
 from autoproc.format import finite_or_null
 from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.outcomes import FinalNetworks
 from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
-FORMAT = 3
+FORMAT = 4
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
 _LARGEST = 100_000
@@ -40,16 +43,16 @@ _TOLERANCE = 1e-5
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
-def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, network: NetworkSpec, weights: Weights) -> None:
+def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, final: FinalNetworks) -> None:
     """Write a bundle into a new folder; `card` has `task`, `targets`, `classes` and `threshold`, and
     whatever else people should know. Raises OSError."""
     folder.mkdir(parents=True)
     write_card(folder, card)
-    n_members = len(next(iter(weights.values())))
-    shape = {"depth": network.depth, "width": network.width, "members": n_members}
+    n_members = len(next(iter(final.weights.values())))
+    shape = {"depth": final.network.depth, "width": final.network.width, "members": n_members}
     (folder / PREPROCESSING).write_bytes(_json_bytes(schema.to_json()))
-    (folder / NETWORK).write_bytes(_json_bytes(shape))
-    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    (folder / NETWORK).write_bytes(_json_bytes({**shape, "temperature": final.temperature}))
+    arrays = {name: np.ascontiguousarray(array) for name, array in final.weights.items()}
     (folder / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
 
 
@@ -64,8 +67,7 @@ def export_bundle(
     folder: Path,
     card: Mapping[str, Any],
     schema: Schema,
-    network: NetworkSpec,
-    weights: Weights,
+    final: FinalNetworks,
     sample: pd.DataFrame,
     predict: Callable[[NDArray[np.float32]], NDArray[np.floating]],
 ) -> None:
@@ -76,7 +78,7 @@ def export_bundle(
     """
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    write_bundle(unfinished, card, schema, network, weights)
+    write_bundle(unfinished, card, schema, final)
     loaded = load(unfinished)
     trained, exported = predict(schema.matrix(sample)), loaded.network(loaded.schema.matrix(sample))
     if not np.allclose(trained, exported, rtol=_TOLERANCE, atol=_TOLERANCE):
@@ -111,6 +113,7 @@ def copy_bundle(source: Path, out: Path) -> None:
 class _Shape:
     network: NetworkSpec
     n_members: int
+    temperature: float
 
 
 def _read_files(path: Path) -> dict[str, bytes]:
@@ -154,8 +157,10 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
     n_outputs = len(classes) if task == "multiclass" else len(targets)
     weights = _read_weights(files[WEIGHTS])
     _must_match(weights, expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members))
-    predictor = Predictor(task, schema.layout, weights)
-    return Model(card, schema, predictor.mean, task, targets, classes, threshold)
+    predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
+    if not classes and shape.temperature != 1:
+        raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
+    return Model(card, schema, predict, task, targets, classes, threshold)
 
 
 def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
@@ -184,8 +189,11 @@ def _read_shape(content: Mapping[str, Any]) -> _Shape:
     sizes = [size for size in map(content.get, ("depth", "width", "members")) if type(size) is int]  # true is none
     if len(sizes) != 3 or not all(1 <= size <= _LARGEST for size in sizes):
         raise BundleError(f"{NETWORK} must give depth, width and members as counts, but is {dict(content)}.")
+    temperature = content.get("temperature")
+    if not (isinstance(temperature, float) and 0 < temperature < math.inf):
+        raise BundleError(f"{NETWORK} must give a temperature above 0, but has {temperature!r}.")
     depth, width, n_members = sizes
-    return _Shape(NetworkSpec(depth, width), n_members)
+    return _Shape(NetworkSpec(depth, width), n_members, temperature)
 
 
 def _read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple[str, ...], float | None]:

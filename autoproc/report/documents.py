@@ -8,7 +8,7 @@ from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.outcomes import Finalist, OutOfFold
-from autoproc.plan import Plan
+from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.report import values
 from autoproc.report.facts import JobFacts
@@ -82,16 +82,21 @@ def result(facts: JobFacts, prepared: Prepared, plan: Plan) -> dict[str, Any]:
 
 
 def card(
-    prepared: Prepared, plan: Plan, winner: Finalist, decision: OutOfFold, threshold: float | None
+    prepared: Prepared,
+    plan: Plan,
+    winner: Finalist,
+    kind: FinalKind,
+    decision: OutOfFold,
+    threshold: float | None,
 ) -> dict[str, Any]:
-    """What a bundle says about its model before that has been scored."""
+    """What a bundle says about its model, which is of a `kind`, before that has been scored."""
     problem, chosen = prepared.problem, prepared.chosen
     return {
         "task": problem.task,
         "targets": list(problem.targets),
         "classes": list(problem.classes),
         "threshold": threshold,
-        "final": final_kind(plan),
+        "final": kind,
         "data": _data(prepared),
         "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
         "protocol": values.protocol_values(prepared.protocol),

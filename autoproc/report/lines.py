@@ -161,10 +161,10 @@ def verdict_line(verdict: Verdict) -> str:
     """The holdout's score with its interval, what it is to be compared with, and the measures beside it."""
     lines = [
         f"{opening_text(verdict)}: {metric_title(verdict.metric)} {estimate_text(verdict.holdout)} "
-        f"on {format_count(verdict.n_rows)} rows",
-        f"cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
+        f"on {format_count(verdict.n_rows)} rows; dummy {format_score(verdict.dummy)} on the same rows",
+        f"the winner's single networks: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
         + (f", {score_text(verdict.fresh)} on fresh folds" if verdict.fresh else "")
-        + f"; dummy {format_score(verdict.dummy)} on the same rows",
+        + f", {estimate_text(verdict.single)} here",
     ]
     lines += [f"{reference.name} {reference_text(reference)}" for reference in verdict.references]
     lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]

@@ -71,11 +71,13 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
         )
     mark = " (re-use)" if verdict.receipt.opening > 1 else ""
     better = "higher" if direction == "maximize" else "lower"
+    cross_validated = lines.score_text(verdict.cross_validated)
     rows = [
         (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
-        ("cross-validated (the search chose by it)", lines.score_text(verdict.cross_validated)),
-        *([("on fresh folds", lines.score_text(verdict.fresh))] if verdict.fresh else []),
         ("dummy on the holdout", format_score(verdict.dummy)),
+        ("the winner's single networks, cross-validated (the search chose by it)", cross_validated),
+        *([("the same on fresh folds", lines.score_text(verdict.fresh))] if verdict.fresh else []),
+        (f"the same on the holdout{mark}", lines.estimate_text(verdict.single)),
         *((f"{each.name}{mark}", lines.reference_text(each)) for each in verdict.references),
         *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
     ]

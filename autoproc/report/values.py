@@ -119,6 +119,7 @@ def verdict_values(verdict: Verdict) -> Values:
         "cross_validated": verdict.cross_validated.mean,
         "cross_validated_standard_error": verdict.cross_validated.standard_error,
         "fresh": verdict.fresh and _score_values(verdict.fresh),
+        "single": _estimate_values(verdict.single),
         "optimism": _estimate_values(verdict.optimism),
         "dummy": verdict.dummy,
         "n_rows": verdict.n_rows,

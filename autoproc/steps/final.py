@@ -16,6 +16,7 @@ from autoproc.data.metrics import Metric, Target
 from autoproc.network.averaging import joined
 from autoproc.network.interface import Engine, train_together
 from autoproc.outcomes import Finalist, FinalNetworks
+from autoproc.plan import FinalKind
 from autoproc.results import FloatArray, Fold, Protocol, Trained
 from autoproc.spec import Replay
 
@@ -41,7 +42,7 @@ def fold_networks(winner: Finalist, protocol: Protocol, predict: Predict) -> Fin
     """The winner's networks, each trained on its own fold."""
     rows = protocol.once(winner.trained)
     unseen = _by_unseen(winner, protocol, predict)
-    return _final(_parts(winner, 1), [unseen[fold.validation] for fold in rows])
+    return _final("folds", _parts(winner, 1), [unseen[fold.validation] for fold in rows])
 
 
 def ensemble(
@@ -58,7 +59,7 @@ def ensemble(
     picked = zip(finalists, counts, strict=True)
     parts = [part for finalist, count in picked for part in _parts(finalist, int(count)) if count]
     average = np.average(unseen, axis=0, weights=counts)
-    return _final(parts, [average[mine] for mine in rows])
+    return _final("ensemble", parts, [average[mine] for mine in rows])
 
 
 def refit(engine: Engine, best: Trained) -> Trained:
@@ -81,9 +82,9 @@ def train_again(engine: Engine, parts: Sequence[Part]) -> list[Part]:
     return [(again, share) for again, (_, share) in zip(trained, parts, strict=True)]
 
 
-def made_of(final: FinalNetworks, parts: Sequence[Part]) -> FinalNetworks:
-    """The final model with other networks of the same kind; what was decided out of fold stays."""
-    return _final(parts, final.out_of_fold)
+def made_of(final: FinalNetworks, parts: Sequence[Part], kind: FinalKind | None = None) -> FinalNetworks:
+    """The final model with other networks, of the same kind or another; what was decided out of fold stays."""
+    return replace(_final(kind or final.kind, parts, final.out_of_fold), temperature=final.temperature)
 
 
 def _train_all(engine: Engine, wanted: Sequence[Trained]) -> list[Trained]:
@@ -94,9 +95,9 @@ def _train_all(engine: Engine, wanted: Sequence[Trained]) -> list[Trained]:
     return [replace(new, fold_set=old.fold_set) for new, old in zip(trained, wanted, strict=True)]
 
 
-def _final(parts: Sequence[Part], out_of_fold: Sequence[NDArray[np.floating]]) -> FinalNetworks:
+def _final(kind: FinalKind, parts: Sequence[Part], out_of_fold: Sequence[NDArray[np.floating]]) -> FinalNetworks:
     network, weights = joined([(trained.candidate.network, trained.weights, share) for trained, share in parts])
-    return FinalNetworks(network, weights, tuple(out_of_fold), tuple(parts))
+    return FinalNetworks(kind, network, weights, tuple(out_of_fold), tuple(parts))
 
 
 def _trainings(finalist: Finalist) -> list[Trained]:

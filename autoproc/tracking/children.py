@@ -76,8 +76,8 @@ def job_metrics(
     if selection:
         winner = selection.winner
         metrics |= {names.SCORE: winner.trial.score.mean, names.STANDARD_ERROR: winner.trial.score.standard_error}
-        if winner.fresh:
-            metrics |= {names.FRESH: winner.fresh.score.mean, names.FRESH_ERROR: winner.fresh.score.standard_error}
+        if fresh := winner.rescored:
+            metrics |= {names.FRESH: fresh.score.mean, names.FRESH_ERROR: fresh.score.standard_error}
         if selection.optimism:
             metrics[names.OPTIMISM_SEARCH] = selection.optimism.score
     if verdict:
@@ -105,6 +105,7 @@ def _holdout_metrics(verdict: Verdict) -> dict[str, float]:
     low, high = verdict.holdout.interval
     beside = {names.holdout_measure(measure): estimate.score for measure, estimate in verdict.beside.items()}
     beside |= {names.holdout_measure(each.name): each.holdout.score for each in verdict.references}
+    beside[names.HOLDOUT_SINGLE] = verdict.single.score
     return {names.HOLDOUT: verdict.holdout.score, names.HOLDOUT_LOWER: low, names.HOLDOUT_UPPER: high, **beside}
 
 

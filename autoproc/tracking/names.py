@@ -32,6 +32,7 @@ FRESH_ERROR = "fresh/standard_error"
 OPTIMISM_SEARCH = "optimism/search"
 OPTIMISM_HOLDOUT = "optimism/holdout"
 HOLDOUT = "holdout/score"
+HOLDOUT_SINGLE = "holdout/single networks"
 HOLDOUT_LOWER = "holdout/lower"
 HOLDOUT_UPPER = "holdout/upper"
 

@@ -31,7 +31,7 @@ def _receipt(key: str) -> Receipt:
 
 
 def _open(sealed: SealedHoldout) -> Table:
-    return sealed.open(_receipt(sealed.key))
+    return sealed.open(_receipt(sealed.key)).table
 
 
 def _plan(**asked: object) -> Plan:

@@ -1,12 +1,14 @@
 """How rows hang together: reading groups and times, and who is new."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.data.relations import read_relations, unseen
+from autoproc.data.relations import Relations, read_relations, resampled_together, unseen
 from autoproc.data.table import read_table
 from autoproc.errors import DataError
 from autoproc.plan import Plan
@@ -73,3 +75,22 @@ def test_unseen_rows_are_of_groups_without_training_rows(rows: list[tuple[int, b
     known = {group for group, is_train, _ in rows if is_train}
     assert new.tolist() == [is_asked and group not in known for group, _, is_asked in rows]
     assert unseen(None, train, asked) is asked
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_a_bootstrap_draws_stretches_of_time_as_one(times: list[int]) -> None:
+    moments = np.array(times, dtype=np.float64)
+    together = resampled_together(Relations(times=moments))
+    assert together is not None
+    spans = [moments[together == number] for number in np.unique(together)]
+    assert all(before.max() < after.min() for before, after in pairwise(spans)), "in order of time"
+    rows = round(np.sqrt(len(times)))
+    for span in spans:
+        *_, last = np.unique(span, return_counts=True)
+        assert len(span) - last[-1] < rows, "no longer than asked for, but for a last time of many rows"
+
+
+def test_a_bootstrap_draws_whole_groups_or_else_single_rows() -> None:
+    groups = np.array([0, 1, 0])
+    assert resampled_together(Relations(groups, np.arange(3.0))) is groups
+    assert resampled_together(Relations()) is None

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoproc.calibration import with_temperature
 from autoproc.data.encoders import BooleanColumn, CategoryColumn, DateColumn, NumberColumn
 from autoproc.data.vectorize import Schema
 from autoproc.export.bundle import write_bundle
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.outcomes import FinalNetworks
 from autoproc.plan import Task
 from autoproc.spec import NetworkSpec
 
@@ -39,13 +41,19 @@ class Made:
 
     card: dict[str, Any]
     weights: dict[str, NDArray[np.floating]]
+    temperature: float = 1.0
+
+    @property
+    def final(self) -> FinalNetworks:
+        return FinalNetworks("folds", NETWORK, self.weights, (), (), self.temperature)
 
     def write(self, folder: Path) -> Path:
-        write_bundle(folder, self.card, SCHEMA, NETWORK, self.weights)
+        write_bundle(folder, self.card, SCHEMA, self.final)
         return folder
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
-        return Predictor(self.card["task"], SCHEMA.layout, self.weights).mean(matrix)
+        average = Predictor(self.card["task"], SCHEMA.layout, self.weights).mean
+        return with_temperature(average, self.temperature)(matrix)
 
 
 def make(task: Task, **card: object) -> Made:

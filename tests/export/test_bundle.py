@@ -94,8 +94,8 @@ def test_bytes_that_are_no_text(bundle: Path) -> None:
 
 
 _CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "an older format": ({"format": 2}, "format is 2, but this autoproc reads format 3"),
-    "a newer format": ({"format": 4}, "format is 4, but this autoproc reads format 3"),
+    "an older format": ({"format": 3}, "format is 3, but this autoproc reads format 4"),
+    "a newer format": ({"format": 5}, "format is 5, but this autoproc reads format 4"),
     "no format": ({"format": None}, "format is None"),
     "an unknown task": ({"task": "ranking"}, "unknown task 'ranking'"),
     "a task of another type": ({"task": ["binary"]}, "unknown task"),
@@ -126,6 +126,18 @@ def test_a_card_that_contradicts_itself(bundle: Path, damage: str) -> None:
 def test_a_network_without_a_shape(bundle: Path, shape: dict[str, Any]) -> None:
     edit(bundle / NETWORK, **shape)
     assert f"{NETWORK} must give depth, width and members as counts" in refused(bundle)
+
+
+@pytest.mark.parametrize("temperature", [None, 0.0, -1.0, "2", True, float("inf"), 1])
+def test_a_temperature_that_is_none(bundle: Path, temperature: object) -> None:
+    edit(bundle / NETWORK, temperature=temperature)
+    assert f"{NETWORK} must give a temperature above 0" in refused(bundle)
+
+
+def test_values_have_no_temperature(tmp_path: Path) -> None:
+    folder = bundles.make("regression").write(tmp_path / "model")
+    edit(folder / NETWORK, temperature=2.0)
+    assert "only classes have another than 1" in refused(folder)
 
 
 @pytest.mark.parametrize("shape", [{"depth": 3}, {"depth": 1}, {"depth": 50_000}, {"width": 4}, {"members": 1}])

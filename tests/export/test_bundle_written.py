@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 
+from autoproc.calibration import tempered
 from autoproc.errors import BundleError
 from autoproc.export.bundle import (
     CARD,
@@ -33,15 +35,23 @@ PICKLE = b"\x80\x04"
 @pytest.mark.parametrize("task", bundles.TASKS)
 def test_a_bundle_predicts_what_the_trained_networks_predicted(task: Task, tmp_path: Path) -> None:
     made = bundles.make(task)
-    export_bundle(
-        tmp_path / "model", made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(), made.predict
-    )
+    export_bundle(tmp_path / "model", made.card, bundles.SCHEMA, made.final, bundles.rows(), made.predict)
     model = load(tmp_path / "model")
     matrix = bundles.SCHEMA.matrix(bundles.rows())
     np.testing.assert_array_equal(model.network(matrix), made.predict(matrix))
     assert model.schema == bundles.SCHEMA
     assert (model.task, list(model.targets)) == (task, made.card["targets"])
     assert (list(model.classes), model.threshold) == (made.card["classes"], made.card["threshold"])
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_a_bundle_predicts_at_its_temperature(task: Task, tmp_path: Path) -> None:
+    plain, made = bundles.make(task), replace(bundles.make(task), temperature=2.5)
+    export_bundle(tmp_path / "model", made.card, bundles.SCHEMA, made.final, bundles.rows(), made.predict)
+    matrix = bundles.SCHEMA.matrix(bundles.rows())
+    found = load(tmp_path / "model").network(matrix)
+    np.testing.assert_array_equal(found, made.predict(matrix))
+    np.testing.assert_allclose(found, tempered(plain.predict(matrix), 2.5), rtol=1e-6)
 
 
 def test_a_bundle_is_four_files_and_none_of_them_is_a_pickle(bundle: Path) -> None:
@@ -61,14 +71,14 @@ def test_the_same_model_is_written_byte_for_byte_alike(tmp_path: Path) -> None:
 def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
     made = bundles.make("binary", story="größer", scores=[0.5])
     card = load(made.write(tmp_path / "model")).card
-    assert card == {"format": 3, **made.card}
+    assert card == {"format": 4, **made.card}
 
 
 def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
     write_card(bundle, card)
-    assert load(bundle).card == {"format": 3, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    assert load(bundle).card == {"format": 4, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
     after = {path.name: path.read_bytes() for path in bundle.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {CARD}
 
@@ -78,7 +88,7 @@ def test_a_model_that_predicts_something_else_gets_no_place(tmp_path: Path) -> N
     place = tmp_path / "model"
     with pytest.raises(RuntimeError, match="differs from the trained one"):
         export_bundle(
-            place, made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(),
+            place, made.card, bundles.SCHEMA, made.final, bundles.rows(),
             lambda matrix: made.predict(matrix) + 0.01,
         )  # fmt: skip
     assert not place.exists()
@@ -89,9 +99,7 @@ def test_an_export_that_was_cut_off_does_not_stand_in_the_way(tmp_path: Path) ->
     unfinished = tmp_path / ".model.unfinished"
     unfinished.mkdir()
     (unfinished / CARD).write_text("{")
-    export_bundle(
-        tmp_path / "model", made.card, bundles.SCHEMA, bundles.NETWORK, made.weights, bundles.rows(), made.predict
-    )
+    export_bundle(tmp_path / "model", made.card, bundles.SCHEMA, made.final, bundles.rows(), made.predict)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 

@@ -126,6 +126,7 @@ def verdict(opening: int = 1, reason: str | None = None) -> Verdict:
         holdout=Estimate(0.728, (0.64, 0.8)),
         cross_validated=score(0.742),
         fresh=score(0.731),
+        single=Estimate(0.719, (0.63, 0.79)),
         optimism=Estimate(0.003, (-0.09, 0.1)),
         dummy=0.034,
         n_rows=2_000,

@@ -42,7 +42,7 @@ def test_the_records_parameters_are_flat(plan: Plan, prepared: Prepared) -> None
 
 def test_the_card_says_what_the_model_is_and_nothing_of_the_holdout(plan: Plan, prepared: Prepared) -> None:
     winner = data.selection().winner
-    card = json.loads(json.dumps(finite_or_null(documents.card(prepared, plan, winner, data.decision(), 0.3))))
+    card = json.loads(json.dumps(finite_or_null(documents.card(prepared, plan, winner, "folds", data.decision(), 0.3))))
     assert (card["task"], card["targets"], card["classes"]) == ("binary", ["failed"], ["no", "yes"])
-    assert (card["threshold"], card["final"], card["winner"]["number"]) == (0.3, "ensemble", 0)
+    assert (card["threshold"], card["final"], card["winner"]["number"]) == (0.3, "folds", 0)
     assert "verdict" not in card and {"python", "torch", "autoproc"} <= card["versions"].keys()

@@ -146,8 +146,13 @@ class Opened:
     def verdict(self, opening: int = 1, seed: int = 0, fresh: bool = True) -> Verdict:
         receipt = Receipt(self.holdout.key, "2031-05-06", "run", "table", opening, None, "receipt.json")
         targets = encode_target(self.development, self.problem)
-        rows = self.holdout.open(receipt)
-        return score_holdout(rows, receipt, self.model, self.chosen, winner(fresh), targets, (), seed)
+        opened = self.holdout.open(receipt)
+        return score_holdout(opened, self.model, self.alone, self.chosen, winner(fresh), targets, (), seed)
+
+    def alone(self, matrix: Matrix) -> Matrix:
+        """Two networks, of which the second says the opposite."""
+        outputs = self.model.predict(matrix)
+        return np.stack([outputs, 1 - outputs])
 
 
 def prepared(
@@ -187,11 +192,57 @@ def test_the_holdout_is_scored_by_the_metric_and_beside_it_at_the_threshold(rare
         assert low <= estimate.score <= high
 
 
-def test_optimism_is_what_the_fresh_folds_promised_beyond_the_holdout(rare: pd.DataFrame) -> None:
+def test_optimism_is_what_the_fresh_folds_promised_beyond_what_the_single_networks_come_to(rare: pd.DataFrame) -> None:
     for fresh, promised in ((True, 0.75), (False, 0.85)):
         verdict = prepared(rare, threshold=0.6).verdict(fresh=fresh)
-        assert verdict.optimism.score == pytest.approx(promised - verdict.holdout.score)
+        assert verdict.optimism.score == pytest.approx(promised - verdict.single.score)
     assert verdict.fresh is None
+
+
+def test_the_winners_single_networks_are_scored_one_by_one(rare: pd.DataFrame) -> None:
+    case = prepared(rare, threshold=None, metric=("brier",))
+    verdict = case.verdict()
+    sealed = rare.drop(case.development.lines)
+    y, p = (sealed["y"] == "yes").to_numpy(), sealed["x"].to_numpy()
+    briers = [np.mean((each - y) ** 2) for each in (p, 1 - p)]
+    assert verdict.single.score == pytest.approx(np.mean(briers))
+    assert verdict.holdout.score == pytest.approx(briers[0])
+    assert verdict.single.interval[0] < verdict.single.score < verdict.single.interval[1]
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_fresh_networks_that_failed_promise_nothing(rare: pd.DataFrame, failed: bool) -> None:
+    case, finalist = prepared(rare, threshold=0.6), winner()
+    assert finalist.fresh
+    finalist = replace(finalist, fresh=replace(finalist.fresh, failed="fold 1 diverged" if failed else None))
+    opened = case.holdout.open(Receipt(case.holdout.key, "2031-05-06", "run", "table", 1, None, "receipt.json"))
+    targets = encode_target(case.development, case.problem)
+    verdict = score_holdout(opened, case.model, case.alone, case.chosen, finalist, targets, (), 0)
+    assert (verdict.fresh is None) == failed
+    assert np.isfinite(verdict.optimism.interval).all()
+
+
+def test_with_times_whole_stretches_are_resampled() -> None:
+    """Errors that drift: rows by themselves would give an interval that is far too narrow."""
+    drift = np.cumsum(np.random.default_rng(0).normal(size=900)).round(3)
+    frame = pd.DataFrame({"day": np.arange(900), "x": drift, "y": 0.001 * np.arange(900)})
+    widths = []
+    for time in ("day", None):
+        plan = Plan(target=("y",), holdout_share=0.5, time=time)
+        development, holdout = seal(read_table(frame), plan)
+        problem = define_problem(development, plan)
+        x = Schema.fit(development, problem)
+        model = FinalModel(x, problem, lambda matrix: matrix[:, -1:], None)
+        case = Opened(development, holdout, problem, choose_metric(problem, plan), model)
+        low, high = case.verdict().holdout.interval
+        widths.append(high - low)
+    assert widths[0] > 3 * widths[1]
+
+
+def test_of_one_group_alone_no_interval_can_be_known() -> None:
+    found = bootstrap(mean_error, np.arange(5.0), np.zeros(5, np.float32), False, 0, np.zeros(5, np.int64))
+    assert found["bias"].score == 2.0
+    assert np.isnan(found["bias"].interval).all()
 
 
 def test_costs_are_reported_at_the_threshold_beside_the_metric(rare: pd.DataFrame) -> None:

@@ -61,6 +61,7 @@ VERDICT = Verdict(
     threshold=0.3,
     beside={"recall": Estimate(0.5, (0.4, 0.6))},
     receipt=RECEIPT,
+    single=Estimate(0.6, (0.5, 0.7)),
     optimism=Estimate(0.05, (-0.1, 0.2)),
 )
 
@@ -163,6 +164,7 @@ def test_the_verdict_with_its_receipt() -> None:
         names.HOLDOUT_LOWER: 0.6,
         names.HOLDOUT_UPPER: 0.8,
         "holdout/recall": 0.5,
+        names.HOLDOUT_SINGLE: 0.6,
         names.DUMMY: 0.1,
     }
     assert child.tags == {
