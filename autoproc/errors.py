@@ -39,6 +39,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("macro_fl", ["rmse", "macro_f1"])
     " Did you mean 'macro_f1'?"
     """
+    like = nearest(word, known)
+    return "" if like is None else f" Did you mean {like!r}?"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`, whatever the case; None where none is near."""
     by_lower = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+    return by_lower[near[0]] if near else None

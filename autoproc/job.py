@@ -24,7 +24,7 @@ from autoproc.format import finite_or_null
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
-from autoproc.progress import LogProgress, Progress
+from autoproc.progress import LogProgress, Progress, ToldProgress
 from autoproc.report import documents, lines, values
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score, Trained, Trial
@@ -58,11 +58,18 @@ class Job:
     """Tells people (terminal, log) and the record (MLflow) what the process decides."""
 
     def __init__(
-        self, prepared: Prepared, plan: Plan, home: Home, folder: Path, tracker: BackgroundTracker, progress: Progress
+        self,
+        prepared: Prepared,
+        plan: Plan,
+        home: Home,
+        folder: Path,
+        tracker: BackgroundTracker,
+        told: ToldProgress,
     ) -> None:
         self.home = home
         self.run_id = tracker.run_id
-        self._progress = progress
+        self._progress = LogProgress(told, folder / LOG)
+        self._told = told
         self._prepared = prepared
         self._plan = plan
         self._folder = folder
@@ -86,8 +93,8 @@ class Job:
         self._seconds["prepare"] = seconds
         for step, text in lines.start_lines(self._facts):
             self._progress.say(step, text)
-        for notice in self._facts.notices:
-            self._progress.warn(notice)
+        for warning in self._facts.warnings:
+            self._progress.warn(warning)
         table, protocol = self._prepared.development, self._prepared.protocol
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
@@ -163,7 +170,7 @@ class Job:
     def tell_verdict(self, verdict: Verdict) -> None:
         self._tracker.record(children.verdict_child(verdict))
         self._note(verdict=verdict)
-        self._progress.say("holdout", lines.verdict_line(verdict))
+        self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
 
     def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
@@ -187,21 +194,27 @@ class Job:
         """Complete the bundle's card, and write the result, which marks the job as complete: a score that was told is
         not lost, whatever follows."""
         self._note(memory=memory)
-        content: dict[str, Any] = finite_or_null(self._result())
         with home_errors(self.home.path):
             self._complete_card()
-            write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
-        return content
+        return self._write_result()
 
     def complete(self, memory: Memory) -> JobResult:
         """Keep what the job came to, and tell where its model is."""
-        content, path = self.save(memory), self._folder / MODEL
-        for made in (path, self._folder / RESULT, self._draw_optimism()):
-            self._tracker.attach(made)
+        self.save(memory)
+        path = self._folder / MODEL
         self._note(seconds=sum(self._seconds.values()))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
+        content = self._write_result()
+        for made in (path, self._folder / RESULT, self._draw_optimism()):
+            self._tracker.attach(made)
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _write_result(self) -> dict[str, Any]:
+        content: dict[str, Any] = finite_or_null(self._result())
+        with home_errors(self.home.path):
+            write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        return content
 
     def _complete_card(self) -> None:
         """Add the verdict to the model's card."""
@@ -243,6 +256,8 @@ class Job:
             **documents.result(self._facts, self._prepared, self._plan),
             "model": {"path": str(self._folder / MODEL), **model},
             "seconds": self._seconds,
+            "warnings": self._told.warnings,
+            "told": [{"step": step, "text": text} for step, text in self._told.told],
         }
 
     def _describe_model(self, model: FinalModel, winner: Finalist, kind: FinalKind) -> dict[str, Any]:
@@ -274,14 +289,15 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
+    told = ToldProgress(progress)
     tracker = BackgroundTracker(
-        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=progress.warn)
+        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=told.warn)
     )
     with _closing_record(tracker):
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
-        job = Job(prepared, resolved, home, folder, tracker, LogProgress(progress, folder / LOG))
+        job = Job(prepared, resolved, home, folder, tracker, told)
         try:
             job.tell_start(round(time.monotonic() - started, 2))
             yield job

@@ -65,20 +65,35 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class DecisionCosts:
+    """Mean costs of a row out of fold: at the threshold, at 0.5, and where all rows are taken for one class."""
+
+    at_threshold: float
+    at_half: float
+    all_negative: float
+    all_positive: float
+
+    @property
+    def blind(self) -> tuple[float, str]:
+        """The lowest cost of a decision that looks at no row, and what it takes every row for."""
+        return min((self.all_negative, "negative"), (self.all_positive, "positive"))
+
+
+@dataclass(frozen=True)
 class DecisionThreshold:
-    """The probability from which on a row is positive, and why. The costs are means a row out of fold, at this
-    threshold and at 0.5; None where the plan names no costs."""
+    """The probability from which on a row is positive, and why; `costs` is None where the plan names none. Threshold
+    and costs come from the same rows, so that the costs flatter a little."""
 
     value: float
     reason: str
-    expected_cost: float | None = None
-    expected_cost_at_half: float | None = None
+    costs: DecisionCosts | None = None
 
 
 @dataclass(frozen=True)
 class OutOfFold:
     """What networks of the final model's kind predict of rows that they have not been trained on, after calibration:
-    the metrics by name, the calibration of classes, and the threshold of a binary problem."""
+    the metrics by name, the calibration of classes, and the threshold of a binary problem. The same rows have chosen
+    the epochs, the networks that count and the threshold, so that these scores flatter a little."""
 
     scores: dict[str, Score]
     calibration: Calibration | None

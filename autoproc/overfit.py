@@ -51,10 +51,11 @@ class _Moved:
 
     def __str__(self) -> str:
         training, validation = (
-            f"{self.measure} {'gains' if change.mean > 0 else 'loses'} {format_score(abs(change.mean))}"
+            f"{'improves' if change.mean > 0 else 'worsens'} by {format_score(abs(change.mean))}"
             for change in (self.gained, self.lost)
         )
-        return f"from epoch {self.epoch} to {self.last} training {training}, validation {validation}"
+        measure = self.measure.replace("_", " ")
+        return f"from epoch {self.epoch} to {self.last} training {measure} {training} and validation {validation}"
 
 
 def peak_epoch(validation: FloatArray, metric: Metric) -> int:

@@ -254,7 +254,12 @@ def _explain_one(location: tuple[int | str, ...], kind: str, message: str, found
         name = str(location[-1])
         return f"The plan has no key {path!r}; there are {', '.join(known)}.{did_you_mean(name, known)}"
     choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else []
-    return f"The plan's {path!r} {_rule(kind, message)}, but is {found!r}.{did_you_mean(str(found), choices)}"
+    return f"The plan's {path!r} {_rule(kind, message)}, but is {_shown(found)}.{did_you_mean(str(found), choices)}"
+
+
+def _shown(found: object) -> str:
+    """What was found, as people write it: a section by its keys."""
+    return ", ".join(f"{key}={value}" for key, value in found.items()) if isinstance(found, dict) else repr(found)
 
 
 def _rule(kind: str, message: str) -> str:

@@ -14,7 +14,8 @@ from autoproc.results import Problem, Protocol
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """`fingerprint` is the whole table's, for the receipt; everything else knows development rows only:
-    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`."""
+    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`. `warnings` tell of signs of leaks
+    that have evidence; whatever else there is to know stands in the notices of `development`."""
 
     fingerprint: str
     development: Table
@@ -24,3 +25,4 @@ class Prepared:
     schema: Schema
     matrix: NDArray[np.float32]
     targets: Target
+    warnings: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ import pandas as pd
 
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
-from autoproc.data.metrics import choose_metric
+from autoproc.data.metrics import check_defined, choose_metric, missing_cost
 from autoproc.data.openings import Opening, opening_of
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
@@ -90,9 +90,11 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     table = _read(plan, frame)
     development, holdout = seal(table, plan)
     problem = define_problem(development, plan)
-    holdout.check_targets(problem)
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
+    metrics = (chosen.metric, *chosen.beside)
+    check_defined(metrics, problem, targets)
+    holdout.check_targets(problem, metrics)
     # Of the whole table, as the seal has read them: which of two dates is the day is decided once.
     relations = read_relations(table, plan).take(np.isin(table.lines, development.lines))
     protocol = choose_protocol(targets, problem, plan, holdout.n_rows, relations)
@@ -101,9 +103,11 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
-    for notice in (*propose(development, problem, plan), *leaks.warnings, *leaks.notes):
+    for notice in (*missing_cost(plan.cost), *propose(development, problem, plan), *leaks.notes):
         development = development.with_notice(notice)
-    return Prepared(table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets), holdout
+    return Prepared(
+        table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets, leaks.warnings
+    ), holdout
 
 
 def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:

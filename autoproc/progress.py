@@ -16,6 +16,8 @@ from autoproc.errors import HomeError
 if TYPE_CHECKING:
     from rich.status import Status
 
+WARNING = "warning"
+"""The step of a warning's line."""
 _STEP_WIDTH = 12
 _SPINNER_WIDTH = 3
 _QUIET_SECONDS = 30.0
@@ -93,7 +95,7 @@ class TerminalProgress:
     def warn(self, text: str) -> None:
         with self._lock:
             self._clear()
-            self._print("warning", text, style="bold yellow")
+            self._print(WARNING, text, style="bold yellow")
 
     def update(self, step: str, text: str) -> None:
         with self._lock:
@@ -134,6 +136,30 @@ class TerminalProgress:
         Console(file=self._stream).print(line, soft_wrap=True)
 
 
+class ToldProgress:
+    """Hands everything on to `inner` and remembers the finished lines: step and text, in the order in which they were
+    told."""
+
+    def __init__(self, inner: Progress) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._inner = inner
+
+    @property
+    def warnings(self) -> list[str]:
+        return [text for step, text in self.told if step == WARNING]
+
+    def say(self, step: str, text: str) -> None:
+        self.told.append((step, text))
+        self._inner.say(step, text)
+
+    def warn(self, text: str) -> None:
+        self.told.append((WARNING, text))
+        self._inner.warn(text)
+
+    def update(self, step: str, text: str) -> None:
+        self._inner.update(step, text)
+
+
 class LogProgress:
     """Hands everything on to `inner` and appends the finished lines, with their time, to the file `path`.
 
@@ -150,7 +176,7 @@ class LogProgress:
 
     def warn(self, text: str) -> None:
         self._inner.warn(text)
-        self._append("warning", text)
+        self._append(WARNING, text)
 
     def update(self, step: str, text: str) -> None:
         self._inner.update(step, text)

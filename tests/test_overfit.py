@@ -43,8 +43,10 @@ def test_a_clear_overfit_is_seen_by_the_metric():
     assert verdict.train_gain == pytest.approx(RISING[-TAIL:].mean() - RISING[19], abs=0.03)
     assert verdict.validation_drop == pytest.approx(FALLING_LATE[19] - FALLING_LATE[-TAIL:].mean(), abs=0.03)
     assert verdict.validation_drop > verdict.noise > 0
-    assert verdict.reason.startswith(f"2 x 64 overfits: from epoch {verdict.epoch} to 60 training roc_auc gains 0.2")
-    assert "validation roc_auc loses 0.1" in verdict.reason
+    assert verdict.reason.startswith(
+        f"2 x 64 overfits: from epoch {verdict.epoch} to 60 training roc auc improves by 0.2"
+    )
+    assert "validation worsens by 0.1" in verdict.reason
 
 
 def test_folds_that_lie_far_apart_do_not_hide_it():
@@ -151,7 +153,7 @@ def test_noise_above_the_gap_between_training_and_validation_is_too_few_rows_to_
     assert not verdict.overfit and not verdict.conclusive
     assert verdict.noise > 0.1
     assert verdict.reason.startswith("net: too few rows to tell whether it overfits, because noise (0.")
-    assert "training roc_auc gains 0." in verdict.reason
+    assert "training roc auc improves by 0." in verdict.reason
 
 
 def test_noise_below_the_gap_tells_that_a_level_curve_does_not_overfit():

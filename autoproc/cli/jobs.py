@@ -26,11 +26,17 @@ def show(run: str, as_json: bool, home: str) -> None:
     """Show the result of the job RUN: a run id, its first characters, or `last` (the default)."""
     from autoproc.cli.summary import result_lines
 
-    result = read_result(job_folder(run, home))
+    job = job_folder(run, home)
+    result = read_result(job)
     if as_json:
         write_json(result)
-    else:
+    elif "told" in result:
         click.echo(result_lines(result))
+    else:
+        raise HomeError(
+            f"The result of the job {job.name} is of an earlier version, which did not keep what the job told. "
+            "`autoproc show --json` has its values."
+        )
 
 
 @click.command(

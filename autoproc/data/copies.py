@@ -1,7 +1,6 @@
 """Rows that are equal to another one in every feature, or nearly so: split at random, they stand on both sides."""
 
 from collections.abc import Iterator
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from autoproc.data.metrics import Target
 from autoproc.data.near_copies import FEWEST_ROWS, NearCopies, find_near_copies
 from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
-from autoproc.results import Problem
+from autoproc.results import FloatArray, Problem
 
 _MANY_COPIES = 0.01  # share of the rows
 _MANY_NEAR_COPIES = 0.08  # share of the rows that were looked at: over ten times what chance gives
@@ -31,11 +30,11 @@ def tell_copies(
     if len(distinct) < FEWEST_ROWS:
         return
     is_category = np.array([encoder.kind == "categorical" for encoder in schema.encoders])
-    found = find_near_copies(rows[np.ix_(distinct, first_columns(schema))], is_category, seed)
+    found = find_near_copies(rows[distinct][:, list(schema.first_columns)], is_category, seed)
     if len(found.rows) >= _MANY_NEAR_COPIES * found.n_looked_at:
         share = _share(found, "distinct" if found.n_looked_at == len(distinct) else "drawn")
         rows_of_pairs = np.column_stack([distinct[found.rows], distinct[found.nearest]])
-        alike = _alike(rows_of_pairs, targets.reshape(len(targets), -1)[:, 0], problem)
+        alike = _alike(rows_of_pairs, targets, problem)
         yield (
             f"{share}: the nearest agrees in {np.median(found.agreeing):.0f} of {len(is_category)} features (equal, "
             "or less than 1 % of the rows between), the first that is no copy in "
@@ -44,12 +43,6 @@ def tell_copies(
             "stand in the holdout, so the scores may flatter. Name what they share (a person, a machine, a series of "
             "measurements) with --group: then they stay on one side of every split."
         )
-
-
-def first_columns(schema: Schema) -> NDArray[np.int64]:
-    """The first column of each feature in the matrix: those that follow in a date are functions of it."""
-    widths = [encoder.width for encoder in schema.encoders]
-    return np.array(list(accumulate(widths[:-1], initial=0)), dtype=np.int64)
 
 
 def _as_bytes(rows: Matrix) -> NDArray[np.void]:
@@ -81,13 +74,21 @@ def _share(found: NearCopies, which: str) -> str:
     )
 
 
-def _alike(pairs: NDArray[np.int64], values: NDArray[np.generic], problem: Problem) -> str:
+def _alike(pairs: NDArray[np.int64], targets: Target, problem: Problem) -> str:
     """How alike the targets of near copies are, pairs of rows (m, 2)."""
-    one, other = values[pairs].T
     if problem.is_classification:
+        one, other = targets[pairs].T
         shares = np.array(problem.class_counts) / sum(problem.class_counts)
         same, chance = float(np.mean(one == other)), float(np.sum(shares**2))
         return f"{same:.0%} of these pairs have the same target (by chance {chance:.0%})"
+    each = [_rank_correlation(*values[pairs].T) for values in targets.T]
+    if len(each) == 1:
+        return f"the rank correlation of their targets is {each[0]}"
+    named = [f"{correlation} ({name})" for name, correlation in zip(problem.targets, each, strict=True)]
+    return f"the rank correlations of their targets are {', '.join(named)}"
+
+
+def _rank_correlation(one: FloatArray, other: FloatArray) -> str:
     if min(np.ptp(one), np.ptp(other)) == 0:
-        return "their targets do not vary"
-    return f"their targets have a rank correlation of {spearmanr(one, other).statistic:.2f}"
+        return "not defined, as they do not vary"
+    return f"{spearmanr(one, other).statistic:.2f}"

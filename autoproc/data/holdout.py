@@ -1,6 +1,7 @@
 """The sealed holdout: rows that nothing can learn from until they are opened, once, with a receipt."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.data.draw import draw_groups, draw_rows, from_time
+from autoproc.data.metrics import Metric, check_defined
 from autoproc.data.problem import encode_target, labelled
 from autoproc.data.relations import UNRELATED, Relations, read_relations, read_times, unseen
 from autoproc.data.table import Table, read_table
@@ -50,8 +52,8 @@ class SealedHoldout:
     def __repr__(self) -> str:
         return f"SealedHoldout(n_rows={self.n_rows}, key={self.key!r})"
 
-    def check_targets(self, problem: Problem) -> None:
-        """Raises DataError where the holdout could not be scored; nothing else is said about its rows."""
+    def check_targets(self, problem: Problem, metrics: Sequence[Metric] = ()) -> None:
+        """Raises DataError where the holdout could not be scored by the metrics; nothing else is said of its rows."""
         targets = ", ".join(map(repr, problem.targets))
         try:
             y = encode_target(self._table, problem)
@@ -61,11 +63,16 @@ class SealedHoldout:
                 f"The holdout cannot be scored: its target {targets} must be of the same kind as in the development "
                 f"rows, but at least one row holds {found}. Mend the cells, merge rare classes, or add rows."
             ) from None
-        if problem.task == "binary" and len(np.unique(y)) < 2:
+        if problem.task == "binary" and len(found_classes := np.unique(y)) < 2:
+            lacking = problem.classes[1 - int(found_classes[0])]
             raise DataError(
-                f"The holdout cannot be scored: it must have rows of both classes of the target {targets}, but lacks "
-                "one. Add rows of the rarer class, or seal more rows with --holdout-share."
+                f"The holdout cannot be scored: it must have rows of both classes of the target {targets}, but has "
+                f"none of {lacking!r}. Add rows of that class, or seal more rows with --holdout-share."
             )
+        try:
+            check_defined(metrics, problem, y)
+        except DataError as error:
+            raise DataError(f"The holdout cannot be scored. {error}") from None
 
     def open(self, receipt: Receipt) -> OpenHoldout:
         """The rows. Raises ValueError for a receipt of another holdout, RuntimeError when opened before."""
@@ -100,11 +107,13 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
             "Leave --group or --time out."
         )
     if n_holdout < MIN_HOLDOUT_ROWS or n_development < MIN_DEVELOPMENT_ROWS:
+        enough = table.n_rows >= MIN_DEVELOPMENT_ROWS + MIN_HOLDOUT_ROWS
+        what = f"The holdout share does not fit {table.name}" if enough else f"{table.name} has too few rows"
+        remedy = "Choose another --holdout-share, add rows" if enough else "Add rows"
         raise DataError(
-            f"{table.name} has too few rows: at least {MIN_DEVELOPMENT_ROWS} must be left for development and "
-            f"{MIN_HOLDOUT_ROWS} sealed as the holdout, but a share of {plan.holdout_share:g} of {table.n_rows:,} rows "
-            f"seals {n_holdout:,} and leaves {n_development:,}{_cause(plan)}. {_remedy(table.n_rows)}, or seal a table "
-            "of your own with --holdout FILE."
+            f"{what}: at least {MIN_DEVELOPMENT_ROWS} rows must be left for development and {MIN_HOLDOUT_ROWS} sealed "
+            f"as the holdout, but a share of {plan.holdout_share:g} of {table.n_rows:,} rows seals {n_holdout:,} and "
+            f"leaves {n_development:,}{_cause(plan)}. {remedy}, or seal a table of your own with --holdout FILE."
         )
     sealed = np.flatnonzero(is_sealed)
     # Not the rows that were drawn: another draw from a table that was opened is no fresh holdout.
@@ -144,12 +153,6 @@ def _cause(plan: Plan) -> str:
         among = f", and the groups of {plan.group!r} are only counted where no row of theirs is earlier"
         return f": the rows from one time of {plan.time!r} on{among if plan.group else ''}"
     return f": whole groups of {plan.group!r}" if plan.group is not None else ""
-
-
-def _remedy(n_rows: int) -> str:
-    """What helps when too few rows would be sealed or left: no share does where there are too few for both parts."""
-    enough = n_rows >= MIN_DEVELOPMENT_ROWS + MIN_HOLDOUT_ROWS
-    return "Add rows, change --holdout-share" if enough else "Add rows"
 
 
 def _strata(table: Table, plan: Plan) -> NDArray[np.int64]:

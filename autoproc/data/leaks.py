@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data.columns import words_of
-from autoproc.data.copies import first_columns, tell_copies
+from autoproc.data.copies import tell_copies
 from autoproc.data.metrics import Target
 from autoproc.data.order import tell_counters, tell_order
 from autoproc.data.single_feature import rank_correlation, tree_score
@@ -46,7 +46,7 @@ def find_leaks(
     """
     features = {
         name: matrix[:, column].astype(np.float64)
-        for name, column in zip(schema.columns, first_columns(schema), strict=True)
+        for name, column in zip(schema.columns, schema.first_columns, strict=True)
     }
     warnings: list[str] = []
     notes: list[str] = []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data import scores
-from autoproc.errors import PlanError, did_you_mean
+from autoproc.errors import DataError, PlanError, did_you_mean
 from autoproc.plan import CostPlan, Plan, Task
 from autoproc.results import Direction, FloatArray, Problem
 
@@ -18,13 +18,16 @@ RARE_SHARE = 0.2
 """A positive class with a smaller share of the rows is rare."""
 BALANCED_FACTOR = 2.0
 """Classes are balanced where each has between 1 / this and this times an equal share of the rows."""
+_FEW = 0.01  # share of the rows that must not make up nearly all of a metric
+_MOST_OF_SHARES = 0.9
 
 
 @dataclass(frozen=True)
 class Metric:
     """A measure of success. Only here is it decided which way is better: `gain`, `best` and `argbest`.
 
-    `function` is one of `autoproc.data.scores`, where the shapes of its arguments stand.
+    `function` is one of `autoproc.data.scores`, where the shapes of its arguments stand. `by_label` ones look at the
+    predicted classes alone, of two classes at a probability of 0.5.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Metric:
     tasks: tuple[Task, ...]
     function: Callable[[Any, Any], FloatArray]
     description: str
+    by_label: bool = False
 
     def __call__(self, y: Target, predictions: NDArray[np.floating]) -> FloatArray:
         """Scores (S,) of S networks, in the metric's own units.
@@ -85,12 +89,33 @@ METRICS: dict[str, Metric] = {
         Metric(
             "average_precision", "maximize", ("binary",), scores.average_precision, "precision averaged over recall"
         ),
-        Metric("accuracy", "maximize", _CLASSES, scores.accuracy, "share of the rows whose class is predicted"),
-        Metric("balanced_accuracy", "maximize", _CLASSES, scores.balanced_accuracy, "mean recall of the classes"),
-        Metric("f1", "maximize", ("binary",), scores.f1, "F1 of the positive class at threshold 0.5"),
-        Metric("macro_f1", "maximize", ("multiclass",), scores.macro_f1, "mean F1 of the classes"),
-        Metric("weighted_f1", "maximize", ("multiclass",), scores.weighted_f1, "mean F1 of the classes, by their rows"),
-        Metric("mcc", "maximize", _CLASSES, scores.mcc, "correlation of true and predicted classes"),
+        Metric(
+            "accuracy",
+            "maximize",
+            _CLASSES,
+            scores.accuracy,
+            "share of the rows whose class is predicted",
+            by_label=True,
+        ),
+        Metric(
+            "balanced_accuracy",
+            "maximize",
+            _CLASSES,
+            scores.balanced_accuracy,
+            "mean recall of the classes",
+            by_label=True,
+        ),
+        Metric("f1", "maximize", ("binary",), scores.f1, "F1 of the positive class at threshold 0.5", by_label=True),
+        Metric("macro_f1", "maximize", ("multiclass",), scores.macro_f1, "mean F1 of the classes", by_label=True),
+        Metric(
+            "weighted_f1",
+            "maximize",
+            ("multiclass",),
+            scores.weighted_f1,
+            "mean F1 of the classes, by their rows",
+            by_label=True,
+        ),
+        Metric("mcc", "maximize", _CLASSES, scores.mcc, "correlation of true and predicted classes", by_label=True),
         Metric("log_loss", "minimize", _CLASSES, scores.log_loss, "mean negative log probability of the true class"),
         Metric("brier", "minimize", ("binary",), scores.brier, "mean squared error of the probability"),
         Metric("rmse", "minimize", _VALUES, scores.rmse, "root mean squared error, in the target's units"),
@@ -124,9 +149,45 @@ def choose_metric(problem: Problem, plan: Plan) -> ChosenMetric:
         for name in plan.metric:
             _check_name(name, problem.task)
         _check_distinct(plan.metric)
-        names, reason = (*plan.metric, *names), f"{plan.metric[0]} was asked for"
+        names, reason = (*plan.metric, *names), f"as asked{_labels_note(METRICS[plan.metric[0]], problem, plan.cost)}"
     first, *others = [METRICS[name] for name in dict.fromkeys(names)]
     return ChosenMetric(first, reason, tuple(others))
+
+
+def has_rare_positive(problem: Problem) -> bool:
+    """Whether the positive class of a binary problem is rare."""
+    return problem.class_counts[1] < RARE_SHARE * sum(problem.class_counts)
+
+
+def check_defined(metrics: Iterable[Metric], problem: Problem, targets: Target) -> None:
+    """Raises DataError for a metric that true values such as `targets` have no say in: a share of the true value, where
+    that is 0 or next to it."""
+    if not any(metric.name == "mape" for metric in metrics):
+        return
+    for name, values in zip(problem.targets, targets.T, strict=True):
+        what = f"The metric 'mape' divides by the true value, but {name!r} holds"
+        remedy = "Ask for mae or medae, which are in the target's units."
+        n_zeros = int(np.count_nonzero(values == 0))
+        if n_zeros:
+            zeros = f"{n_zeros:,} {'zero' if n_zeros == 1 else 'zeros'}"
+            raise DataError(f"{what} {zeros} in {len(values):,} rows. {remedy}")
+        n_nearest, share = _share_of_nearest(values)
+        if share > _MOST_OF_SHARES:
+            raise DataError(
+                f"{what} values so near to 0 that they alone would decide: {n_nearest:,} of {len(values):,} rows, such "
+                f"as {values[np.argmin(np.abs(values))]:g}, make up {share:.1%} of it where the median is predicted. "
+                f"{remedy}"
+            )
+
+
+def missing_cost(cost: CostPlan | None) -> tuple[str, ...]:
+    """A sentence for each cost that was not named, where the other one was."""
+    named = set(CostPlan.model_fields) if cost is None else cost.model_fields_set
+    return tuple(
+        f"The cost of a {name.replace('_', ' ')} was not named; it is taken to be {getattr(cost, name):g}."
+        for name in CostPlan.model_fields
+        if name not in named
+    )
 
 
 def best_threshold(y: NDArray[np.int64], probability: FloatArray) -> float:
@@ -207,6 +268,25 @@ def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float
     }
 
 
+def _labels_note(metric: Metric, problem: Problem, cost: CostPlan | None) -> str:
+    """That a metric of labels is not taken at the threshold that the model will have, where that may be another."""
+    if problem.task != "binary" or not metric.by_label or not (cost or has_rare_positive(problem)):
+        return ""
+    best = "the lowest cost" if cost else "the best F1"
+    return f"; it is taken at a probability of 0.5, while the model decides at the threshold with {best}"
+
+
+def _share_of_nearest(values: FloatArray) -> tuple[int, float]:
+    """How many of the values (n,), none of which is 0, are the nearest to 0, and how much of the shares of the true
+    value they make up where the median is predicted."""
+    with np.errstate(over="ignore"):
+        shares = np.abs(np.median(values) / values - 1)
+    nearest = np.argsort(np.abs(values), kind="stable")[: max(1, round(_FEW * len(values)))]
+    total = float(shares.sum())
+    part = float(shares[nearest].sum() / total) if np.isfinite(total) and total > 0 else float(not np.isfinite(total))
+    return len(nearest), part
+
+
 def _default(problem: Problem) -> tuple[tuple[str, ...], str]:
     """The metric that suits the problem and those beside it, and why."""
     if problem.task == "binary":
@@ -222,7 +302,7 @@ def _default(problem: Problem) -> tuple[tuple[str, ...], str]:
 def _default_binary(problem: Problem) -> tuple[tuple[str, ...], str]:
     n_rows, positive = sum(problem.class_counts), problem.class_counts[1]
     share = f"{_percent(positive / n_rows)} of {n_rows:,} rows"
-    if positive < RARE_SHARE * n_rows:
+    if has_rare_positive(problem):
         return ("average_precision", "roc_auc"), f"the positive class {problem.classes[1]!r} is rare ({share})"
     return ("roc_auc", "average_precision"), f"the positive class {problem.classes[1]!r} is not rare ({share})"
 

@@ -17,12 +17,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, fit_encoder
 from autoproc.data.table import Table
-from autoproc.errors import BundleError, DataError, did_you_mean
+from autoproc.errors import BundleError, DataError, nearest
 from autoproc.results import Problem
 
 MAX_ONE_HOT = 8
 """A column of more known categories than this is embedded."""
 
+_SUGGESTED = 3
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -68,6 +69,11 @@ class Schema:
     def columns(self) -> tuple[str, ...]:
         """The columns that the rows must have."""
         return tuple(encoder.name for encoder in self.encoders)
+
+    @property
+    def first_columns(self) -> tuple[int, ...]:
+        """The first column of each encoder in the matrix: those that follow in a date are functions of it."""
+        return self._starts()[:-1]
 
     @property
     def layout(self) -> Layout:
@@ -131,6 +137,14 @@ def _passthrough(encoder: Encoder, start: int) -> range:
     return range(start if isinstance(encoder, BooleanColumn) else start + 1, start + encoder.width)
 
 
+def _renamed(lacking: Sequence[str], others: Sequence[str]) -> str:
+    """Which of the other columns the lacking ones may be: the first few that have a like."""
+    likes = ((name, nearest(name, others)) for name in lacking)
+    pairs = [f"{like!r} for {name!r}" for name, like in likes if like is not None]
+    more = ", ..." if len(pairs) > _SUGGESTED else ""
+    return f" Did you mean {', '.join(pairs[:_SUGGESTED])}{more}?" if pairs else ""
+
+
 def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
     """The position of each needed column. Raises DataError where one is missing, or is there twice."""
     if isinstance(frame.columns, pd.MultiIndex):
@@ -138,11 +152,10 @@ def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]
     names = [str(name).strip() or f"column {i}" for i, name in enumerate(frame.columns, start=1)]
     count = Counter(names)
     if lacking := [name for name in needed if not count[name]]:
-        others = [name for name in names if name not in needed]
         raise DataError(
             f"The data lack {len(lacking)} of the {len(needed)} columns that the model was trained on: "
             f"{', '.join(map(repr, lacking))}. Add them, or give them back the names that they had."
-            f"{''.join(did_you_mean(name, others) for name in lacking)}"
+            f"{_renamed(lacking, [name for name in names if name not in needed])}"
         )
     if twice := [repr(name) for name in needed if count[name] > 1]:
         raise DataError(

@@ -68,7 +68,7 @@ def result(facts: JobFacts, prepared: Prepared, plan: Plan) -> dict[str, Any]:
     return {
         "data": _data(prepared),
         "problem": values.problem_values(prepared.problem, n_rows),
-        "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+        "metric": values.metric_values(chosen),
         "protocol": values.protocol_values(protocol),
         "baseline": values.baseline_values(facts.baseline),
         "references": values.reference_values(facts.references),
@@ -98,7 +98,7 @@ def card(
         "threshold": threshold,
         "final": kind,
         "data": _data(prepared),
-        "metric": values.metric_values(chosen.metric.name, chosen.metric.direction, chosen.reason),
+        "metric": values.metric_values(chosen),
         "protocol": values.protocol_values(prepared.protocol),
         "winner": values.finalist_values(winner),
         "decision": values.decision_values(decision, plan.cost),

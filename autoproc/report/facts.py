@@ -13,6 +13,7 @@ class JobFacts:
 
     table_name: str
     notices: tuple[str, ...]
+    warnings: tuple[str, ...]
     problem: Problem
     metric: str
     metric_direction: Direction
@@ -40,6 +41,7 @@ class JobFacts:
         return cls(
             table_name=table.name,
             notices=table.notices,
+            warnings=prepared.warnings,
             problem=prepared.problem,
             metric=metric.name,
             metric_direction=metric.direction,

@@ -7,13 +7,17 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
+from autoproc.data.metrics import METRICS
+from autoproc.data.scores import THRESHOLD
 from autoproc.format import format_count, format_estimate, format_mean, format_score
 from autoproc.outcomes import (
     DEFAULT,
     GROWN,
     Calibration,
+    DecisionCosts,
     DecisionThreshold,
     Estimate,
     Finalist,
@@ -24,22 +28,24 @@ from autoproc.outcomes import (
     Verdict,
 )
 from autoproc.report.facts import JobFacts
-from autoproc.report.text import MAX_SENTENCE, listed, one_line
+from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, listed, one_line
 from autoproc.results import Baseline, Column, Growth, Reference, Rung, Score, Trained, Trial
 
 AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
+ALSO_CHOSE = "these rows also chose"
 _LEFT_OUT_SHOWN = 6
 _OFF = ("dropout", "l1", "weight_decay")
 
 
 def start_lines(facts: JobFacts) -> list[tuple[str, str]]:
-    """Step and text of what is decided before anything trains."""
+    """Step and text of what is decided before anything trains, and what else there is to know of the table."""
     problem, protocol = facts.problem, facts.protocol
     return [
         ("table", table_line(facts)),
         ("problem", f"{problem.task.replace('_', ' ')}: {_sentence(problem.reason)}"),
         ("metric", f"{metric_title(facts.metric)}: {_sentence(facts.metric_reason)}"),
         ("protocol", f"{format_count(protocol.n_holdout)} rows sealed; {protocol.reason}"),
+        *(("note", notice) for notice in facts.notices),
     ]
 
 
@@ -137,37 +143,47 @@ def decision_line(decision: OutOfFold) -> str:
     calibration, threshold = decision.calibration, decision.threshold
     lines = [calibration_text(calibration)] if calibration else []
     lines += [f"threshold {threshold_text(threshold)}"] if threshold else []
+    lines += [costs_text(threshold.costs)] if threshold and threshold.costs else []
     return "\n".join(lines)
 
 
 def calibration_text(calibration: Calibration) -> str:
     """The temperature, and what the log loss out of fold is with it and without."""
-    before, after = map(score_text, (calibration.log_loss_before, calibration.log_loss_after))
+    losses = " -> ".join(map(score_text, (calibration.log_loss_before, calibration.log_loss_after)))
+    text = f"log loss {losses} out of fold ({ALSO_CHOSE} the epochs)"
     if calibration.used:
-        return f"temperature {calibration.temperature:.3g}: log loss out of fold {before} -> {after}"
-    return f"none, as no temperature lowers the log loss out of fold beyond noise: {before} -> {after}"
+        return f"temperature {calibration.temperature:.3g}: {text}"
+    return f"none, as no temperature is better beyond noise: {text}"
 
 
 def threshold_text(threshold: DecisionThreshold) -> str:
-    """The threshold, why it is that, and what it costs."""
-    text = f"{threshold.value:.3g}: {threshold.reason}"
-    if threshold.expected_cost is None or threshold.expected_cost_at_half is None:
-        return text
-    cost, at_half = map(format_score, (threshold.expected_cost, threshold.expected_cost_at_half))
-    return f"{text}; {cost} a row, at 0.5 it is {at_half}"
+    """The threshold, and why it is that."""
+    return f"{threshold.value:.3g}: {threshold.reason}"
 
 
-def verdict_line(verdict: Verdict) -> str:
+def costs_text(costs: DecisionCosts) -> str:
+    """What a row costs at the threshold, and by decisions that need no network or no threshold."""
+    mine, half, negative, positive = map(format_score, astuple(costs))
+    text = (
+        f"cost of a row out of fold ({ALSO_CHOSE} the threshold): {mine}; at 0.5 {half}, all negative {negative}, all "
+        f"positive {positive}"
+    )
+    blind, taken_for = costs.blind
+    saves = costs.at_threshold < blind
+    return text if saves else f"{text}: the model is not cheaper than taking every row for {taken_for}"
+
+
+def verdict_line(verdict: Verdict, decision: OutOfFold | None = None) -> str:
     """The holdout's score with its interval, what it is to be compared with, and the measures beside it."""
     lines = [
-        f"{opening_text(verdict)}: {metric_title(verdict.metric)} {estimate_text(verdict.holdout)} "
+        f"{opening_text(verdict)}: {metric_title(verdict.metric, verdict.threshold)} {estimate_text(verdict.holdout)} "
         f"on {format_count(verdict.n_rows)} rows; dummy {format_score(verdict.dummy)} on the same rows",
         f"the winner's single networks: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
         + (f", {score_text(verdict.fresh)} on fresh folds" if verdict.fresh else "")
         + f", {estimate_text(verdict.single)} here",
     ]
     lines += [f"{reference.name} {reference_text(reference)}" for reference in verdict.references]
-    lines += [f"{title}: {estimate_text(estimate)}" for title, estimate in beside_measures(verdict)]
+    lines += [f"{title}: {text}" for title, text in beside_measures(verdict, decision)]
     return "\n".join(lines)
 
 
@@ -204,17 +220,19 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
 
 def look_line(home: Path) -> str:
     """The commands that come next."""
-    where = "" if home == Path("mlruns").absolute() else f" --home {shlex.quote(str(home))}"
+    where = "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
     return f"autoproc ui{where}\nautoproc predict last new.csv{where}"
 
 
-def metric_title(name: str) -> str:
-    """A metric's name as people read it.
+def metric_title(name: str, threshold: float | None = None) -> str:
+    """A metric's name as people read it; one of labels says so where the model decides at another `threshold`.
 
-    >>> metric_title("average_precision")
-    'average precision'
+    >>> metric_title("average_precision", 0.3), metric_title("f1", 0.5), metric_title("f1", 0.3)
+    ('average precision', 'f1', 'f1 at 0.5')
     """
-    return name.replace("_", " ")
+    title = name.replace("_", " ")
+    differs = threshold not in (None, THRESHOLD) and name in METRICS and METRICS[name].by_label
+    return f"{title} at {THRESHOLD:g}" if differs else title
 
 
 def score_text(score: Score) -> str:
@@ -240,13 +258,26 @@ def opening_text(verdict: Verdict) -> str:
     return f"RE-USED, opening {receipt.opening}, {receipt.opened_at} (reason given{reason or ': none'})"
 
 
-def beside_measures(verdict: Verdict) -> list[tuple[str, Estimate]]:
-    """Title and estimate of the further measures; those that depend on the threshold name it."""
-    suffix = f" at threshold {verdict.threshold:.3g}" if verdict.threshold is not None else ""
-    return [
-        (metric_title(name.removesuffix("_at_threshold")) + (suffix if name in AT_THRESHOLD else ""), estimate)
-        for name, estimate in verdict.beside.items()
-    ]
+def beside_measures(verdict: Verdict, decision: OutOfFold | None = None) -> list[tuple[str, str]]:
+    """Title and estimate of the further measures; those that depend on the threshold name it. The cost stands beside
+    what it is out of fold where every row is taken for one class."""
+    costs = decision.threshold.costs if decision and decision.threshold else None
+    told = []
+    for name, estimate in verdict.beside.items():
+        at = f" at threshold {verdict.threshold:.3g}" if name in AT_THRESHOLD and verdict.threshold is not None else ""
+        title = metric_title(name.removesuffix("_at_threshold")) + at if at else metric_title(name, verdict.threshold)
+        saving = _saving(estimate, costs) if name == "expected_cost" and costs else ""
+        told.append((title, f"{estimate_text(estimate)}{saving}"))
+    return told
+
+
+def _saving(cost: Estimate, costs: DecisionCosts) -> str:
+    """What is to be said where the network saves nothing, or not beyond noise."""
+    blind, taken_for = costs.blind
+    if cost.interval[1] < blind:
+        return ""
+    beyond = " beyond noise" if cost.score < blind else ""
+    return f"; not cheaper{beyond} than taking every row for {taken_for} ({format_score(blind)} out of fold)"
 
 
 def configuration_text(parameters: Mapping[str, str | int | float]) -> str:
@@ -286,7 +317,7 @@ def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:
 
 
 def _left_out(column: Column) -> str:
-    return f"{one_line(column.name)} ({one_line(column.note)})" if column.note else one_line(column.name)
+    return f"{one_line(column.name)} ({one_line(column.note, MAX_NOTE)})" if column.note else one_line(column.name)
 
 
 def _sentence(text: str) -> str:

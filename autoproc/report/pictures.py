@@ -30,7 +30,7 @@ def optimism_picture(selection: Selection, verdict: Verdict) -> str:
     _draw(axes, points, 0.0, _WINNER, f"the winner, trial {winner.trial.number}")
     axes.set_xticks(range(len(points)), [label for label, *_ in points])
     axes.set_xlim(-0.5, len(points) - 0.5)
-    axes.set_ylabel(metric_title(verdict.metric))
+    axes.set_ylabel(metric_title(verdict.metric, verdict.threshold))
     axes.set_title("What each score was worth (bars: 95 %)", loc="left", fontsize="medium")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

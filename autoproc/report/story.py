@@ -11,7 +11,7 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.outcomes import Finalist, OutOfFold, Search, Selection, Verdict
 from autoproc.report import lines
 from autoproc.report.facts import JobFacts
-from autoproc.report.text import MAX_SENTENCE, escaped, listed
+from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, escaped, listed
 from autoproc.results import Baseline, Growth, Protocol, Reference, Rung
 
 __all__ = ["JobFacts", "story"]
@@ -28,7 +28,7 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
     yield f"# {escaped(', '.join(facts.problem.targets))} of {escaped(facts.table_name)}"
     yield from _state(facts)
     if facts.verdict:
-        yield from _verdict(facts.verdict, facts.metric_direction)
+        yield from _verdict(facts.verdict, facts.metric_direction, facts.decision)
     if facts.model_path:
         yield from _model(facts.model_path, facts.shipped)
     yield from _data(facts)
@@ -62,7 +62,7 @@ def _state(facts: JobFacts) -> Iterator[str]:
         yield f"Took {format_seconds(facts.seconds)}{memory}."
 
 
-def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
+def _verdict(verdict: Verdict, direction: str, decision: OutOfFold | None) -> Iterator[str]:
     yield "## Holdout"
     if verdict.receipt.opening > 1:
         yield (
@@ -79,9 +79,9 @@ def _verdict(verdict: Verdict, direction: str) -> Iterator[str]:
         *([("the same on fresh folds", lines.score_text(verdict.fresh))] if verdict.fresh else []),
         (f"the same on the holdout{mark}", lines.estimate_text(verdict.single)),
         *((f"{each.name}{mark}", lines.reference_text(each)) for each in verdict.references),
-        *((f"{title}{mark}", lines.estimate_text(estimate)) for title, estimate in lines.beside_measures(verdict)),
+        *((f"{title}{mark}", text) for title, text in lines.beside_measures(verdict, decision)),
     ]
-    yield _table((f"{lines.metric_title(verdict.metric)} ({better} is better)", "score"), rows)
+    yield _table((f"{lines.metric_title(verdict.metric, verdict.threshold)} ({better} is better)", "score"), rows)
     part = "" if mark else ", none of which had a part in any choice"
     yield (
         f"{format_count(verdict.n_rows)} rows{part}; opened at {escaped(verdict.receipt.opened_at)}. In brackets stand "
@@ -102,13 +102,13 @@ def _data(facts: JobFacts) -> Iterator[str]:
     used = sum(column.used for column in columns)
     yield "## Data"
     yield f"{format_count(facts.n_rows)} rows; {format_count(used)} of {format_count(len(columns))} columns are used."
-    left_out = [
-        f"**{escaped(column.name)}** ({escaped(column.note) or column.kind})" for column in columns if not column.used
-    ]
+    unused = [column for column in columns if not column.used]
+    left_out = [f"**{escaped(column.name)}** ({escaped(column.note, MAX_NOTE) or column.kind})" for column in unused]
     if left_out:
         yield f"Columns left out: {listed(left_out)}."
-    notices = [f"- {_sentence(notice)}" for notice in facts.notices[:_MAX_NOTICES]]
-    more = len(facts.notices) - len(notices)
+    told = [*(f"**Warning:** {_sentence(warning)}" for warning in facts.warnings), *map(_sentence, facts.notices)]
+    notices = [f"- {text}" for text in told[:_MAX_NOTICES]]
+    more = len(told) - len(notices)
     if notices:
         yield "\n".join([*notices, *([f"- and {more} more notices"] if more else [])])
 
@@ -204,12 +204,16 @@ def _finalist(finalist: Finalist, wins: bool) -> tuple[str, ...]:
 
 def _decision(decision: OutOfFold) -> Iterator[str]:
     yield "## Out of fold"
-    rows = [(lines.metric_title(name), lines.score_text(score)) for name, score in decision.scores.items()]
-    yield _table(("metric", "best trial"), rows)
+    threshold = decision.threshold.value if decision.threshold else None
+    rows = [(lines.metric_title(name, threshold), lines.score_text(score)) for name, score in decision.scores.items()]
+    yield _table(("metric", "networks that were not trained on the row"), rows)
+    yield "The same rows chose the epochs, the networks that count and the threshold, so these scores flatter a little."
     if decision.calibration:
         yield f"Calibration: {lines.calibration_text(decision.calibration)}."
     if decision.threshold:
         yield f"Threshold {_sentence(lines.threshold_text(decision.threshold))}."
+    if decision.threshold and decision.threshold.costs:
+        yield f"{_sentence(lines.costs_text(decision.threshold.costs)).capitalize()}."
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

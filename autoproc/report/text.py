@@ -5,21 +5,27 @@ import unicodedata
 from collections.abc import Sequence
 
 MAX_NAME = 60
+MAX_NOTE = 150
 MAX_SENTENCE = 600
 MAX_LISTED = 20
+
+_LONGEST_WORD = 30  # a longer one is cut
 
 _MARKUP = re.compile(r"[&<>\"'`*_\[\]#+|~$\\@]|:(?=//)|(?<=[wW]{3})\.")
 
 
 def one_line(text: str, limit: int = MAX_NAME) -> str:
-    """`text` as one line of at most `limit` printable characters.
+    """`text` as one line of at most `limit` printable characters, cut between words where there are any.
 
-    >>> one_line("two\\nlines \\x1b[31mred")
-    'two lines [31mred'
+    >>> one_line("two\\nlines \\x1b[31mred"), one_line("two words", limit=7)
+    ('two lines [31mred', 'two…')
     """
     spaced = "".join(" " if char.isspace() else char for char in text)
     shown = " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
-    return shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…"
+    if len(shown) <= limit:
+        return shown
+    kept, _, rest = shown[:limit].rpartition(" ")
+    return f"{kept if len(rest) <= _LONGEST_WORD and kept else shown[: limit - 1].rstrip()}…"
 
 
 def escaped(text: str, limit: int = MAX_NAME) -> str:

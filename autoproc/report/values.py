@@ -1,8 +1,10 @@
 """Results as plain values for JSON: what `--json`, `result.json` and a bundle's card have in common."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from autoproc.data.metrics import ChosenMetric
 from autoproc.outcomes import Calibration, DecisionThreshold, Estimate, Finalist, OutOfFold, Search, Selection, Verdict
 from autoproc.plan import CostPlan
 from autoproc.results import Baseline, Growth, Problem, Protocol, Reference, Rung, Score
@@ -25,8 +27,8 @@ def problem_values(problem: Problem, n_rows: int) -> Values:
     }
 
 
-def metric_values(name: str, direction: str, reason: str) -> Values:
-    return {"name": name, "direction": direction, "reason": reason}
+def metric_values(chosen: ChosenMetric) -> Values:
+    return {"name": chosen.metric.name, "direction": chosen.metric.direction, "reason": chosen.reason}
 
 
 def protocol_values(protocol: Protocol) -> Values:
@@ -174,8 +176,7 @@ def _threshold_values(threshold: DecisionThreshold) -> Values:
     return {
         "value": threshold.value,
         "reason": threshold.reason,
-        "expected_cost": threshold.expected_cost,
-        "expected_cost_at_half": threshold.expected_cost_at_half,
+        "costs": threshold.costs and asdict(threshold.costs),
     }
 
 

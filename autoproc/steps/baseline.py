@@ -5,6 +5,7 @@ alone the best one beats it nearly always. So what is compared with the dummy is
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,17 @@ from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
 _ALIKE = 1.2  # times as many training rows as the smallest fold
-# Of a single split, where learning rate and epoch are picked by the rows that judge: on noise the best of all of
-# them lies beyond 3 standard errors in about 2 % of the jobs (benchmarks/false_alarms.py).
+# Where noise is that of rows, not of folds. Of a single split, whose learning rate and epoch are picked by the rows
+# that judge, the best of all of them lies beyond 3 standard errors on noise in about 2 % of the jobs
+# (benchmarks/false_alarms.py).
 _STANDARD_ERRORS = 3.0
+
+
+class _Chance(NamedTuple):
+    """What a fold scores by chance, and how far beyond that it may lie by chance."""
+
+    score: float
+    noise: float
 
 
 def train_baseline(
@@ -56,17 +65,24 @@ def train_baseline(
         curves = [carry_forward(trained.curves.validation_score, n_epochs) for trained in usable]
         scores = scores_picked_by_others(np.concatenate(curves, axis=1), folds, metric)
         how = "with learning rate and epoch picked on other folds,"
-    if _are_alike(folds):
-        overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
-        noise = paired_noise(metric.gain(scores, np.array(dummy.folds)), overlap)
-    else:
-        predictions = engine.out_of_fold(network)
-        each = [
-            _resampled_noise(predicted, targets, fold, problem, metric, plan.seed)
-            for predicted, fold in zip(predictions, folds, strict=True)
+    if metric.by_label:
+        chances = [
+            _chance(predicted, targets[fold.validation], metric, plan.seed)
+            for predicted, fold in zip(engine.out_of_fold(network), folds, strict=True)
         ]
-        noise = float(np.sqrt(np.sum(np.square(each)))) / len(folds)
-    lifts = np.array([_lift_of_chance(targets[fold.validation], metric) for fold in folds])
+        noise = _noise_of_mean([chance.noise for chance in chances], folds)
+        lifts = np.maximum(metric.gain(np.array([chance.score for chance in chances]), np.array(dummy.folds)), 0)
+    else:
+        if _are_alike(folds):
+            overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
+            noise = paired_noise(metric.gain(scores, np.array(dummy.folds)), overlap)
+        else:
+            each = [
+                _resampled_noise(predicted, targets, fold, problem, metric, plan.seed)
+                for predicted, fold in zip(engine.out_of_fold(network), folds, strict=True)
+            ]
+            noise = _noise_of_mean(each, folds)
+        lifts = np.array([_lift_of_chance(targets[fold.validation], metric) for fold in folds])
     gain = Score.of(metric.gain(scores, np.array(dummy.folds)) - lifts)
     beats, difference = _compare(gain.mean, noise)
     return Baseline(dummy, network, gain, beats, f"{how} it is {difference}", tried)
@@ -98,6 +114,20 @@ def _lift_of_chance(y: Target, metric: Metric) -> float:
     harmonic = float(np.sum(1 / np.arange(1, n_rows + 1)))
     expected = (harmonic + (n_positive - 1) / (n_rows - 1) * (n_rows - harmonic)) / n_rows
     return expected - n_positive / n_rows
+
+
+def _chance(predictions: NDArray[np.floating], y: Target, metric: Metric, seed: int) -> _Chance:
+    """What the same predictions score on rows in a random order, where they tell nothing of the targets."""
+    generator = np.random.default_rng(seed)
+    scores = [metric.one(y, predictions[generator.permutation(len(y))]) for _ in range(_RESAMPLES)]
+    return _Chance(float(np.mean(scores)), _STANDARD_ERRORS * float(np.std(scores, ddof=1)))
+
+
+def _noise_of_mean(each: Sequence[float], folds: Sequence[Fold]) -> float:
+    """The noise of the folds' mean, from each fold's own. Repeats score the same rows, so they take nothing off."""
+    validated = np.concatenate([fold.validation for fold in folds])
+    n_repeats = len(validated) / len(np.unique(validated))
+    return float(np.sqrt(np.mean(np.square(each)) * n_repeats / len(folds)))
 
 
 def _resampled_noise(

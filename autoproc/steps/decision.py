@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.calibration import calibrate, tempered
-from autoproc.data.metrics import RARE_SHARE, ChosenMetric, Target, best_threshold, cheapest_threshold, expected_cost
-from autoproc.outcomes import DecisionThreshold, OutOfFold
+from autoproc.data.metrics import (
+    ChosenMetric,
+    Target,
+    best_threshold,
+    cheapest_threshold,
+    expected_cost,
+    has_rare_positive,
+)
+from autoproc.outcomes import DecisionCosts, DecisionThreshold, OutOfFold
 from autoproc.plan import CostPlan
 from autoproc.results import FloatArray, Fold, Problem, Score
 
@@ -52,8 +59,8 @@ def choose_threshold(
     if cost is not None:
         threshold = cheapest_threshold(y, probability, cost)
         prices = f"{cost.false_negative:g} a false negative, {cost.false_positive:g} a false positive"
-        costs = [expected_cost(y, probability, where, cost) for where in (threshold, 0.5)]
-        return DecisionThreshold(threshold, f"lowest cost out of fold, {prices}", *costs)
-    if problem.class_counts[1] < RARE_SHARE * sum(problem.class_counts):
+        costs = [expected_cost(y, probability, where, cost) for where in (threshold, 0.5, np.inf, -np.inf)]
+        return DecisionThreshold(threshold, f"lowest cost out of fold, {prices}", DecisionCosts(*costs))
+    if has_rare_positive(problem):
         return DecisionThreshold(best_threshold(y, probability), "best F1 out of fold, as the positive class is rare")
     return DecisionThreshold(0.5, "the positive class is not rare, and no costs were named")

@@ -46,10 +46,10 @@ def grow_until_overfit(
             if rung.verdict.overfit and n_flat:
                 return _growth(rungs, capacities, metric, "a larger network no longer validates better")
         if deadline.passed:
-            return _growth(rungs, capacities, metric, "the time for growth ran out")
+            return _growth(rungs, capacities, metric, "its time ran out")
         if n_flat == plan.growth.most_flat:
             return _growth(rungs, capacities, metric, f"{n_flat} larger networks in a row validated no better")
-    return _growth(rungs, capacities, metric, "the ladder ended")
+    return _growth(rungs, capacities, metric, "the ladder has no larger rung")
 
 
 def _judge_rung(number: int, trainings: Sequence[Trained], metric: Metric) -> Rung | None:
@@ -131,7 +131,7 @@ def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: 
     chosen = _smallest_as_good(rungs, metric)
     overfitting = [rung for rung in rungs if rung.verdict.overfit]
     if overfitting:
-        reason = f"{overfitting[-1].verdict.reason}; {ended}"
+        reason = f"{overfitting[-1].verdict.reason}; growth ended because {ended}"
     else:
-        reason = f"no rung overfits; {ended}: {rungs[-1].verdict.reason}"
+        reason = f"no rung overfits, and growth ended because {ended}: {rungs[-1].verdict.reason}"
     return Growth(tuple(rungs), capacities, chosen.number, bool(overfitting), reason)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from autoproc.outcomes import Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.results import Baseline, OverfitVerdict, Reference, Score, Trained, Trial, carry_forward
@@ -96,8 +97,9 @@ def decision_metrics(decision: OutOfFold) -> dict[str, float]:
         metrics[names.LOG_LOSS_AFTER] = decision.calibration.log_loss_after.mean
     if decision.threshold:
         metrics[names.THRESHOLD] = decision.threshold.value
-    if decision.threshold and decision.threshold.expected_cost is not None:
-        metrics[names.out_of_fold("expected_cost")] = decision.threshold.expected_cost
+    if decision.threshold and decision.threshold.costs:
+        costs = asdict(decision.threshold.costs)
+        metrics |= {names.out_of_fold(f"cost_{when}"): cost for when, cost in costs.items()}
     return metrics
 
 

@@ -173,7 +173,7 @@ def open_home(path: str | Path) -> Home:
 
     Raises HomeError when it is read-only, a file is in the way, or the disk is full.
     """
-    home = Home(Path(path).expanduser().absolute())
+    home = Home(Path(path).expanduser().resolve())
     if re.search(r"[%?]", str(home.path)):
         raise HomeError(
             f"The home folder {home.path} cannot be used: its path must not contain '%' or '?', which mean "

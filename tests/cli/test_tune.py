@@ -40,6 +40,6 @@ def test_inspect_says_what_would_be_done(table, capsys):
 def test_inspect_as_json(table, capsys):
     assert run(["inspect", str(table), "--target", "failed", "--json"]) == 0
     seen = json.loads(capsys.readouterr().out)
-    assert set(seen) == {"table", "problem", "metric", "protocol", "notices"}
+    assert set(seen) == {"table", "problem", "metric", "protocol", "warnings", "notices"}
     assert seen["problem"]["task"] == "binary"
     assert seen["protocol"]["n_development"] + seen["protocol"]["n_holdout"] == 80

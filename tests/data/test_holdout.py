@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.metrics import METRICS
 from autoproc.data.problem import define_problem
 from autoproc.data.table import Table, read_table
 from autoproc.errors import DataError
@@ -173,7 +174,8 @@ def test_too_few_rows_are_refused(n_rows: int, share: float) -> None:
     if n_rows == 12:
         assert seal(read_table(_frame(n_rows)), plan)[0].n_rows == 10
         return
-    with pytest.raises(DataError, match="too few rows") as error:
+    match = "too few rows" if n_rows < 12 else f"The holdout share does not fit .* a share of {share} of 40 rows"
+    with pytest.raises(DataError, match=match) as error:
         seal(read_table(_frame(n_rows)), plan)
     assert ("--holdout-share" in str(error.value)) == (n_rows >= 12), "no share helps where there are too few for both"
 
@@ -232,7 +234,7 @@ def test_targets_that_can_be_scored_pass(tmp_path: Path) -> None:
     ("y", "held", "match"),
     [
         (["no", "yes"] * 30, ["no", "perhaps"], "a class that no development row has"),
-        (["no", "yes"] * 30, ["no", "no"], "lacks one"),
+        (["no", "yes"] * 30, ["no", "no"], "has none of 'yes'"),
         (list(np.arange(60) / 7), ["1.5", "secret"], "no finite number"),
     ],
 )
@@ -244,6 +246,15 @@ def test_targets_that_cannot_be_scored_are_refused_without_being_shown(
     with pytest.raises(DataError, match=match) as refused:
         sealed.check_targets(define_problem(development, plan))
     assert not any(word in str(refused.value) for word in ("perhaps", "secret", "line"))
+
+
+def test_a_holdout_that_the_metric_cannot_score_is_refused(tmp_path: Path) -> None:
+    plan = _plan(holdout=_written(tmp_path / "sealed.csv", pd.DataFrame({"x": [1, 2], "y": [0.0, 2.5]})))
+    development, sealed = seal(read_table(pd.DataFrame({"x": np.arange(60) % 7, "y": np.arange(60) / 7 + 1})), plan)
+    problem = define_problem(development, plan)
+    sealed.check_targets(problem, [METRICS["rmse"]])
+    with pytest.raises(DataError, match=r"The holdout cannot be scored\. The metric 'mape' divides"):
+        sealed.check_targets(problem, [METRICS["rmse"], METRICS["mape"]])
 
 
 def _related(n_rows: int = 200) -> pd.DataFrame:

@@ -20,8 +20,9 @@ NUMBER = PLAIN.assign(y=3 * X + RANDOM.normal(size=N))
 
 
 def leaks(frame: pd.DataFrame, **asked: object) -> list[str]:
-    notices = process.inspect(make_plan(None, {"target": "y", **asked}), frame).development.notices
-    return [notice for notice in notices if "Column" not in notice]
+    """The warnings, then the notes on them."""
+    prepared = process.inspect(make_plan(None, {"target": "y", **asked}), frame)
+    return [*prepared.warnings, *(notice for notice in prepared.development.notices if "Column" not in notice)]
 
 
 @pytest.mark.parametrize("frame", [PLAIN, NUMBER, PLAIN.assign(y=RANDOM.integers(0, 3, N).astype(str))])
@@ -32,7 +33,8 @@ def test_an_honest_table_shows_no_sign(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize("task", tables.TARGETS)
 def test_nor_do_the_tables_of_the_other_tests(task: str) -> None:
     plan = make_plan(None, {"target": tables.TARGETS[task]})
-    notices = process.inspect(plan, tables.table(task)).development.notices
+    prepared = process.inspect(plan, tables.table(task))
+    notices = (*prepared.warnings, *prepared.development.notices)
     assert [notice for notice in notices if not notice.startswith("Column 'sold' holds times")] == []
 
 
@@ -81,7 +83,7 @@ WIDE = PLAIN.assign(**{f"x{i}": RANDOM.normal(size=N) for i in range(4)})
     ("frame", "alike"),
     [
         (WIDE, "100% of these pairs have the same target (by chance 5"),
-        (WIDE.assign(y=NUMBER["y"]), "their targets have a rank correlation of 1.00"),
+        (WIDE.assign(y=NUMBER["y"]), "the rank correlation of their targets is 1.00"),
     ],
 )
 def test_near_copies_are_told_with_an_example(frame: pd.DataFrame, alike: str) -> None:
@@ -94,6 +96,20 @@ def test_near_copies_are_told_with_an_example(frame: pd.DataFrame, alike: str) -
     one, other = (copies.iloc[int(row)] for row in example.groups())
     assert (one["word"], one["y"]) == (other["word"], other["y"]) and abs(one["x"] - other["x"]) < 0.02
     assert told.endswith("with --group: then they stay on one side of every split.")
+
+
+def test_near_copies_are_told_for_each_of_several_targets() -> None:
+    copies = shaken(WIDE.assign(y=NUMBER["y"]), 1).reset_index(drop=True)
+    plan = make_plan(None, {"target": ["y", "other"]})
+    [told] = process.inspect(plan, copies.assign(other=np.random.default_rng(1).normal(size=len(copies)))).warnings
+    assert re.search(r"the rank correlations of their targets are 1\.00 \(y\), -?0\.[01]\d \(other\)\.", told)
+
+
+def test_a_proposal_is_no_warning_and_strict_lets_it_pass() -> None:
+    frame = PLAIN.assign(when=pd.date_range("2030-01-01", periods=N).strftime("%Y-%m-%d"))
+    prepared = process.inspect(make_plan(None, {"target": "y", "strict": True}), frame)
+    assert prepared.warnings == ()
+    assert any("Column 'when' holds times" in notice for notice in prepared.development.notices)
 
 
 def test_near_copies_are_no_matter_where_rows_are_split_by_group_or_time() -> None:
@@ -134,6 +150,8 @@ def test_names_are_only_hints_and_strict_lets_them_pass(name: str) -> None:
 def test_a_note_stands_beside_the_warnings_but_not_in_the_error() -> None:
     leaky = PLAIN.assign(code=np.where(CLASS == "yes", 7, 3), finalAmount=RANDOM.normal(size=N))
     assert [each.split()[0] for each in leaks(leaky)] == ["Feature", "By"]
+    [warning] = process.inspect(make_plan(None, {"target": "y"}), leaky).warnings
+    assert warning.startswith("Feature")
     with pytest.raises(DataError) as error:
         leaks(leaky, strict=True)
     assert "By their names" not in str(error.value)

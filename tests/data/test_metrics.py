@@ -12,10 +12,12 @@ from autoproc.data.metrics import (
     at_threshold,
     best_threshold,
     cheapest_threshold,
+    check_defined,
     choose_metric,
     expected_cost,
+    missing_cost,
 )
-from autoproc.errors import PlanError
+from autoproc.errors import DataError, PlanError
 from autoproc.plan import CostPlan, Plan, Task
 from autoproc.results import Problem
 
@@ -100,14 +102,60 @@ def test_a_metric_that_was_asked_for_is_taken_and_the_default_stands_beside_it()
     chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric=("roc_auc",)))
     assert chosen.metric is METRICS["roc_auc"]
     assert chosen.beside == (METRICS["average_precision"],)
-    assert chosen.reason == "roc_auc was asked for"
+    assert chosen.reason == "as asked"
 
 
 def test_the_first_of_several_metrics_decides_and_the_others_stand_before_the_default() -> None:
     chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric=("f1", "roc_auc", "brier")))
     assert chosen.metric is METRICS["f1"]
     assert [metric.name for metric in chosen.beside] == ["roc_auc", "brier", "average_precision"]
-    assert chosen.reason == "f1 was asked for"
+    assert chosen.reason.startswith("as asked; it is taken at a probability of 0.5, while the model decides at")
+
+
+@pytest.mark.parametrize(
+    ("counts", "cost", "best"),
+    [((50, 50), None, None), ((90, 10), None, "best F1"), ((50, 50), CostPlan(false_negative=20.0), "lowest cost")],
+)
+def test_a_metric_of_labels_says_where_the_model_decides_elsewhere(
+    counts: tuple[int, ...], cost: CostPlan | None, best: str | None
+) -> None:
+    told = choose_metric(_problem("binary", counts), Plan(metric=("mcc",), cost=cost)).reason
+    where = "; it is taken at a probability of 0.5, while the model decides at the threshold with the"
+    assert told == ("as asked" if best is None else f"as asked{where} {best}")
+    assert choose_metric(_problem("binary", counts), Plan(metric=("roc_auc",), cost=cost)).reason == "as asked"
+
+
+SHARES = (METRICS["rmse"], METRICS["mape"])
+
+
+def test_a_share_of_the_true_value_needs_true_values_other_than_zero() -> None:
+    values = np.column_stack([np.arange(1.0, 101), np.arange(100.0) // 2])
+    problem = _problem("vector_regression", n_targets=2)
+    with pytest.raises(
+        DataError, match=r"'mape' divides by the true value, but 't1' holds 2 zeros in 100 rows. Ask for"
+    ):
+        check_defined(SHARES, problem, values)
+    check_defined(SHARES[:1], problem, values)
+    check_defined(SHARES, _problem("regression"), values[:, :1])
+
+
+@pytest.mark.parametrize("nearest", [1e-9, 5e-324])
+def test_nor_may_a_few_values_next_to_zero_decide_it(nearest: float) -> None:
+    values = np.append(np.arange(1.0, 100), nearest)[:, None]
+    with pytest.raises(DataError, match=r"'t0' holds values so near to 0 .*: 1 of 100 rows, such as .* 100.0%"):
+        check_defined(SHARES, _problem("regression"), values)
+
+
+def test_skewed_values_can_be_scored_by_their_shares() -> None:
+    prices = np.random.default_rng(0).lognormal(sigma=1.0, size=(5_000, 1))
+    check_defined(SHARES, _problem("regression"), prices)
+    check_defined(SHARES, _problem("regression"), np.full((20, 1), 3.0))
+
+
+def test_a_cost_that_was_not_named_is_told() -> None:
+    assert missing_cost(None) == missing_cost(CostPlan(false_negative=2.0, false_positive=1.0)) == ()
+    [told] = missing_cost(CostPlan(false_negative=20.0))
+    assert told == "The cost of a false positive was not named; it is taken to be 1."
 
 
 def test_a_metric_that_comes_twice_is_refused() -> None:

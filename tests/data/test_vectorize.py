@@ -194,10 +194,14 @@ def test_missing_columns_are_named_with_their_likeness() -> None:
     frame = _frame().rename(columns={"size": "Size", "town": "city"}).drop(columns="sold")
     message = (
         r"The data lack 3 of the 6 columns that the model was trained on: 'size', 'town', 'sold'\. Add them, or give "
-        r"them back the names that they had\. Did you mean 'Size'\?"
+        r"them back the names that they had\. Did you mean 'Size' for 'size'\?$"
     )
     with pytest.raises(DataError, match=message):
         _SCHEMA.matrix(frame)
+    with pytest.raises(DataError) as refused:
+        _SCHEMA.matrix(_frame().rename(columns=str.upper))
+    assert str(refused.value).count("Did you mean") == 1 and str(refused.value).endswith(", ...?")
+    assert str(refused.value).count(" for ") == 3
 
 
 def test_a_column_that_is_there_twice() -> None:

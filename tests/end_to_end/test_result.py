@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import autoproc
+from autoproc.progress import layout
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Ended, Finished
 
@@ -150,7 +151,7 @@ def test_the_model_predicts_the_holdout_as_well_as_the_verdict_says(finished: Fi
 def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished, task: str) -> None:
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
-        "table", "problem", "metric", "protocol", "warning", "baseline", "references", "growth", "search", "fresh",
+        "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search", "fresh",
         *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "model", "look",
     ]  # fmt: skip
     assert "Column 'sold' holds times" in finished.ended.err
@@ -161,7 +162,11 @@ def test_show_tells_the_result_again(binary: Finished, here: Callable[..., Ended
     shown = here("show", "--home", binary.home)
     assert shown.code == 0 and shown.err == ""
     assert binary.result["run_id"] in shown.out
-    assert binary.result["verdict"]["metric"] in shown.out
+    told = [layout(each["step"], each["text"]) for each in binary.result["told"]]
+    seen = "\n".join(told)
+    assert seen in shown.out
+    assert binary.ended.err.startswith(f"{seen}\nlook"), "all that the terminal said"
+    assert binary.result["warnings"] == [each["text"] for each in binary.result["told"] if each["step"] == "warning"]
     as_json = here("show", binary.result["run_id"][:6], "--json", "--home", binary.home)
     assert json.loads(as_json.out) == binary.result
 

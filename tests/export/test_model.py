@@ -107,7 +107,7 @@ def test_numbers_beyond_all_measure_are_predicted(models: dict[Task, Model]) -> 
 
 
 def test_a_missing_column_is_named(models: dict[Task, Model]) -> None:
-    with pytest.raises(DataError, match=r"lack 2 of the 5 columns .*'size', 'town'\. .*Did you mean 'Town'\?"):
+    with pytest.raises(DataError, match=r"lack 2 of the 5 columns .*'size', 'town'\. .* mean 'Town' for 'town'\?"):
         models["binary"].predict(bundles.rows().drop(columns="size").rename(columns={"town": "Town"}))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from autoproc.outcomes import (
     Calibration,
+    DecisionCosts,
     DecisionThreshold,
     Estimate,
     Finalist,
@@ -114,7 +115,8 @@ def selection() -> Selection:
 
 def decision() -> OutOfFold:
     calibration = Calibration(1.312, score(0.412, 0.01), score(0.398, 0.01), True)
-    threshold = DecisionThreshold(0.062, "lowest cost out of fold, 20 a false negative, 1 a false positive", 0.35, 0.52)
+    reason = "lowest cost out of fold, 20 a false negative, 1 a false positive"
+    threshold = DecisionThreshold(0.062, reason, DecisionCosts(0.35, 0.52, 0.68, 0.966))
     return OutOfFold({"average_precision": score(0.742), "f1": score(0.61)}, calibration, threshold)
 
 
@@ -141,6 +143,7 @@ def start() -> JobFacts:
     return JobFacts(
         table_name="machines.csv",
         notices=("Left out: 3 rows without a value in the target.",),
+        warnings=("Feature 'code' tells the target one by one.",),
         problem=problem(),
         metric="average_precision",
         metric_direction="maximize",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoproc.outcomes import Estimate, ReferenceVerdict, Selection
+from autoproc.outcomes import DecisionCosts, Estimate, ReferenceVerdict, Selection
 from autoproc.report import lines
 from autoproc.results import Reference, Score
 from tests.report import facts_data as data
@@ -14,7 +14,8 @@ from tests.report import facts_data as data
 
 def test_the_start_names_table_problem_metric_and_protocol() -> None:
     told = dict(lines.start_lines(data.start()))
-    assert list(told) == ["table", "problem", "metric", "protocol"]
+    assert list(told) == ["table", "problem", "metric", "protocol", "note"]
+    assert told["note"] == data.start().notices[0]
     assert told["table"].splitlines() == [
         "machines.csv: 10,000 rows (8,000 for development, 2,000 sealed); columns: 1 numeric, 1 categorical",
         "left out: serial (a value of its own in each row)",
@@ -178,21 +179,56 @@ def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path
 
 def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
     assert lines.decision_line(data.decision()) == (
-        "temperature 1.31: log loss out of fold 0.412 ± 0.0058 -> 0.398 ± 0.0058\n"
-        "threshold 0.062: lowest cost out of fold, 20 a false negative, 1 a false positive; 0.350 a row, at 0.5 it is "
-        "0.520"
+        "temperature 1.31: log loss 0.412 ± 0.0058 -> 0.398 ± 0.0058 out of fold (these rows also chose the epochs)\n"
+        "threshold 0.062: lowest cost out of fold, 20 a false negative, 1 a false positive\n"
+        "cost of a row out of fold (these rows also chose the threshold): 0.350; at 0.5 0.520, all negative 0.680, all "
+        "positive 0.966"
     )
+
+
+def test_costs_that_a_decision_without_a_network_has_too_are_said_plainly() -> None:
+    assert lines.costs_text(DecisionCosts(0.62, 2.5, 7.7, 0.62)).endswith(
+        "all positive 0.620: the model is not cheaper than taking every row for positive"
+    )
+    assert lines.costs_text(DecisionCosts(0.3, 0.3, 0.29, 0.9)).endswith("than taking every row for negative")
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        (Estimate(0.69, (0.6, 0.72)), "; not cheaper than taking every row for negative (0.680 out of fold)"),
+        (
+            Estimate(0.5, (0.4, 0.7)),
+            "; not cheaper beyond noise than taking every row for negative (0.680 out of fold)",
+        ),
+        (Estimate(0.5, (0.4, 0.6)), ""),
+    ],
+)
+def test_the_holdouts_cost_is_compared_with_that_of_one_class_for_all(cost: Estimate, told: str) -> None:
+    verdict = replace(data.verdict(), beside={"expected_cost": cost})
+    line = lines.verdict_line(verdict, data.decision()).splitlines()[-1]
+    assert line == f"expected cost at threshold 0.31: {lines.estimate_text(cost)}{told}"
 
 
 def test_a_temperature_that_does_not_help_is_told_as_none() -> None:
     unused = replace(data.decision().calibration, used=False)
     decision = replace(data.decision(), calibration=unused, threshold=None)
-    assert lines.decision_line(decision).startswith(
-        "none, as no temperature lowers the log loss out of fold beyond noise: 0.412"
-    )
+    assert lines.decision_line(decision).startswith("none, as no temperature is better beyond noise: log loss 0.412")
 
 
 def test_measures_at_the_threshold_name_it() -> None:
     beside = {name: Estimate(0.5, (0.4, 0.6)) for name in ("f1", "f1_at_threshold", "expected_cost")}
     titles = [title for title, _ in lines.beside_measures(replace(data.verdict(), beside=beside))]
-    assert titles == ["f1", "f1 at threshold 0.31", "expected cost at threshold 0.31"]
+    assert titles == ["f1 at 0.5", "f1 at threshold 0.31", "expected cost at threshold 0.31"]
+
+
+def test_a_metric_of_labels_is_told_with_the_probability_that_it_is_taken_at() -> None:
+    told = lines.verdict_line(replace(data.verdict(), metric="f1"))
+    assert ": f1 at 0.5 0.728" in told
+    assert ": f1 0.728" in lines.verdict_line(replace(data.verdict(), metric="f1", threshold=0.5))
+
+
+def test_the_reason_for_leaving_a_column_out_is_not_cut_in_a_word() -> None:
+    note = "the rows' group: splits go by it, and rows to come are of other ones"
+    columns = (*data.problem().columns[:2], replace(data.problem().columns[2], note=note))
+    assert f"serial ({note})" in lines.table_line(replace(data.start(), problem=data.problem(columns=columns)))

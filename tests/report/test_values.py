@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from autoproc.data.metrics import METRICS, ChosenMetric
 from autoproc.format import finite_or_null
 from autoproc.outcomes import OutOfFold
 from autoproc.plan import CostPlan
@@ -15,7 +16,7 @@ from tests.report import facts_data as data
 def everything() -> dict[str, values.Values]:
     return {
         "problem": values.problem_values(data.problem(), 10_000),
-        "metric": values.metric_values("rmse", "minimize", "the target is a number"),
+        "metric": values.metric_values(ChosenMetric(METRICS["rmse"], "the target is a number", ())),
         "protocol": values.protocol_values(data.protocol()),
         "baseline": values.baseline_values(data.baseline()),
         "growth": values.growth_values(data.growth()),
@@ -147,7 +148,10 @@ def test_the_decision_holds_calibration_threshold_costs_and_scores_out_of_fold()
     assert told["out_of_fold"]["f1"]["score"] == pytest.approx(0.61)
     assert told["calibration"]["used"] and told["calibration"]["temperature"] == 1.312
     assert told["calibration"]["log_loss_after"]["score"] == pytest.approx(0.398)
-    assert (told["threshold"]["value"], told["threshold"]["expected_cost_at_half"]) == (0.062, 0.52)
+    assert told["threshold"]["value"] == 0.062
+    assert told["threshold"]["costs"] == {
+        "at_threshold": 0.35, "at_half": 0.52, "all_negative": 0.68, "all_positive": 0.966,
+    }  # fmt: skip
     assert told["cost"] == {"false_negative": 20.0, "false_positive": 1.0}
 
 

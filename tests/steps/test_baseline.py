@@ -5,10 +5,11 @@ import pytest
 
 from autoproc.data.metrics import METRICS, Metric
 from autoproc.deadline import Deadline
+from autoproc.overfit import paired_noise
 from autoproc.plan import make_plan
 from autoproc.results import Baseline, Fold, Problem, Trained
 from autoproc.spec import Candidate
-from autoproc.steps.baseline import _lift_of_chance, train_baseline
+from autoproc.steps.baseline import _lift_of_chance, _noise_of_mean, train_baseline
 from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -152,6 +153,52 @@ def test_folds_that_see_more_and_more_rows_are_judged_by_resampled_rows_not_by_t
     found = train_baseline(engine, TARGETS, forward, PROBLEM, AUC, PLAN, Deadline(None))
     assert found.beats_dummy
     assert found.gain.mean == pytest.approx(tops.mean() - 0.5)
+
+
+class LabellingEngine(ScriptedEngine):
+    """Takes the rows for positive that `labels` (n,) says, whatever the scores of its script."""
+
+    labels = np.zeros(0)
+
+    def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
+        return tuple(self.labels[fold.validation].astype(np.float32) for fold in _parts(len(self.labels)))
+
+
+def _parts(n_rows: int) -> list[Fold]:
+    rows = np.arange(n_rows)
+    return [Fold(rows[k != rows % 5], rows[k == rows % 5]) for k in range(5)]
+
+
+def labelled(targets: np.ndarray, labels: np.ndarray, scores: np.ndarray, name: str) -> Baseline:
+    engine = LabellingEngine(lambda candidate, epoch: (FOLDS + 0.9, scores), 5)
+    engine.labels = labels
+    parts = _parts(len(targets))
+    return train_baseline(engine, targets, parts, PROBLEM, METRICS[name], PLAN, Deadline(None))
+
+
+def test_folds_that_are_unlike_in_f1_beat_the_dummy_where_all_are_better() -> None:
+    """A rare class lies now above 0.5 and now below: what the folds' F1 differ by is no noise of a gain over 0."""
+    targets = (np.arange(500) % 50 < 5).astype(np.int64)
+    scores = np.array([0.1, 0.6, 0.15, 0.8, 0.35])
+    found = labelled(targets, targets, scores, "f1")
+    assert paired_noise(scores, 0.25) > scores.mean(), "their spread would hide it"
+    assert found.dummy.mean == 0 and found.beats_dummy
+    assert found.gain.mean == pytest.approx(scores.mean() - 0.1, abs=0.02), "labels in any order have an F1 of 0.1"
+
+
+@pytest.mark.parametrize(("score", "beats"), [(0.5, False), (0.8, True)])
+def test_an_f1_that_labels_have_in_any_order_is_no_signal(score: float, beats: bool) -> None:
+    """The dummy takes no row for positive and scores 0; labels at random score nearly 0.5."""
+    targets = (np.arange(500) % 100 < 45).astype(np.int64)
+    found = labelled(targets, np.random.default_rng(0).permutation(targets), FOLDS + score, "f1")
+    assert found.dummy.mean == 0
+    assert found.beats_dummy == beats
+
+
+def test_repeats_of_the_same_rows_take_nothing_off_the_noise() -> None:
+    once = _parts(100)
+    assert _noise_of_mean([0.1] * 5, once) == pytest.approx(0.1 / np.sqrt(5))
+    assert _noise_of_mean([0.1] * 10, once * 2) == pytest.approx(0.1 / np.sqrt(5))
 
 
 def test_average_precision_of_an_order_at_random_is_no_gain() -> None:

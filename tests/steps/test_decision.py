@@ -37,7 +37,7 @@ def test_a_rare_class_gets_the_threshold_of_the_best_f1_on_the_rows_that_validat
     out_of_fold = tuple(np.where(targets[f.validation] == 1, 0.3, 0.1).astype(np.float32) for f in folds)
     found = choose_threshold(binary(10), targets, folds, out_of_fold, None)
     assert found is not None and found.value == pytest.approx(0.2)
-    assert found.expected_cost is found.expected_cost_at_half is None
+    assert found.costs is None
 
 
 def test_out_of_fold_predictions_belong_to_their_own_rows() -> None:
@@ -56,9 +56,13 @@ def test_costs_choose_the_threshold_whether_the_class_is_rare_or_not(positives: 
     found = choose_threshold(binary(positives), y, FOLDS, parts, DEAR)
     assert found is not None and found.value < 0.5
     truth, p = y, np.concatenate(parts)
-    assert found.expected_cost == pytest.approx(expected_cost(truth, p, found.value, DEAR))
-    assert found.expected_cost_at_half == pytest.approx(expected_cost(truth, p, 0.5, DEAR))
-    assert found.expected_cost < found.expected_cost_at_half
+    assert found.costs is not None
+    assert found.costs.at_threshold == pytest.approx(expected_cost(truth, p, found.value, DEAR))
+    assert found.costs.at_half == pytest.approx(expected_cost(truth, p, 0.5, DEAR))
+    assert found.costs.at_threshold < found.costs.at_half
+    assert found.costs.all_negative == pytest.approx(20 * np.mean(y == 1))
+    assert found.costs.all_positive == pytest.approx(np.mean(y == 0))
+    assert found.costs.blind == (min(found.costs.all_negative, found.costs.all_positive), "positive")
     assert found.reason == "lowest cost out of fold, 20 a false negative, 1 a false positive"
 
 

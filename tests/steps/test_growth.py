@@ -67,7 +67,7 @@ def test_growth_without_overfitting_climbs_the_whole_ladder_and_says_so() -> Non
     growth, _, _ = grow(overfits_from(1000))
     assert len(growth.rungs) == 4 and not growth.overfit
     assert growth.chosen == 3
-    assert growth.reason.startswith("no rung overfits; the ladder ended: ")
+    assert growth.reason.startswith("no rung overfits, and growth ended because the ladder has no larger rung: ")
 
 
 @pytest.mark.parametrize(("gains_at", "rungs"), [(8, [0, 1, 2]), (16, [0, 1, 2, 3]), (32, [0, 1, 2, 3])])
@@ -84,8 +84,8 @@ def test_larger_networks_that_validate_no_better_several_times_in_a_row_end_grow
     assert [rung.number for rung in growth.rungs] == rungs
     assert not growth.overfit
     assert growth.best.trained.candidate.network.width == gains_at
-    told = "2 larger networks in a row validated no better" if gains_at < 32 else "the ladder ended"
-    assert growth.reason.startswith(f"no rung overfits; {told}: ")
+    told = "2 larger networks in a row validated no better" if gains_at < 32 else "the ladder has no larger rung"
+    assert growth.reason.startswith(f"no rung overfits, and growth ended because {told}: ")
 
 
 def test_a_better_rung_goes_on_although_it_overfits() -> None:
@@ -101,7 +101,7 @@ def test_a_better_rung_goes_on_although_it_overfits() -> None:
 def test_time_that_is_over_ends_growth_after_one_rung() -> None:
     growth, told, _ = grow(overfits_from(1000), Deadline.after(0.0))
     assert len(growth.rungs) == 1 and not growth.overfit
-    assert "time for growth ran out" in growth.reason
+    assert "growth ended because its time ran out" in growth.reason
     assert [trained.n_epochs for _, trained, _ in told] == [10, 10], "so many the first rung always gets"
 
 
@@ -120,7 +120,7 @@ def test_a_later_rung_that_time_has_cut_short_is_not_judged(
 
     growth, told, _ = grow(script, Deadline(1.0))
     assert [rung.number for rung in growth.rungs] == rungs
-    assert "time for growth ran out" in growth.reason
+    assert "growth ended because its time ran out" in growth.reason
     late = [(trained.n_epochs, verdict is not None) for number, trained, verdict in told if number == 1]
     assert [n_epochs for n_epochs, _ in late] == [cut_at, cut_at]
     assert any(judged for _, judged in late) == (1 in rungs)

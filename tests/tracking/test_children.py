@@ -8,6 +8,7 @@ import pytest
 
 from autoproc.outcomes import (
     Calibration,
+    DecisionCosts,
     DecisionThreshold,
     Estimate,
     Finalist,
@@ -210,12 +211,16 @@ def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
 def test_what_was_settled_out_of_fold_is_recorded_for_every_metric() -> None:
     before, after = Score.of(np.array([0.4, 0.5])), Score.of(np.array([0.3, 0.4]))
     scores = {"f1": Score.of(np.array([0.6, 0.8])), "roc_auc": Score.of(np.array([0.9, 0.8]))}
-    decision = OutOfFold(scores, Calibration(1.5, before, after, True), DecisionThreshold(0.2, "", 0.3, 0.4))
+    threshold = DecisionThreshold(0.2, "", DecisionCosts(0.3, 0.4, 0.5, 0.6))
+    decision = OutOfFold(scores, Calibration(1.5, before, after, True), threshold)
     assert decision_metrics(decision) == pytest.approx(
         {
             "out_of_fold/f1": 0.7,
             "out_of_fold/roc_auc": 0.85,
-            "out_of_fold/expected_cost": 0.3,
+            "out_of_fold/cost_at_threshold": 0.3,
+            "out_of_fold/cost_at_half": 0.4,
+            "out_of_fold/cost_all_negative": 0.5,
+            "out_of_fold/cost_all_positive": 0.6,
             names.TEMPERATURE: 1.5,
             names.LOG_LOSS_BEFORE: 0.45,
             names.LOG_LOSS_AFTER: 0.35,
