@@ -17,11 +17,12 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
 from autoproc.data.openings import receipts_of
-from autoproc.errors import AutoprocError, HomeError, PlanError
+from autoproc.errors import AutoprocError, PlanError
 from autoproc.results import Direction, Problem
 from autoproc.tracking import entities, names
 from autoproc.tracking.backlog import UNREACHABLE, Backlog, cause
 from autoproc.tracking.children import receipt_tags
+from autoproc.tracking.database import make_database, unusable
 from autoproc.tracking.home import KILLED, Home
 from autoproc.tracking.tracker import Child, JobStatus, Value
 from autoproc.tracking.views import save_view, view_path
@@ -211,6 +212,8 @@ def open_tracker(
     try:
         # Two processes that create the database at once make each other fail.
         with FileLock(home.path / "mlflow.lock", timeout=CREATE_SECONDS):
+            if not tracking_uri:
+                make_database(home.database)
             client = _connect(tracking_uri or home.tracking_uri)
             experiment_id = _find_experiment(client, names.as_title(experiment), None if tracking_uri else home)
         job_tags = {**tags, **entities.origin(), names.STAGE: names.JOB_STAGE}
@@ -248,7 +251,4 @@ def _unusable(home: Home, tracking_uri: str | None, error: Exception) -> Autopro
             "server that answers, or of its database. Start the server, or leave out --tracking-uri to keep the "
             "record in the home folder."
         )
-    return HomeError(
-        f"MLflow's database {home.database} cannot be used: {cause(error)}. Mend it or move it away, or choose "
-        "another place with --home."
-    )
+    return unusable(home.database, cause(error))

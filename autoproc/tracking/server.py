@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from autoproc.errors import HomeError, PlanError
+from autoproc.tracking.database import holds_record, unusable
 from autoproc.tracking.home import Home, home_errors
 from autoproc.tracking.views import view_path
 
@@ -54,10 +56,15 @@ def serve(home: Home, port: int) -> int:
 
 
 def check_database(home: Home) -> None:
-    """Raises PlanError when the home has no database to show."""
-    if not home.database.is_file():
+    """Raises PlanError when the home has no database to show, and HomeError when that cannot be read."""
+    try:
+        # MLflow's server would make or complete one itself, and leave it half-made when it is ended meanwhile.
+        found = holds_record(home.database)
+    except sqlite3.Error as error:
+        raise unusable(home.database, str(error)) from None
+    if not found:
         raise PlanError(
-            f"There is nothing to show: {home.path} has no {home.database.name}. Run `autoproc tune` first, or name "
+            f"There is nothing to show: {home.path} has no record of a job. Run `autoproc tune` first, or name "
             "another --home. Jobs that were tracked on a server are shown by that server."
         )
 

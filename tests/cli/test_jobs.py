@@ -18,6 +18,9 @@ def job(empty_folder):
 
 def test_a_job_without_a_result_says_where_to_look(fails, job):
     told = fails("show", "last")
+    assert "The job abc123 has no result, because it did not come to its end. `autoproc tune` starts" in told
+    (job / "plan.yaml").touch()
+    told = fails("show", "last")
     assert "The job abc123 has no result, because it did not come to its end." in told
     assert "autoproc tune --config" in told and "The last line of" not in told and "model" not in told
     (job / "result.json").write_text("{", encoding="utf-8")
