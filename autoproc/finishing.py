@@ -1,7 +1,8 @@
 """From the search's finalists to the networks that are exported: where engines, steps and protocol meet for it."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +14,22 @@ from autoproc.data.problem import encode_target
 from autoproc.data.protocol import choose_protocol
 from autoproc.data.relations import read_relations
 from autoproc.data.table import Table
-from autoproc.deadline import Deadline
+from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, PlanError
-from autoproc.network.engine import StackEngine
+from autoproc.network import device_memory
+from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.predictor import Predictor, out_of_fold
-from autoproc.outcomes import Finalist, FinalNetworks, OutOfFold, Search, Selection
+from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
-from autoproc.results import FRESH, Fold, Trained
+from autoproc.results import FRESH, Fold, Protocol, Trained
 from autoproc.steps import final as kinds
 from autoproc.steps.decision import decide
 from autoproc.steps.selection import score_again, select
 from autoproc.steps.verdict import FinalModel
+
+# What all finalists take to train, about, of which there are five to seven.
+_ONE_FINALIST = 0.2
 
 
 def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> StackEngine:
@@ -45,7 +50,43 @@ def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> S
     )
 
 
+class Engines:
+    """The engines of a job, of which one is open at a time: what one has left behind is free for the next."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen: list[Memory] = []  # of those that are closed
+
+    @contextmanager
+    def open(self, prepared: Prepared, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[StackEngine]:
+        """An engine as `make_engine` makes it, with the plan's seed or another one. Raises PlanError where the memory
+        limit leaves no room for it."""
+        gc.collect()  # the parts of an engine refer to each other, so that nothing else frees the last one in time
+        plan = self._plan if seed is None else self._plan.model_copy(update={"seed": seed})
+        with closing(make_engine(prepared, plan, *fold_sets)) as engine:
+            try:
+                yield engine
+            finally:
+                self._seen.append(engine.memory)
+
+    @property
+    def memory(self) -> Memory:
+        """Of the engine that was estimated to take most, with the peak until now. There must have been one."""
+        largest = max(self._seen, key=lambda memory: memory.estimated)
+        return replace(largest, peak=device_memory.peak(choose_device(self._plan.device)))
+
+
+def trained_again(plan: Plan, protocol: Protocol) -> tuple[float, float]:
+    """How much is trained after the search, at most, where all finalists on the splits take 1: for the fresh folds, and
+    for the model of all rows."""
+    fresh = protocol.again
+    if plan.ship != "all-rows":
+        return fresh, 0.0
+    return fresh, (1 + fresh) * (1 if final_kind(plan) == "ensemble" else _ONE_FINALIST)
+
+
 def select_winner(
+    engines: Engines,
     prepared: Prepared,
     plan: Plan,
     search: Search,
@@ -58,15 +99,16 @@ def select_winner(
     try:
         if fresh:
             # Other starting weights too, so that luck with them does not stay.
-            other = plan.model_copy(update={"seed": (plan.seed + 1) % 2**32})
-            with closing(make_engine(prepared, other, fresh)) as engine:
+            with engines.open(prepared, fresh, seed=(plan.seed + 1) % 2**32) as engine:
                 finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         warn(f"The finalists are not scored on fresh folds: {error}")
     return select(finalists, prepared.chosen.metric)
 
 
-def final_networks(prepared: Prepared, plan: Plan, selection: Selection, warn: Callable[[str], None]) -> FinalNetworks:
+def final_networks(
+    engines: Engines, prepared: Prepared, plan: Plan, selection: Selection, warn: Callable[[str], None]
+) -> FinalNetworks:
     """The final model of the plan's kind; the winner's fold networks where a refit fails."""
 
     def predict(trained: Trained, folds: Sequence[Fold]) -> Sequence[NDArray[np.floating]]:
@@ -80,46 +122,60 @@ def final_networks(prepared: Prepared, plan: Plan, selection: Selection, warn: C
     if kind == "folds":
         return networks
     try:
-        return kinds.made_of(networks, [(_refit(prepared, plan, kind, winner.trained), 1.0)], kind)
+        refitted = _refit(engines, prepared, plan, kind, winner.trained)
+        return kinds.made_of(networks, [(refitted, 1.0)], kind)
     except (PlanError, kinds.FinalFailedError) as error:  # also where the memory limit leaves no room for it
         warn(f"The refit on all development rows failed ({error}); the fold networks are exported instead.")
         return networks
 
 
 def train_on_all_rows(
+    engines: Engines,
     prepared: Prepared,
     holdout: Table,
     plan: Plan,
     selection: Selection,
     final: FinalNetworks,
+    deadline: Deadline,
     warn: Callable[[str], None],
 ) -> FinalNetworks | None:
-    """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails."""
+    """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails or is
+    not done in time."""
     table, problem = prepared.development.with_rows(holdout), prepared.problem
     everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
     split = same_protocol(plan.protocol, prepared.protocol).model_copy(update={"reshuffle": False})
     again = plan.model_copy(update={"protocol": split})
-    parts = []
+    parts: list[kinds.Part] = []
     try:
         if final.kind in ("refit", "refits"):
-            return kinds.made_of(final, [(_refit(everything, plan, final.kind, selection.winner.trained), 1.0)])
+            again_on_all = _refit(engines, everything, plan, final.kind, selection.winner.trained, deadline)
+            return kinds.made_of(final, [(again_on_all, 1.0)])
         protocol = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan))
         for is_fresh, folds in ((False, protocol.splits), (True, protocol.fresh)):
             mine = [part for part in final.parts if (part[0].fold_set == FRESH) == is_fresh]
             if mine and folds:
-                with closing(make_engine(everything, plan, folds)) as engine:
-                    parts += kinds.train_again(engine, mine)
+                with engines.open(everything, folds) as engine:
+                    parts += kinds.train_again(engine, mine, deadline)
+            elif mine:
+                warn("All rows cannot be split anew, as fresh folds are; their networks are not in the shipped model.")
+        if not parts:
+            raise kinds.FinalFailedError("there are no folds to train its networks on")
         return kinds.made_of(final, parts)
+    except kinds.NoTimeError:
+        warn("There was no time to train on all rows; the model that was scored is exported.")
+        return None
     except (PlanError, DataError, kinds.FinalFailedError) as error:
         warn(f"Training on all rows failed ({error}); the model that was scored is exported.")
         return None
 
 
-def _refit(prepared: Prepared, plan: Plan, kind: FinalKind, best: Trained) -> Trained:
+def _refit(
+    engines: Engines, prepared: Prepared, plan: Plan, kind: FinalKind, best: Trained, deadline: Deadline = NEVER
+) -> Trained:
     """As many networks on all rows as the kind of final model has."""
     n_networks = kinds.N_REFITS if kind == "refits" else 1
-    with closing(make_engine(prepared, plan, [kinds.everything(len(prepared.matrix))] * n_networks)) as engine:
-        return kinds.refit(engine, best)
+    with engines.open(prepared, [kinds.everything(len(prepared.matrix))] * n_networks) as engine:
+        return kinds.refit(engine, best, deadline)
 
 
 def decide_by_out_of_fold(prepared: Prepared, winner: Finalist, final: FinalNetworks, plan: Plan) -> OutOfFold:

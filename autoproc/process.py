@@ -7,7 +7,6 @@ Everything between the seal and the verdict sees development rows alone.
 """
 
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
-from autoproc.plan import Plan, ShippedRows
+from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress
 from autoproc.results import Baseline
@@ -35,14 +34,15 @@ from autoproc.tracking.home import open_home
 
 if TYPE_CHECKING:
     from autoproc.job import Job, JobResult
-    from autoproc.network.engine import StackEngine
     from autoproc.space import Space
 
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
-# What the search and the fresh folds may take of the time that is left: the rest is for the final model, the verdict
-# and the export.
-SEARCH_SHARE: dict[ShippedRows, float] = {"development": 0.9, "all-rows": 0.75}
+# What the search and all that trains the finalists again may take of the time that is left: the rest is for the final
+# model, the verdict and the export.
+SEARCH_SHARE = 0.9
+# ... and what the training on all rows may take of what is left for it: the rest is for the second export.
+_ALL_ROWS_SHARE = 0.9
 
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
@@ -64,18 +64,14 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     progress.update("table", "reading")
     space = load_space(plan.space)
     prepared, holdout = prepare(plan, frame)
-    from autoproc.finishing import make_engine
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device
 
     choose_device(plan.device)
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
-    with (
-        running_job(prepared, plan, home, progress, started) as job,
-        closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine,
-    ):
-        return _carry_out(engine, prepared, holdout, plan, space, job, deadline)
+    with running_job(prepared, plan, home, progress, started) as job:
+        return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 
 def openings(plan: Plan) -> tuple[Opening, ...]:
@@ -119,7 +115,6 @@ def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:
 
 
 def _carry_out(
-    engine: "StackEngine",
     prepared: Prepared,
     holdout: SealedHoldout,
     plan: Plan,
@@ -130,12 +125,14 @@ def _carry_out(
     """From the baseline to the verdict. The model is exported before the holdout is opened, so that nothing
     that goes wrong then can cost both."""
     from autoproc.finishing import (
+        Engines,
         decide_by_out_of_fold,
         final_model,
         final_networks,
         select_winner,
         tempered,
         train_on_all_rows,
+        trained_again,
         winner_alone,
     )
     from autoproc.steps.baseline import train_baseline
@@ -144,31 +141,36 @@ def _carry_out(
     from autoproc.steps.search import search_regularisation
     from autoproc.steps.verdict import score_holdout
 
-    metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
-    with job.step("baseline"):
-        until = deadline.share(plan.baseline.time_share)
-        baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
-        job.tell_baseline(baseline)
-    if not (baseline.beats_dummy or plan.force):
-        raise NoSignalError(_no_signal(baseline))
-    with job.step("references"):
-        references = train_references(prepared, plan.seed, deadline.share(_REFERENCES_SHARE), job.warn)
-        job.tell_references([fitted.reference for fitted in references])
-    with job.step("growth"):
-        rate = baseline.network.candidate.train.learning_rate
-        until = deadline.share(plan.growth.time_share)
-        growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
-        job.tell_growth(growth)
-    with job.step("search"):
-        until = deadline.share(SEARCH_SHARE[plan.ship])
-        again = prepared.protocol.again
-        search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
-        job.tell_search(search)
+    metric, targets, protocol = prepared.chosen.metric, prepared.targets, prepared.protocol
+    engines = Engines(plan)
+    fresh, all_rows = trained_again(plan, protocol)
+    with engines.open(prepared, *protocol.fold_sets) as engine:
+        with job.step("baseline"):
+            until = deadline.share(plan.baseline.time_share)
+            baseline = train_baseline(engine, targets, protocol.splits, prepared.problem, metric, plan, until)
+            job.tell_baseline(baseline)
+        if not (baseline.beats_dummy or plan.force):
+            raise NoSignalError(_no_signal(baseline))
+        with job.step("references"):
+            references = train_references(prepared, plan.seed, deadline.share(_REFERENCES_SHARE), job.warn)
+            job.tell_references([fitted.reference for fitted in references])
+        with job.step("growth"):
+            rate = baseline.network.candidate.train.learning_rate
+            until = deadline.share(plan.growth.time_share)
+            growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
+            job.tell_growth(growth)
+        with job.step("search"):
+            until = deadline.share(SEARCH_SHARE)
+            again = fresh + all_rows
+            search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
+            job.tell_search(search)
+    del engine  # its memory is for those that follow
     with job.step("fresh folds"):
-        selection = select_winner(prepared, plan, search, until, job.tell_finalist, job.warn)
+        until = until.share(fresh / (fresh + all_rows)) if all_rows else until
+        selection = select_winner(engines, prepared, plan, search, until, job.tell_finalist, job.warn)
         job.tell_selection(selection)
     with job.step("export"):
-        final = final_networks(prepared, plan, selection, job.warn)
+        final = final_networks(engines, prepared, plan, selection, job.warn)
         decision = decide_by_out_of_fold(prepared, selection.winner, final, plan)
         job.tell_decision(decision)
         final = tempered(final, decision)
@@ -184,12 +186,13 @@ def _carry_out(
         verdict = score_holdout(opened, model, alone, prepared.chosen, winner, targets, references, plan.seed)
         job.tell_verdict(verdict)
     if plan.ship == "all-rows":
-        job.save(engine.memory)
+        job.save(engines.memory)
         with job.step("all rows"):
-            shipped = train_on_all_rows(prepared, opened.table, plan, selection, final, job.warn)
+            until = deadline.share(_ALL_ROWS_SHARE)
+            shipped = train_on_all_rows(engines, prepared, opened.table, plan, selection, final, until, job.warn)
             if shipped:
                 job.ship(final_model(prepared, shipped, decision, plan), winner, shipped)
-    return job.complete(engine.memory)
+    return job.complete(engines.memory)
 
 
 def _no_signal(baseline: Baseline) -> str:

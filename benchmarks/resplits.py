@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from autoproc.data.problem import encode_target
 from autoproc.data.scores import log_loss
 from autoproc.data.table import read_table
 from autoproc.deadline import Deadline
-from autoproc.finishing import decide_by_out_of_fold, final_networks, make_engine, select_winner
+from autoproc.finishing import Engines, decide_by_out_of_fold, final_networks, select_winner
 from autoproc.network.predictor import Predictor
 from autoproc.optimism import between_folds
 from autoproc.outcomes import DEFAULT, Calibration, Finalist, Receipt, Selection
@@ -89,19 +88,21 @@ def tune(
     """The process from the baseline to the final model, of which all kinds are made; and what the temperatures of
     those of fold networks would be."""
     metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
-    with closing(make_engine(prepared, plan, *prepared.protocol.fold_sets)) as engine:
+    engines = Engines(plan)
+    with engines.open(prepared, *prepared.protocol.fold_sets) as engine:
         until = deadline.share(plan.baseline.time_share)
         baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
         growth = grow_until_overfit(engine, metric, plan, rate, until, lambda *of_rung: None)
-        until, space = deadline.share(SEARCH_SHARE[plan.ship]), load_space(plan.space)
+        until, space = deadline.share(SEARCH_SHARE), load_space(plan.space)
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
-        selection = select_winner(prepared, plan, search, until, ignore, ignore)
-        networks = {
-            kind: final_networks(prepared, plan.model_copy(update={"final": kind}), selection, print) for kind in KINDS
-        }
+    selection = select_winner(engines, prepared, plan, search, until, ignore, ignore)
+    networks = {
+        kind: final_networks(engines, prepared, plan.model_copy(update={"final": kind}), selection, print)
+        for kind in KINDS
+    }
     finals = {kind: final.weights for kind, final in networks.items()}
     calibrations = {
         kind: decide_by_out_of_fold(prepared, selection.winner, networks[kind], plan).calibration

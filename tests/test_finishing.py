@@ -4,31 +4,37 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, get_args
+from weakref import ref
 
 import numpy as np
 import pytest
 
 from autoproc import finishing, process
-from autoproc.data.table import read_table
-from autoproc.deadline import NEVER
+from autoproc.calibration import tempered
+from autoproc.data.metrics import METRICS
+from autoproc.data.table import Table, read_table
+from autoproc.deadline import NEVER, Deadline
+from autoproc.finishing import Engines
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
+from autoproc.network.predictor import Predictor
 from autoproc.outcomes import Finalist, FinalNetworks, OutOfFold, Search, Selection
 from autoproc.plan import FinalKind, Plan, make_plan
 from autoproc.prepared import Prepared
-from autoproc.results import Trial
+from autoproc.results import FRESH, Fold, Trained, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.end_to_end import tables
+
+QUICK = TrainSpec(max_epochs=3, patience=0, batch_size=64)
 
 
 class Searched:
     """A table whose search found two configurations, and their engine."""
 
-    def __init__(self, engine: StackEngine, prepared: Prepared, plan: Plan) -> None:
+    def __init__(self, engine: StackEngine, prepared: Prepared, plan: Plan, spec: TrainSpec = QUICK) -> None:
         self.engine, self.prepared, self.plan = engine, prepared, plan
         self.warned: list[str] = []
-        spec = TrainSpec(max_epochs=3, patience=0, batch_size=64)
         shapes = (NetworkSpec(1, 4), NetworkSpec(2, 8))
         trained = train_together(engine, [Candidate(shape, spec) for shape in shapes])
         self.finalists = tuple(
@@ -41,7 +47,17 @@ class Searched:
         winner = replace(self.finalists[0], trained=replace(self.finalists[0].trained, **changes))
         selection = Selection((winner, *self.finalists[1:]), winner, "", None)
         plan = self.plan.model_copy(update={"final": kind, "memory_limit": memory})
-        return finishing.final_networks(self.prepared, plan, selection, self.warned.append)
+        return finishing.final_networks(Engines(plan), self.prepared, plan, selection, self.warned.append)
+
+    def of_all_rows(
+        self, final: FinalNetworks, kind: FinalKind, holdout: Table, deadline: Deadline = NEVER, **changes: Any
+    ) -> FinalNetworks | None:
+        """The final model of the kind, trained on the holdout's rows too; `changes` are made to the plan."""
+        plan = self.plan.model_copy(update={"final": kind, **changes})
+        selection = Selection(self.finalists, self.finalists[0], "", None)
+        return finishing.train_on_all_rows(
+            Engines(plan), self.prepared, holdout, plan, selection, final, deadline, self.warned.append
+        )
 
     def is_of_folds(self, final: FinalNetworks) -> bool:
         mine = self.finalists[0].trained.weights
@@ -112,10 +128,9 @@ def test_what_is_shipped_has_learned_from_the_holdouts_rows_too(
     searched: Searched, kind: FinalKind, n_networks: int | None
 ) -> None:
     """With twice the rows a median or mean of all of them is another one; the schema stays as it was."""
-    final, plan = searched.final(kind), searched.plan.model_copy(update={"final": kind})
+    final = searched.final(kind)
     more = read_table(tables.table("regression", seed=9).assign(size=lambda frame: frame["size"] + 100))
-    selection = Selection(searched.finalists, searched.finalists[0], "", None)
-    shipped = finishing.train_on_all_rows(searched.prepared, more, plan, selection, final, searched.warned.append)
+    shipped = searched.of_all_rows(final, kind, more)
     assert shipped and searched.warned == []
     assert len(shipped.weights[SHARE]) == (n_networks or len(final.weights[SHARE]))
     assert shipped.network == final.network and shipped.out_of_fold is final.out_of_fold
@@ -126,11 +141,8 @@ def test_what_is_shipped_has_learned_from_the_holdouts_rows_too(
 
 
 def test_where_training_on_all_rows_fails_the_scored_model_stays(searched: Searched) -> None:
-    scarce = searched.plan.model_copy(update={"final": "refit", "memory_limit": 1000})
     more = read_table(tables.table("regression", seed=9))
-    final, selection = searched.final("refit"), Selection(searched.finalists, searched.finalists[0], "", None)
-    shipped = finishing.train_on_all_rows(searched.prepared, more, scarce, selection, final, searched.warned.append)
-    assert shipped is None
+    assert searched.of_all_rows(searched.final("refit"), "refit", more, memory_limit=1000) is None
     assert searched.warned[-1].startswith("Training on all rows failed (The memory limit must leave room")
 
 
@@ -138,11 +150,11 @@ def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Sea
     search = Search((), searched.finalists, "trials", 0.0)
     told: list[Finalist] = []
     prepared, plan, warned = searched.prepared, searched.plan, searched.warned
-    selection = finishing.select_winner(prepared, plan, search, NEVER, told.append, warned.append)
+    selection = finishing.select_winner(Engines(plan), prepared, plan, search, NEVER, told.append, warned.append)
     assert [each.trial.number for each in told] == [0, 1] and warned == []
     assert selection.optimism and all(each.fresh for each in selection.finalists)
     scarce = plan.model_copy(update={"memory_limit": 1000})
-    unscored = finishing.select_winner(prepared, scarce, search, NEVER, told.append, warned.append)
+    unscored = finishing.select_winner(Engines(scarce), prepared, scarce, search, NEVER, told.append, warned.append)
     assert unscored.winner is searched.finalists[0] and unscored.optimism is None
     assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
 
@@ -165,3 +177,148 @@ def test_by_time_it_is_the_network_that_has_seen_the_latest_rows(searched: Searc
     np.testing.assert_array_equal(alone(searched, folds, "day"), alone(searched, folds, None)[-1:])
     model = finishing.final_model(searched.prepared, refit, OutOfFold({}, None, None), searched.plan)
     np.testing.assert_array_equal(alone(searched, refit, "day")[0], model.predict(searched.prepared.matrix))
+
+
+@pytest.fixture(scope="module")
+def certain() -> Searched:
+    """Two classes, of which the networks are far too certain, so that a temperature pays; the finalists have networks
+    of fresh folds too."""
+
+    def sharpened(trained: Trained) -> Trained:
+        last = {name: trained.weights[name] / np.float32(0.3) for name in ("output.weight", "output.bias")}
+        return replace(trained, weights={**trained.weights, **last})
+
+    protocol = {"kind": "k_fold", "folds": 3}
+    plan = make_plan(None, {"target": "failed", "device": "cpu", "protocol": protocol})
+    prepared = process.inspect(plan, tables.table("binary"))
+    engines = Engines(plan)
+    with engines.open(prepared, prepared.protocol.splits) as engine:
+        searched = Searched(engine, prepared, plan, TrainSpec(20, 0, batch_size=32, learning_rate=0.01))
+    search = Search((), searched.finalists, "trials", 0.0)
+    selection = finishing.select_winner(engines, prepared, plan, search, NEVER, lambda each: None, print)
+    searched.finalists = tuple(
+        replace(each, trained=sharpened(each.trained), fresh=sharpened(each.rescored))
+        for each in selection.finalists
+        if each.rescored
+    )
+    return searched
+
+
+def decided(searched: Searched, final: FinalNetworks) -> OutOfFold:
+    """What is decided about the final model, which needs a temperature."""
+    decision = finishing.decide_by_out_of_fold(searched.prepared, searched.finalists[0], final, searched.plan)
+    assert decision.calibration and decision.calibration.used and decision.calibration.temperature > 1.5
+    return decision
+
+
+def unseen(searched: Searched, final: FinalNetworks) -> list[tuple[Fold, np.ndarray]]:
+    """What each network of the final model predicts of its own fold's validation rows."""
+    weights = final.weights
+    folds = [fold for trained, _ in final.parts for fold in searched.prepared.protocol.folds_of(trained)]
+    task, layout = searched.prepared.problem.task, searched.prepared.schema.layout
+    networks = [
+        Predictor(task, layout, {name: array[[k]] for name, array in weights.items()}) for k in range(len(folds))
+    ]
+    assert len(weights[SHARE]) == len(folds)
+    rows = [searched.prepared.matrix[fold.validation] for fold in folds]
+    return [(fold, each.mean(mine)) for fold, each, mine in zip(folds, networks, rows, strict=True)]
+
+
+def test_exported_fold_networks_predict_what_was_scored(certain: Searched) -> None:
+    """Where one network alone has not been trained on a row, its calibrated prediction is the one that was scored."""
+    without = replace(certain.finalists[0], fresh=None)
+    selection = Selection((without,), without, "", None)
+    plan = certain.plan.model_copy(update={"final": "folds"})
+    final = finishing.final_networks(Engines(plan), certain.prepared, plan, selection, certain.warned.append)
+    decision = decided(certain, final)
+    assert decision.calibration
+    predicted = [(fold, tempered(part, decision.calibration.temperature)) for fold, part in unseen(certain, final)]
+    for name, score in decision.scores.items():
+        again = [METRICS[name].one(certain.prepared.targets[fold.validation], part) for fold, part in predicted]
+        assert score.folds == pytest.approx(again, rel=1e-4), name
+
+
+@pytest.mark.parametrize("kind", ["folds", "ensemble"])
+def test_exported_networks_are_those_that_were_scored_and_their_average_is_tempered(
+    certain: Searched, kind: FinalKind
+) -> None:
+    final = certain.final(kind)
+    decision, prepared = decided(certain, final), certain.prepared
+    assert decision.calibration
+    totals, counts = np.zeros((2, prepared.protocol.n_development))
+    for share, (fold, part) in zip(final.weights[SHARE], unseen(certain, final), strict=True):
+        totals[fold.validation] += share * part
+        counts[fold.validation] += share
+    for rows, scored in zip(prepared.protocol.splits, final.out_of_fold, strict=True):
+        np.testing.assert_allclose((totals / counts)[rows.validation], scored, rtol=1e-4, atol=1e-6)
+    model = finishing.final_model(prepared, finishing.tempered(final, decision), decision, certain.plan)
+    average = Predictor(prepared.problem.task, prepared.schema.layout, final.weights).mean(prepared.matrix)
+    cooled = tempered(average, decision.calibration.temperature)
+    np.testing.assert_allclose(model.predict(prepared.matrix), cooled, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["folds", "ensemble"])
+def test_networks_of_fresh_folds_are_trained_on_all_rows_too(certain: Searched, kind: FinalKind) -> None:
+    final, more = certain.final(kind), read_table(tables.table("binary", seed=9))
+    shipped = certain.of_all_rows(final, kind, more)
+    assert shipped and certain.warned == []
+    in_order = sorted(final.parts, key=lambda part: part[0].fold_set == FRESH)
+    assert {each.fold_set for each, _ in in_order} == {0, FRESH}
+    for (again, count), (scored, counted) in zip(shipped.parts, in_order, strict=True):
+        assert (again.fold_set, again.candidate, count) == (scored.fold_set, scored.candidate, counted)
+
+
+def test_where_all_rows_cannot_be_split_anew_the_other_networks_are_shipped(
+    certain: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final, more = certain.final("folds"), read_table(tables.table("binary", seed=9))
+    choose = finishing.choose_protocol
+    monkeypatch.setattr(finishing, "choose_protocol", lambda *args: replace(choose(*args), fresh=()))
+    shipped = certain.of_all_rows(final, "folds", more)
+    assert shipped and [each.fold_set for each, _ in shipped.parts] == [0]
+    assert shipped.weights[SHARE].sum() == pytest.approx(1) and len(shipped.weights[SHARE]) == 3
+    assert certain.warned == [
+        "All rows cannot be split anew, as fresh folds are; their networks are not in the shipped model."
+    ]
+    certain.warned.clear()
+    fresh_alone = replace(final, parts=tuple(part for part in final.parts if part[0].fold_set == FRESH))
+    assert certain.of_all_rows(fresh_alone, "folds", more) is None
+    assert certain.warned[-1].startswith("Training on all rows failed (there are no folds to train its networks on)")
+    certain.warned.clear()
+
+
+@pytest.mark.parametrize("kind", ["folds", "refit"])
+def test_without_time_for_all_rows_the_scored_model_stays(searched: Searched, kind: FinalKind) -> None:
+    more = read_table(tables.table("regression", seed=9))
+    assert searched.of_all_rows(searched.final(kind), kind, more, Deadline.after(0)) is None
+    assert searched.warned == ["There was no time to train on all rows; the model that was scored is exported."]
+
+
+@pytest.mark.parametrize(
+    ("ship", "final", "expected"),
+    [("development", "ensemble", (1, 0)), ("all-rows", "ensemble", (1, 2)), ("all-rows", "folds", (1, 0.4))],
+)
+def test_what_is_trained_after_the_search_is_planned(
+    searched: Searched, ship: str, final: str, expected: tuple[float, float]
+) -> None:
+    plan = searched.plan.model_copy(update={"ship": ship, "final": final})
+    assert finishing.trained_again(plan, searched.prepared.protocol) == expected
+
+
+def test_the_memory_is_that_of_the_largest_engine(searched: Searched) -> None:
+    engines, prepared = Engines(searched.plan), searched.prepared
+    estimates = []
+    for network in (NetworkSpec(2, 400), NetworkSpec(1, 4)):
+        with engines.open(prepared, prepared.protocol.splits) as engine:
+            engine.start(0, Candidate(network, QUICK))
+            estimates.append(engine.memory.estimated)
+    assert engines.memory.estimated == max(estimates) and engines.memory.peak >= engine.memory.peak
+
+
+def test_what_an_engine_held_is_free_when_the_next_one_opens(searched: Searched) -> None:
+    engines, folds = Engines(searched.plan), searched.prepared.protocol.splits
+    with engines.open(searched.prepared, folds) as engine:
+        data = ref(engine._data)
+    del engine
+    with engines.open(searched.prepared, folds):
+        assert data() is None

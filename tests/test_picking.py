@@ -1,8 +1,6 @@
 """Each fold is scored where the others say: its own luck has no part in it."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from autoproc.data.metrics import METRICS
 from autoproc.picking import scores_picked_by_others
@@ -25,9 +23,14 @@ def test_folds_of_another_repeat_have_no_say_because_they_validate_the_same_rows
     assert picked.tolist() == [0.1, 0.2, 0.2, 0.0, 0.0]
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_of_noise_the_score_is_that_of_noise_where_the_best_column_would_flatter(seed: int) -> None:
-    curves = np.random.default_rng(seed).normal(size=(3, 400))
-    picked = scores_picked_by_others(curves, FOLDS, AUC)
-    assert (picked < curves.max(axis=1)).any()
-    assert np.isin(picked, curves).all()
+def test_of_noise_the_best_column_flatters_and_the_one_that_others_pick_does_not() -> None:
+    """On average over 300 draws of noise around 0.5, with standard deviation 0.1: the best of 20 is 0.187 too good, and
+    what others pick is as good as any, give or take 0.01 (three standard errors of the average of 900)."""
+    for metric, sign in ((AUC, 1), (RMSE, -1)):
+        flattered, told = [], []
+        for seed in range(300):
+            curves = 0.5 + 0.1 * np.random.default_rng(seed).normal(size=(3, 20))
+            flattered += [sign * (curve[metric.argbest(curve)] - 0.5) for curve in curves]
+            told += [sign * (score - 0.5) for score in scores_picked_by_others(curves, FOLDS, metric)]
+        assert 0.17 < np.mean(flattered) < 0.2
+        assert abs(np.mean(told)) < 0.01

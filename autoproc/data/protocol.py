@@ -78,10 +78,13 @@ def _split(
 def _fresh(
     y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice, splits: tuple[Fold, ...]
 ) -> tuple[Fold, ...]:
-    """Splits of the same kind drawn anew; forward in time, one fold more, so that all are cut elsewhere. None where
-    that cannot be done, or comes to the same."""
+    """Splits of the same kind drawn anew; a single split validates on rows on which the other did not, where there are
+    enough; forward in time, one fold more, so that all are cut elsewhere. None where that cannot be done, or comes to
+    the same, as a single split forward in time does: its validation rows are the last ones."""
     if relations.times is not None:
         choice = choice._replace(folds=choice.folds + 1)
+    elif choice.kind == "validation_split" and (other := _other_split(y, problem, plan, relations, splits[0])):
+        return (other,)
     try:
         fresh = _split(y, problem, plan, relations, choice, first_repeat=_FRESH_REPEAT)
     except DataError:  # by group or time a class may lack where another draw had it
@@ -90,13 +93,32 @@ def _fresh(
     return () if all(same) else fresh
 
 
+def _other_split(y: Target, problem: Problem, plan: Plan, relations: Relations, split: Fold) -> Fold | None:
+    """A split whose validation rows, as many or about so, are all among those that `split` trains on; None where these
+    are too few."""
+    rest, n_validation, seed = split.train, len(split.validation), _seed(plan, _FRESH_REPEAT)
+    share = n_validation / len(rest)
+    if share >= 1:
+        return None
+    try:
+        if relations.groups is not None:
+            groups = np.unique(relations.groups[rest], return_inverse=True)[1]
+            [inner] = grouped_split(y[rest], groups, problem, share, seed)
+        else:
+            by_class = np.bincount(y[rest], minlength=len(problem.classes)) if problem.is_classification else None
+            inner = _drawn_split(y[rest], by_class, problem, n_validation, seed)
+    except DataError:
+        return None
+    return Fold.validating(rest[inner.validation], len(y))
+
+
 def _reshuffled(
     y: Target, problem: Problem, plan: Plan, relations: Relations, choice: _Choice
 ) -> tuple[tuple[Fold, ...], ...]:
-    """Further sets of splits of the same kind, as many as there are trials, if these are not many."""
+    """Further sets of splits of the same kind: with the first, one for each trial, if these are not many."""
     if not plan.protocol.reshuffle:
         return ()
-    starts = range(_RESHUFFLED_REPEAT, _RESHUFFLED_REPEAT + min(plan.trials, MOST_RESHUFFLED) * choice.repeats)
+    starts = range(_RESHUFFLED_REPEAT, _RESHUFFLED_REPEAT + min(plan.trials - 1, MOST_RESHUFFLED) * choice.repeats)
     return tuple(_split(y, problem, plan, relations, choice, start) for start in starts[:: choice.repeats])
 
 
@@ -190,10 +212,16 @@ def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Pr
             f"but a share of {share:g} of {n_rows} development rows leaves {smaller} for one of them. Add rows, change "
             "protocol.validation_share, or ask for --protocol k_fold."
         )
+    return _drawn_split(y, by_class, problem, n_validation, seed)
+
+
+def _drawn_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, n_validation: int, seed: int) -> Fold:
+    """The split that validates on `n_validation` rows, drawn by class. Raises DataError where a class is too rare."""
+    n_rows = len(y)
     if by_class is None:
         order = np.random.default_rng(seed).permutation(n_rows)
         return Fold.validating(order[:n_validation], n_rows)
-    _check_enough_for_split(by_class, smaller / n_rows, problem)
+    _check_enough_for_split(by_class, min(n_validation, n_rows - n_validation) / n_rows, problem)
     splitter = StratifiedShuffleSplit(1, test_size=n_validation, random_state=seed)
     _, validation = next(splitter.split(np.zeros(n_rows), y))
     return Fold.validating(validation, n_rows)

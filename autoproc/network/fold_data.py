@@ -13,6 +13,7 @@ from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
 from autoproc.network.inputs import InputSizes, fit_scaling, scale_, widen
 from autoproc.network.layers import ParameterTable
+from autoproc.network.remembered import Remembered
 from autoproc.network.scratch import Scratch
 from autoproc.network.seeds import generator
 from autoproc.plan import Task
@@ -20,8 +21,10 @@ from autoproc.results import FloatArray, Fold
 
 MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
 _MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
-_MOST_REMEMBERED = 64 * 2**20  # bytes of batches that are kept for the members to come
-_STARTS_REMEMBERED = 4  # networks whose starting parameters are kept for them
+# Bytes that are kept for the members to come. However many sets of folds there are: what one set needs is little, and
+# what has to be made again takes far less time than the epochs that it is made for.
+_MOST_BATCHES = 64 * 2**20
+_MOST_STARTS = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class Batches:
     rows: Tensor
     patterns: Tensor
     weights: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        return self.rows.nbytes + self.patterns.nbytes + self.weights.nbytes
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,9 @@ class FoldData:
         self._fit_targets()
         self.validation = self._evaluation([fold.validation for fold in folds])
         self.train_sample = self._evaluation([self._sample(k) for k in range(len(folds))])
-        n_bytes = 12 * self.n_train_rows
-        self._remembered = lru_cache(max(_MOST_REMEMBERED // n_bytes, len(folds)))(self._draw)
+        self._batches = Remembered[Batches](_MOST_BATCHES)
+        self._starts = Remembered[Tensor](_MOST_STARTS)
         self.patterns = lru_cache(None)(self._patterns)
-        self.start = lru_cache(_STARTS_REMEMBERED * len(folds))(self._start)
 
     @property
     def n_folds(self) -> int:
@@ -154,7 +160,11 @@ class FoldData:
         All folds take the same number of steps, with batches as equal as can be. Weights are such that a batch's
         weighted sum is its mean; a place without a row has weight 0.
         """
-        return self._remembered(fold, epoch, batch_size)
+        return self._batches.get((fold, epoch, batch_size), lambda: self._draw(fold, epoch, batch_size))
+
+    def start(self, table: ParameterTable, fold: int) -> Tensor:
+        """The parameters (n_columns,) that a fold's members start from."""
+        return self._starts.get((table, fold), lambda: table.initial(generator(self.seed, fold)).to(self.device))
 
     def _draw(self, fold: int, epoch: int, batch_size: int) -> Batches:
         train = torch.from_numpy(self.folds[fold].train)
@@ -169,10 +179,6 @@ class FoldData:
         patterns = torch.randint(N_PATTERNS, rows.shape, generator=source, dtype=torch.int32)
         weights = taken / sizes.clamp(min=1)
         return Batches(rows.to(self.device), patterns.to(self.device), weights.to(self.device))
-
-    def _start(self, table: ParameterTable, fold: int) -> Tensor:
-        """The parameters (n_columns,) that a fold's members start from."""
-        return table.initial(generator(self.seed, fold)).to(self.device)
 
     def _patterns(self, layer: int, width: int) -> Tensor:
         """Patterns of dropout of a hidden layer."""

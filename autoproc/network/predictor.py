@@ -1,6 +1,6 @@
 """Prediction with trained networks: all that is needed after training, without data or folds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from autoproc.plan import Task
 from autoproc.results import Fold, Weights
 from autoproc.spec import NetworkSpec
 
-_ROWS_AT_ONCE = 4096
+_MOST_ROWS = 4096  # in one pass
+_MOST_FLOATS = 16 * 2**20  # in one layer of all networks: fewer rows at once for more or larger networks
 TARGET_STATISTICS = ("target.center", "target.spread")
 STATISTICS = ("input.center", "input.spread", *TARGET_STATISTICS)
 
@@ -45,20 +46,27 @@ class Predictor:
         """K, the number of networks."""
         return len(self._statistics["input.center"])
 
-    @torch.inference_mode()
     def members(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
         """Each network's predictions of the vectoriser's matrix (n, n_columns): (K, n), (K, n, C) or (K, n, t)."""
-        chunks = [
-            self._predict(widen(matrix[start : start + _ROWS_AT_ONCE], self._layout, torch.device("cpu")))
-            for start in range(0, max(len(matrix), 1), _ROWS_AT_ONCE)
-        ]
-        return np.concatenate(chunks, axis=1)
+        return np.concatenate(list(self._passes(matrix)), axis=1)
 
     def mean(self, matrix: NDArray[np.float32]) -> NDArray[np.floating]:
         """The networks' average prediction, each by its share: (n,), (n, C) or (n, t)."""
-        members = self.members(matrix)
-        return np.average(members, axis=0, weights=self._shares).astype(members.dtype)
+        passes = self._passes(matrix)  # whose predictions are never held all at once
+        return np.concatenate([np.average(p, axis=0, weights=self._shares).astype(p.dtype) for p in passes])
 
+    def _passes(self, matrix: NDArray[np.float32]) -> Iterator[NDArray[np.floating]]:
+        """The networks' predictions (K, ...) of some rows after the others."""
+        for start in range(0, max(len(matrix), 1), self._rows_at_once):
+            yield self._predict(widen(matrix[start : start + self._rows_at_once], self._layout, torch.device("cpu")))
+
+    @property
+    def _rows_at_once(self) -> int:
+        inputs, width = self._table.shapes[0][:2]
+        a_row = self.n_members * max(inputs, width, self._table.n_outputs)
+        return min(max(_MOST_FLOATS // a_row, 1), _MOST_ROWS)
+
+    @torch.inference_mode()
     def _predict(self, inputs: Inputs) -> NDArray[np.floating]:
         copies = inputs.dense.expand(self.n_members, *inputs.dense.shape).clone()
         scale_(copies, self._statistics["input.center"], self._statistics["input.spread"])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data.metrics import Metric, Target
+from autoproc.deadline import NEVER, Deadline
 from autoproc.network.averaging import joined
 from autoproc.network.interface import Engine, train_together
 from autoproc.outcomes import Finalist, FinalNetworks
@@ -31,6 +32,10 @@ Predict = Callable[[Trained, Sequence[Fold]], Sequence[NDArray[np.floating]]]
 
 class FinalFailedError(Exception):
     """A network of the final model failed where those of the search did not; the message says how."""
+
+
+class NoTimeError(Exception):
+    """The time was over before the networks had been trained to their end."""
 
 
 def everything(n_rows: int) -> Fold:
@@ -62,23 +67,24 @@ def ensemble(
     return _final("ensemble", parts, [average[mine] for mine in rows])
 
 
-def refit(engine: Engine, best: Trained) -> Trained:
+def refit(engine: Engine, best: Trained, deadline: Deadline = NEVER) -> Trained:
     """Networks with the best configuration, trained for the folds' median best epoch at the folds' median learning rate
     of each epoch.
 
     `engine` has the fold `everything`, as often as there shall be networks; each starts from other weights. Raises
-    FinalFailedError where one diverges.
+    FinalFailedError where one diverges, and NoTimeError.
     """
     n_epochs = max(1, round(float(np.median(best.best_epochs))))
     rates = np.nanmedian(best.curves.learning_rate[:, :n_epochs], axis=0)
     scheduler = Replay(tuple(map(float, rates)))
     training = replace(best.candidate.train, max_epochs=n_epochs, patience=0, scheduler=scheduler)
-    return _train_all(engine, [replace(best, candidate=replace(best.candidate, train=training))])[0]
+    return _train_all(engine, [replace(best, candidate=replace(best.candidate, train=training))], deadline)[0]
 
 
-def train_again(engine: Engine, parts: Sequence[Part]) -> list[Part]:
-    """The same fold networks, trained on the folds of `engine`. Raises FinalFailedError where one fails."""
-    trained = _train_all(engine, [part for part, _ in parts])
+def train_again(engine: Engine, parts: Sequence[Part], deadline: Deadline = NEVER) -> list[Part]:
+    """The same fold networks, trained on the folds of `engine`. Raises FinalFailedError where one fails, and
+    NoTimeError."""
+    trained = _train_all(engine, [part for part, _ in parts], deadline)
     return [(again, share) for again, (_, share) in zip(trained, parts, strict=True)]
 
 
@@ -87,8 +93,10 @@ def made_of(final: FinalNetworks, parts: Sequence[Part], kind: FinalKind | None 
     return replace(_final(kind or final.kind, parts, final.out_of_fold), temperature=final.temperature)
 
 
-def _train_all(engine: Engine, wanted: Sequence[Trained]) -> list[Trained]:
-    trained = train_together(engine, [each.candidate for each in wanted])
+def _train_all(engine: Engine, wanted: Sequence[Trained], deadline: Deadline) -> list[Trained]:
+    trained = train_together(engine, [each.candidate for each in wanted], deadline)
+    if deadline.passed:  # what is cut short is not what was scored
+        raise NoTimeError
     for each in trained:
         if each.failed:
             raise FinalFailedError(each.failed)

@@ -254,11 +254,53 @@ def test_where_rows_can_be_split_in_one_way_only_there_are_no_fresh_folds() -> N
     assert (protocol.fresh, protocol.again) == ((), 0)
 
 
+@few
+@given(
+    counts=st.lists(st.integers(12, 60), min_size=2, max_size=4),
+    is_regression=st.booleans(),
+    share=st.floats(0.15, 0.4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_single_fresh_split_validates_on_rows_that_did_not_validate(
+    counts: list[int], is_regression: bool, share: float, seed: int
+) -> None:
+    y = np.arange(float(sum(counts)))[:, None] if is_regression else _classes(*counts)
+    protocol = _split(y, _plan(seed, kind="validation_split", validation_share=share))
+    [searched], [fresh] = protocol.splits, protocol.fresh
+    assert not np.isin(fresh.validation, searched.validation).any()
+    assert len(fresh.validation) == len(searched.validation)
+    assert sorted([*fresh.train, *fresh.validation]) == list(range(len(y)))
+    if not is_regression:
+        drawn = np.bincount(y[fresh.validation], minlength=len(counts))
+        assert (abs(drawn - np.array(counts) * len(fresh.validation) / len(y)) < 2).all()
+
+
+@few
+@given(n_groups=st.integers(6, 30), share=st.floats(0.15, 0.3), seed=st.integers(0, 2**32 - 1))
+def test_by_group_it_validates_on_groups_that_did_not(n_groups: int, share: float, seed: int) -> None:
+    groups = np.random.default_rng(seed).permutation(np.arange(n_groups * 5) % n_groups)
+    y, problem = np.arange(float(len(groups)))[:, None], Problem("regression", ("t",), (), (), (), "made up")
+    asked = {"kind": "validation_split", "validation_share": share}
+    plan = make_plan(overrides={"seed": seed, "group": "who", "protocol": asked})
+    protocol = choose_protocol(y, problem, plan, 7, Relations(groups, None))
+    [searched], [fresh] = protocol.splits, protocol.fresh
+    assert not set(groups[fresh.validation]) & {*groups[fresh.train], *groups[searched.validation]}
+    assert abs(len(fresh.validation) - len(searched.validation)) <= 5 * max(1, n_groups // 6)
+
+
+@pytest.mark.parametrize(("counts", "share"), [((60, 40), 0.5), ((60, 40), 0.7), ((60, 3), 0.4)])
+def test_where_too_few_rows_are_left_it_is_drawn_from_all(counts: tuple[int, ...], share: float) -> None:
+    protocol = _split(_classes(*counts), _plan(kind="validation_split", validation_share=share))
+    [searched], [fresh] = protocol.splits, protocol.fresh
+    assert len(fresh.validation) == len(searched.validation)
+    assert np.isin(fresh.validation, searched.validation).any()
+
+
 def test_reshuffled_sets_are_as_many_as_trials_all_different_and_of_the_same_kind() -> None:
     y = _classes(60, 40)
     plan = make_plan(overrides={"trials": 4, "protocol": {"folds": 5, "reshuffle": True}})
     protocol = _split(y, plan)
-    assert len(protocol.fold_sets) == 5 and protocol.fold_sets[0] is protocol.splits
+    assert len(protocol.fold_sets) == 4 and protocol.fold_sets[0] is protocol.splits
     everything = [fold for folds in (*protocol.fold_sets, protocol.fresh) for fold in _sets(folds)]
     assert len(set(everything)) == len(everything) == sum(map(len, (*protocol.fold_sets, protocol.fresh)))
     for folds in protocol.reshuffled:

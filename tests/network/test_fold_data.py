@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.data.vectorize import Layout
+from autoproc.network import fold_data
 from autoproc.network.dropout import N_PATTERNS, make_patterns
 from autoproc.network.fold_data import FoldData
 from autoproc.network.inputs import scale_, widen
+from autoproc.network.layers import ParameterTable
 from autoproc.network.scratch import Scratch
 from autoproc.results import Fold
+from autoproc.spec import NetworkSpec
 from tests.network.sample_data import LAYOUT, TASKS, sample
 
 CPU = torch.device("cpu")
@@ -85,6 +88,29 @@ def test_the_order_follows_from_seed_fold_and_epoch():
 def test_batches_are_drawn_once():
     data = sample().fold_data()
     assert data.batches(0, 1, 8) is data.batches(0, 1, 8)
+
+
+def test_what_is_remembered_does_not_grow_with_the_sets_of_folds(monkeypatch):
+    monkeypatch.setattr(fold_data, "_MOST_BATCHES", 5_000)
+    monkeypatch.setattr(fold_data, "_MOST_STARTS", 30_000)
+    problem = sample()
+    data = replace(problem, folds=problem.folds * 20).fold_data()
+    table = ParameterTable.of(NetworkSpec(2, 20), data.sizes, 1)
+    for fold in range(60):
+        data.batches(fold, 1, 8)
+        data.start(table, fold)
+    assert 4_500 < data._batches.nbytes <= 5_000
+    assert 25_000 < data._starts.nbytes <= 30_000
+    assert data.start(table, 59) is data.start(table, 59)
+    assert data.batches(59, 1, 8) is data.batches(59, 1, 8)
+
+
+def test_starting_parameters_are_made_once_and_follow_from_seed_and_fold():
+    data = sample().fold_data(4)
+    table = ParameterTable.of(NetworkSpec(2, 5), data.sizes, 1)
+    assert data.start(table, 1) is data.start(table, 1)
+    assert torch.equal(data.start(table, 1), sample().fold_data(4).start(table, 1))
+    assert not torch.equal(data.start(table, 1), data.start(table, 2))
 
 
 def test_rows_pick_patterns_evenly():

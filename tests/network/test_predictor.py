@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from autoproc.network import predictor as predictor_module
+from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
 from autoproc.network.predictor import STATISTICS, TARGET_STATISTICS, Predictor, expected_shapes
@@ -85,3 +87,45 @@ def test_far_and_missing_numbers_are_predicted(trained):
     strange[2, list(LAYOUT.numeric)] = np.finfo(np.float32).min
     strange[:, list(LAYOUT.passthrough)] = np.nan
     assert np.isfinite(predictor(trained).mean(strange)).all()
+
+
+def many(trained, n_members):
+    """The weights of so many networks, which differ and count differently."""
+    _, candidate = trained
+    random = np.random.default_rng(0)
+    picked = {name: array[random.integers(0, 3, n_members)] for name, array in candidate.weights.items()}
+    last = picked["output.weight"] * random.uniform(0.5, 1.5, (n_members, 1, 1)).astype(np.float32)
+    shares = random.dirichlet(np.ones(n_members)).astype(np.float32)
+    return {**picked, "output.weight": last, SHARE: shares}
+
+
+def test_many_networks_read_fewer_rows_at_once(trained, monkeypatch):
+    """... so that no layer of all of them takes more than 64 MB, and their predictions are never held all at once."""
+    problem, _ = trained
+    weights, rows = many(trained, 1000), np.tile(problem.matrix, (30, 1))
+    read, averaged = [], []
+    widen, average = predictor_module.widen, np.average
+    monkeypatch.setattr(predictor_module, "widen", lambda part, *more: (read.append(len(part)), widen(part, *more))[1])
+    monkeypatch.setattr(np, "average", lambda each, **more: (averaged.append(each.shape[1]), average(each, **more))[1])
+    mean = Predictor(problem.task, LAYOUT, weights).mean(rows)
+    inputs = weights["hidden.0.weight"].shape[1]
+    assert max(read) * 1000 * inputs * 4 <= 64 * 2**20
+    assert averaged == read and sum(read) == len(mean) == 30 * 47
+    few = Predictor(problem.task, LAYOUT, many(trained, 10))
+    read.clear()
+    few.mean(np.tile(problem.matrix, (100, 1)))
+    assert read == [4096, 604]
+
+
+def test_the_mean_of_many_networks_is_that_of_each_alone(trained):
+    problem, _ = trained
+    weights, rows = many(trained, 700), np.tile(problem.matrix, (20, 1))
+    alone = [
+        Predictor(problem.task, LAYOUT, {name: array[[k]] for name, array in weights.items()}).mean(problem.matrix)
+        for k in range(700)
+    ]
+    expected = np.average(alone, axis=0, weights=weights[SHARE].astype(float))
+    np.testing.assert_allclose(
+        Predictor(problem.task, LAYOUT, weights).mean(rows), np.tile(expected, (20, *[1] * (expected.ndim - 1))),
+        rtol=1e-5, atol=1e-6,
+    )  # fmt: skip

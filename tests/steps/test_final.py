@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autoproc.data.metrics import METRICS
+from autoproc.deadline import Deadline
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.interface import train_together
 from autoproc.outcomes import Finalist, FinalNetworks
 from autoproc.results import FRESH, Fold, Protocol, Trained, Trial
 from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, ReduceLROnPlateau, Replay, TrainSpec
-from autoproc.steps.final import FinalFailedError, ensemble, everything, fold_networks, refit, train_again
+from autoproc.steps.final import FinalFailedError, NoTimeError, ensemble, everything, fold_networks, refit, train_again
 from tests.network.sample_data import sample
 from tests.steps.scripted_engine import ScriptedEngine, rises_to
 
@@ -44,6 +45,17 @@ def test_a_refit_takes_the_folds_median_best_epoch(best_epochs: tuple[int, ...],
     [candidate] = engine.started
     assert candidate.train.max_epochs == n_epochs
     assert again.curves.validation_score.shape == (1, n_epochs)
+
+
+def test_what_is_not_trained_to_its_end_in_time_is_no_final_model() -> None:
+    passed = Deadline.after(0)
+    engine = ScriptedEngine(lambda candidate, epoch: (np.array([0.9]), np.array([0.1])), n_folds=1)
+    with pytest.raises(NoTimeError):
+        refit(engine, trained(7), passed)
+    engine = ScriptedEngine(lambda candidate, epoch: (rises_to(0.9, 5, epoch), rises_to(0.8, 5, epoch)))
+    with pytest.raises(NoTimeError):
+        train_again(engine, [(trained(7), 1.0)], passed)
+    assert train_again(engine, [(trained(7), 1.0)], Deadline.after(1000))[0][0].n_epochs > 1
 
 
 def with_rates(rates: np.ndarray, *best_epochs: int) -> Trained:
