@@ -1,11 +1,13 @@
 """Runs are told seed by seed, and recorded figures stand in for those that are missing only."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.peers.picture import Point, draw, on_set, over_all
 from benchmarks.peers.registry import CONTENDERS
 from benchmarks.peers.results import METRICS, Results, read_recorded
 from benchmarks.peers.summary import summary
@@ -89,3 +91,22 @@ def test_what_is_recorded_is_of_known_contenders_and_metrics() -> None:
     assert all(np.isnan(row.seconds) != CONTENDERS[row.contender].timed for row in recorded.itertuples())
     energy = recorded[(recorded["set"] == "energy_efficiency") & (recorded["contender"] == "realmlp_td")]
     assert energy["value"].astype(float).tolist() == pytest.approx([1.1614])
+
+
+def test_a_point_stands_at_its_measured_seconds_and_in_the_mean_only_if_all_sets_were_run() -> None:
+    slow = {**line("autoproc", 1, **auc(0.9)), "wall": 30.0}
+    lines = [line("autoproc", **auc(0.8)), slow, line("autoproc", of="energy", scores={"rmse": 1.0})]
+    results = Results.of([*lines, line("hgb", seconds=None, **auc(0.7))], RECORDED)
+    assert sorted(on_set(results, "titanic", "roc_auc")) == [
+        Point("autoproc", 20.0, pytest.approx(0.85), False),
+        Point("hgb", 10.0, 0.7, False),
+        Point("naive", 127.0, 0.7, True),
+    ]
+    assert [point.contender for point in over_all(results)] == ["autoproc", "naive"]
+    assert next((point.contender, point.value) for point in on_set(results, "energy", "rmse")) == ("autoproc", 1.0)
+
+
+def test_the_picture_names_each_set(tmp_path: Path) -> None:
+    draw(Results.of([line("autoproc", **auc(0.8))], RECORDED), tmp_path / "seconds.svg")
+    text = (tmp_path / "seconds.svg").read_text()
+    assert "titanic: roc auc" in text and "mean normalised score" in text and "ag_nn" not in text
