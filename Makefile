@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench-installed
+PEERS_VENV := .venv-peers
+PEERS_STAMP := $(PEERS_VENV)/.installed
 EXAMPLE := examples/machine_failure.csv
 
 DATA ?= $(EXAMPLE)
@@ -14,7 +16,7 @@ TABLES ?= $(EXAMPLE):machine_failure
 REOPEN := $(if $(filter $(EXAMPLE),$(DATA)),--reopen-holdout "the shipped example is run again and again")
 
 .DEFAULT_GOAL := help
-.PHONY: help install tune ui test bench clean
+.PHONY: help install tune ui test bench bench-peers clean
 
 help: ## Show this help
 	@echo "make tune                        the whole process on the shipped example (at most 5 minutes)"
@@ -23,7 +25,8 @@ help: ## Show this help
 	@echo "make test                        all checks and tests"
 	@echo "make bench                       speed against a bare loop of torch, skorch and Lightning (about 20 minutes)"
 	@echo "make bench TABLES=\"a.csv:y ...\" ... with the search on tables of your own"
-	@echo "make clean                       remove .venv and caches; jobs in mlruns/ stay"
+	@echo "make bench-peers                 set up .venv-peers: the tools that python -m benchmarks.quality compares with"
+	@echo "make clean                       remove .venv, .venv-peers and caches; jobs in mlruns/ stay"
 
 install: $(STAMP)
 
@@ -58,6 +61,15 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.search $(TABLES) --markdown
 	$(BIN)/python -m benchmarks.overhead $(firstword $(TABLES))
 
+# Other tools pin other versions of what autoproc uses too: they live in an environment of their own.
+$(PEERS_STAMP): $(BENCH_STAMP) benchmarks/peers/constraints.txt
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c benchmarks/peers/constraints.txt '.[bench-peers]'
+	@touch $@
+
+bench-peers: $(PEERS_STAMP)
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find autoproc tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,95 +1,110 @@
-"""What the default job reaches on each table: runs `autoproc tune` as a user would, and prints a JSON line a table.
+"""How good autoproc is beside other tools: each fits the training rows of the same outer splits within a budget, on two
+cores and in a process of its own, and its predictions for the test rows are scored once.
 
-    python -m benchmarks.quality titanic.csv:Survived energy.csv:heating_load,cooling_load --time-limit 3m
+    python -m benchmarks.quality --data DIR --seconds 120 --seeds 3 --out lines.jsonl
+    python -m benchmarks.quality --out lines.jsonl --summary
+    python -m benchmarks.quality --out lines.jsonl --picture seconds.svg
 
-`--markdown` prints the lines of a table instead. Seconds are wall time from start to exit; memory is the peak of the
-process. Jobs go to a home of their own that is removed at the end, unless `--home` names one to keep.
+A JSON line a run is added to `--out`; runs that stand there are not repeated, so begin a new file for a new version of
+a tool. `--data` holds the sets and their splits (see `benchmarks/peers/sets.py`). The contenders are told the metric
+they are scored by and the group or time by which the rows were split, where they take it. `naive` needs the extra
+`bench`; realmlp_td, tabm_d, ag_nn, ag_medium and flaml run in an environment of their own (`make bench-peers`).
 """
 
 import argparse
 import json
-import subprocess
+import os
+import signal
 import sys
-import tempfile
-import time
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("table", "task", "metric", "dummy", "baseline", "growth", "best trial", "holdout", "trials", "s", "MB")
+from benchmarks.peers.measure import ROOT, Run, measure
+from benchmarks.peers.registry import CONTENDERS
+from benchmarks.peers.results import Results, read_recorded
+from benchmarks.peers.sets import INDEX, DataSet, read_sets
+
+DATA = "AUTOPROC_BENCH_DATA"
+HERE = [name for name, contender in CONTENDERS.items() if not contender.apart]
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
 
 
-def run(table: str, time_limit: str, seed: int, home: str, *options: str) -> dict[str, Any]:
-    """The result of one job with further `options`, with its `wall` seconds and peak `memory` in MB."""
-    path, _, targets = table.rpartition(":")
-    command = [sys.executable, "-m", "autoproc", "tune", path, "--target", targets, "--json", "--home", home]
-    command += ["--time-limit", time_limit, "--seed", str(seed), *options]
-    measured = [sys.executable, __file__, "--child", *command]
-    started = time.monotonic()
-    done = subprocess.run(measured, stdout=subprocess.PIPE, check=True, text=True)
-    wall = time.monotonic() - started
-    result, memory = done.stdout.rsplit("\n", 2)[:2]
-    return {"table": Path(path).stem, "wall": wall, "memory": float(memory), **json.loads(result)}
+def runs(data: Sequence[DataSet], contenders: Sequence[str], budgets: Sequence[float], seeds: int) -> Iterator[Run]:
+    """All runs, the seeds outermost: a file that is not finished compares what it has."""
+    for seed, one, contender in product(range(seeds), data, contenders):
+        for seconds in budgets if CONTENDERS[contender].timed else (None,):
+            yield Run(contender, one, seconds, seed)
 
 
-def run_child(command: list[str]) -> None:
-    """Run a command, then print the peak memory of its process in MB on a line of its own."""
-    import resource  # not on Windows
-
-    subprocess.run(command, check=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(peak / 1e6 if sys.platform == "darwin" else peak / 1e3, flush=True)
+def lines_of(path: Path | None) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path and path.exists() else []
 
 
-def line(result: dict[str, Any]) -> str:
-    """One line of the Markdown table."""
-    growth, best, verdict = result["growth"], result["search"]["best"], result["verdict"]
-    rung = next(rung for rung in growth["rungs"] if rung["number"] == growth["chosen"])
-    overfit = growth["verdict"]
-    witness = next(rung for rung in growth["rungs"] if rung["number"] == overfit["rung"])
-    said = f"{witness['depth']} x {witness['width']} from epoch {overfit['epoch']}" if overfit["overfit"] else "none"
-    low, high = verdict["interval"]
-    cells = (
-        result["table"],
-        result["problem"]["task"].replace("_", " "),
-        result["metric"]["name"].replace("_", " "),
-        number(result["baseline"]["dummy"]),
-        mean(result["baseline"]["network"], result["baseline"]["network_standard_error"]),
-        f"overfits: {said}; starts from {rung['depth']} x {rung['width']}",
-        mean(best["score"], best["standard_error"]),
-        f"**{number(verdict['score'])}** ({number(low)} to {number(high)})",
-        str(result["search"]["n_trials"]),
-        f"{result['wall']:.0f}",
-        f"{result['memory']:.0f}",
+def run_all(asked: argparse.Namespace, data: Sequence[DataSet]) -> None:
+    done = [{key: line[key] for key in ("set", "contender", "seconds", "seed")} for line in lines_of(asked.out)]
+    for run in runs(data, asked.contenders or HERE, asked.seconds, asked.seeds):
+        if run.key in done:
+            continue
+        text = json.dumps(measure(run, asked.peers_python if CONTENDERS[run.contender].apart else sys.executable))
+        print(text, flush=True)
+        if asked.out:
+            with asked.out.open("a") as out:
+                out.write(f"{text}\n")
+
+
+def tell(asked: argparse.Namespace) -> None:
+    """The tables and the picture of the lines so far."""
+    from benchmarks.peers.picture import draw
+    from benchmarks.peers.summary import LEGEND, summary
+
+    names, recorded = asked.contenders or list(CONTENDERS), read_recorded()
+    lines = [line for line in lines_of(asked.out) if line["contender"] in names]
+    results = Results.of(lines, recorded[recorded["contender"].isin(names)])
+    if asked.summary:
+        print("\n".join([LEGEND, *(line for seconds in asked.seconds for line in ("", *summary(results, seconds)))]))
+    if asked.picture:
+        draw(results, asked.picture)
+
+
+def parse() -> tuple[argparse.Namespace, list[DataSet]]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get(DATA), help=f"the sets' folder (default: ${DATA})")
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="(default: all)")
+    parser.add_argument(
+        "--contenders", nargs="+", choices=CONTENDERS, metavar="NAME", help=f"(default: {', '.join(HERE)})"
     )
-    return f"| {' | '.join(cells)} |"
-
-
-def mean(score: float, standard_error: float | None) -> str:
-    return number(score) if standard_error is None else f"{number(score)} ± {number(standard_error)}"
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
+    parser.add_argument("--seconds", nargs="+", type=float, default=[120], help="budgets of a run (default: 120)")
+    parser.add_argument("--seeds", type=int, default=1, help="runs with seeds 0, 1, ... (default: 1)")
+    parser.add_argument("--out", type=Path, help="add the lines to this file, and go on where it ends")
+    parser.add_argument("--peers-python", default=str(PEERS), help="interpreter of the peers (default: .venv-peers')")
+    parser.add_argument("--summary", action="store_true", help="print the table of the lines in --out; runs nothing")
+    parser.add_argument("--picture", type=Path, help="draw the lines in --out as an SVG file; runs nothing")
+    asked = parser.parse_args()
+    if asked.summary or asked.picture:
+        if not lines_of(asked.out):
+            parser.error("--summary and --picture tell of lines in --out, and there are none")
+        return asked, []
+    if not asked.data or not (asked.data / INDEX).exists():
+        parser.error(f"no data: name a folder with {INDEX} by --data or ${DATA}")
+    data = list(read_sets(asked.data))
+    known = [one.name for one in data]
+    if unknown := set(asked.sets or ()) - set(known):
+        parser.error(f"no such sets: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if any(CONTENDERS[name].apart for name in asked.contenders or ()) and not Path(asked.peers_python).exists():
+        parser.error(f"no interpreter {asked.peers_python} for the peers: `make bench-peers` sets it up")
+    return asked, [one for one in data if not asked.sets or one.name in asked.sets]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", metavar="FILE:TARGET[,TARGET]")
-    parser.add_argument("--time-limit", default="3m", help="for each table (default: 3m)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--home", help="keep the jobs in this folder")
-    parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
-    asked = parser.parse_args()
-    if asked.markdown:
-        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        for table in asked.tables:
-            result = run(table, asked.time_limit, asked.seed, asked.home or scratch)
-            print(line(result) if asked.markdown else json.dumps(result), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a run's process ends with this one
+    asked, data = parse()
+    if data:
+        run_all(asked, data)
+    else:
+        tell(asked)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        run_child(sys.argv[2:])
-    else:
-        main()
+    main()

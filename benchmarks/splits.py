@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.quality import mean, number, run
+from benchmarks.default_job import mean, number, run
 
 COLUMNS = (
     "table",
