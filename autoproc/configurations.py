@@ -8,6 +8,8 @@ from autoproc.spec import NetworkSpec, TrainSpec
 
 _STEPS_AN_EPOCH = 24
 _BATCH_SIZES = (16, 512)
+_FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 16, 512
+_ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
 
 
 def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
@@ -20,6 +22,19 @@ def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
         return plan.train.batch_size
     smallest, largest = _BATCH_SIZES
     return min(max(int(2 ** round(log2(max(n_train_rows, 1) / _STEPS_AN_EPOCH))), smallest), largest)
+
+
+def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
+    """Pieces that each number is cut into: the plan's, or else as many as leave about 64 training rows a piece, up to
+    16, and no more than 512 in all. Fewer than 4 say little more than the number itself: then there are none.
+
+    >>> choose_pieces(Plan(), 8, 16_000), choose_pieces(Plan(), 8, 700), choose_pieces(Plan(), 300, 16_000)
+    (16, 8, 0)
+    """
+    if plan.inputs.pieces is not None:
+        return plan.inputs.pieces
+    n_pieces = min(_MOST_PIECES, n_development // _ROWS_A_PIECE, _MOST_PIECES_IN_ALL // max(n_numeric, 1))
+    return n_pieces if n_pieces >= _FEWEST_PIECES else 0
 
 
 def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epochs: int, patience: int = 0) -> TrainSpec:

@@ -47,6 +47,7 @@ def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> S
         plan.device,
         plan.memory_limit,
         len(fold_sets),
+        prepared.n_pieces,
     )
 
 

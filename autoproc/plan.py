@@ -111,6 +111,21 @@ class ProtocolPlan(_Section):
     reshuffle: bool = Field(False, description="Folds of its own for each trial of the search.")
 
 
+MOST_PIECES = 64
+"""Pieces of a number, at most."""
+
+
+class InputsPlan(_Section):
+    """How numbers are read, beside being scaled."""
+
+    pieces: int | None = Field(
+        None,
+        ge=0,
+        le=MOST_PIECES,
+        description="Pieces that each number is cut into; 0: none; null: by rows.",
+    )
+
+
 class TrainPlan(_Section):
     """The default configuration, an early trial of every search, and the limits of all training."""
 
@@ -194,6 +209,7 @@ class Plan(_Section):
         "development",
         description="Rows that the exported model learns from; the scored one never knows the holdout.",
     )
+    inputs: InputsPlan = InputsPlan()
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()
     growth: GrowthPlan = GrowthPlan()

@@ -14,8 +14,9 @@ from autoproc.results import Problem, Protocol
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """`fingerprint` is the whole table's, for the receipt; everything else knows development rows only:
-    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`. `warnings` tell of signs of leaks
-    that have evidence; whatever else there is to know stands in the notices of `development`."""
+    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`. Networks see each number cut into
+    `n_pieces`, too. `warnings` tell of signs of leaks that have evidence; whatever else there is to know stands in the
+    notices of `development`."""
 
     fingerprint: str
     development: Table
@@ -25,4 +26,5 @@ class Prepared:
     schema: Schema
     matrix: NDArray[np.float32]
     targets: Target
+    n_pieces: int
     warnings: tuple[str, ...] = ()

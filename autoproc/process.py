@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from autoproc.configurations import choose_pieces
 from autoproc.data.holdout import SealedHoldout, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
@@ -63,7 +64,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     progress = progress or SilentProgress()
     progress.update("table", "reading")
     space = load_space(plan.space)
-    prepared, holdout = prepare(plan, frame)
+    prepared, holdout = prepare(space.complete(plan), frame)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device
 
@@ -102,7 +103,16 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     for notice in (*missing_cost(plan.cost), *propose(development, problem, plan), *leaks.notes):
         development = development.with_notice(notice)
     return Prepared(
-        table.fingerprint, development, problem, chosen, protocol, schema, matrix, targets, leaks.warnings
+        fingerprint=table.fingerprint,
+        development=development,
+        problem=problem,
+        chosen=chosen,
+        protocol=protocol,
+        schema=schema,
+        matrix=matrix,
+        targets=targets,
+        n_pieces=choose_pieces(plan, len(schema.layout.numeric), development.n_rows),
+        warnings=leaks.warnings,
     ), holdout
 
 

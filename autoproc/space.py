@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Protocol
 
+from autoproc.plan import InputsPlan, Plan
 from autoproc.spec import Candidate, NetworkSpec, Scheduler, TrainSpec, make_scheduler
 
 Value = str | int | float | bool
@@ -168,11 +169,19 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Space:
-    """What the search may change: the rung, relative to the one that growth chose, and training leaves."""
+    """What the search may change: the rung, relative to the one that growth chose, and training leaves. It may fix the
+    `n_pieces` of numbers for the whole job, growth included; None leaves them to the plan."""
 
     name: str
     rung: Leaf
     train: Mapping[str, Leaf]
+    n_pieces: int | None = None
+
+    def complete(self, plan: Plan) -> Plan:
+        """The plan with what the space fixes, where it says nothing itself."""
+        if self.n_pieces is None or plan.inputs.pieces is not None:
+            return plan
+        return plan.model_copy(update={"inputs": InputsPlan(pieces=self.n_pieces)})
 
     def sample(self, suggest: Suggest, default: TrainSpec, ladder: Sequence[NetworkSpec], chosen: int) -> Candidate:
         """A configuration: suggested leaves on top of `default`, at a rung near `ladder[chosen]`."""

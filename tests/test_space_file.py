@@ -1,9 +1,10 @@
 import pytest
 
 from autoproc.errors import PlanError
+from autoproc.plan import Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Number, OffOr, OneOf, Rising
 from autoproc.space_file import load_space, parse_space, shipped_spaces
-from autoproc.spec import NetworkSpec, NoScheduler, StepLR, TrainSpec
+from autoproc.spec import SCHEDULERS, NetworkSpec, NoScheduler, StepLR, TrainSpec
 
 
 def train_leaf(text):
@@ -12,7 +13,7 @@ def train_leaf(text):
 
 
 def test_the_shipped_spaces_are_there():
-    assert list(shipped_spaces()) == ["default", "quick", "wide"]
+    assert list(shipped_spaces()) == ["classic", "default", "quick", "wide"]
 
 
 @pytest.mark.parametrize("name", list(shipped_spaces()))
@@ -52,6 +53,16 @@ def test_the_default_space_searches_every_lever():
         "ExponentialLR",
         "ReduceLROnPlateau",
     }
+
+
+def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else():
+    space = load_space("classic")
+    assert space.complete(Plan()).inputs.pieces == 0
+    assert space.complete(make_plan(overrides={"inputs": {"pieces": 8}})).inputs.pieces == 8, "the plan has its way"
+    assert set(space.train) == {"learning_rate", "dropout", "l1", "weight_decay", "scheduler"}
+    assert set(space.train["scheduler"].options) == {"none", *list(SCHEDULERS)[1:]}
+    assert len(space.train["scheduler"].options) == 5
+    assert load_space("default").complete(Plan()) == Plan()
 
 
 def test_every_kind_of_leaf_is_read():
@@ -194,10 +205,13 @@ def test_a_bad_leaf_is_refused(text, message):
     ("text", "message"),
     [
         ("train: [1,\n", "'mine' is not valid YAML"),
-        ("", r"'mine' cannot be used\. The file must be a mapping with the keys network, train, but is None"),
+        ("", r"'mine' cannot be used\. The file must be a mapping with the keys inputs, network, train, but is None"),
         ("- train\n", "The file must be a mapping"),
         ("trian: {}\n", r"has 'trian'\. Did you mean 'train'\?"),
         ("network: {depth: 3}\n", "section network must be a mapping with the keys rung, but has 'depth'"),
+        ("inputs: {cuts: 3}\n", "section inputs must be a mapping with the keys pieces, but has 'cuts'"),
+        ("inputs: {pieces: -1}\n", "inputs.pieces must be a whole number from 0 to 64, but is -1"),
+        ("inputs: {pieces: {int: [0, 4]}}\n", "inputs.pieces must be a whole number from 0 to 64, but is"),
         ("network: {rung: 0.5}\n", "network.rung must hold whole numbers, but can be 0.5"),
         ("network: {rung: {choice: [0, one]}}\n", "network.rung must hold whole numbers, but can be 'one'"),
     ],

@@ -2,7 +2,7 @@
 
     card.json             what the model predicts, how it was scored, and with which versions it was made
     preprocessing.json    the schema: from named columns to the network's matrix
-    network.json          the networks' shape, and the temperature of their average
+    network.json          the networks' shape, how numbers are cut into pieces, and the temperature of their average
     weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
 
 The format has a version; a loader refuses what it does not know.
@@ -29,7 +29,7 @@ from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError
 from autoproc.export.model import Model
 from autoproc.format import finite_or_null
-from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.network.predictor import EDGES, TARGET_STATISTICS, Predictor, expected_shapes
 from autoproc.outcomes import FinalNetworks
 from autoproc.plan import Task
 from autoproc.results import Weights
@@ -49,7 +49,8 @@ def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, final: F
     folder.mkdir(parents=True)
     write_card(folder, card)
     n_members = len(next(iter(final.weights.values())))
-    shape = {"depth": final.network.depth, "width": final.network.width, "members": n_members}
+    n_pieces = final.weights[EDGES].shape[1] - 1
+    shape = {"depth": final.network.depth, "width": final.network.width, "members": n_members, "pieces": n_pieces}
     (folder / PREPROCESSING).write_bytes(_json_bytes(schema.to_json()))
     (folder / NETWORK).write_bytes(_json_bytes({**shape, "temperature": final.temperature}))
     arrays = {name: np.ascontiguousarray(array) for name, array in final.weights.items()}
@@ -113,6 +114,7 @@ def copy_bundle(source: Path, out: Path) -> None:
 class _Shape:
     network: NetworkSpec
     n_members: int
+    n_pieces: int
     temperature: float
 
 
@@ -156,7 +158,8 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
     task, targets, classes, threshold = _read_problem(card)
     n_outputs = len(classes) if task == "multiclass" else len(targets)
     weights = _read_weights(files[WEIGHTS])
-    _must_match(weights, expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members))
+    expected = expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members, shape.n_pieces)
+    _must_match(weights, expected)
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
     if not classes and shape.temperature != 1:
         raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
@@ -192,8 +195,11 @@ def _read_shape(content: Mapping[str, Any]) -> _Shape:
     temperature = content.get("temperature")
     if not (isinstance(temperature, float) and 0 < temperature < math.inf):
         raise BundleError(f"{NETWORK} must give a temperature above 0, but has {temperature!r}.")
+    n_pieces = content.get("pieces")
+    if type(n_pieces) is not int or not 0 <= n_pieces <= _LARGEST:
+        raise BundleError(f"{NETWORK} must give pieces as a count or 0, but has {n_pieces!r}.")
     depth, width, n_members = sizes
-    return _Shape(NetworkSpec(depth, width), n_members, temperature)
+    return _Shape(NetworkSpec(depth, width), n_members, n_pieces, temperature)
 
 
 def _read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple[str, ...], float | None]:

@@ -43,8 +43,8 @@ class _Running:
 
 
 class StackEngine:
-    """The `Engine` on the CPU or a GPU. `matrix` (n, n_columns) and `targets` are development rows only; `folds` are
-    `n_fold_sets` times K, one set after the other."""
+    """The `Engine` on the CPU or a GPU. `matrix` (n, n_columns), whose numbers are cut into `n_pieces`, and `targets`
+    are development rows only; `folds` are `n_fold_sets` times K, one set after the other."""
 
     def __init__(
         self,
@@ -59,10 +59,11 @@ class StackEngine:
         device: str = "auto",
         memory_limit: int | None = None,
         n_fold_sets: int = 1,
+        n_pieces: int = 0,
     ) -> None:
         self.n_fold_sets = n_fold_sets
         self._device = choose_device(device)
-        self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device)
+        self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device, n_pieces)
         self._matrix = matrix
         self._layout = layout
         self._metric = metric
@@ -230,7 +231,7 @@ class StackEngine:
         by_fold = [running.weights[k] for k in folds]
         parameters = {name: np.stack([weights[name] for weights in by_fold]) for name in by_fold[0]}
         data = self._data
-        statistics = (data.center, data.spread, data.target_center, data.target_spread)
+        statistics = (data.center, data.spread, data.edges, data.target_center, data.target_spread)
         mine = slice(folds.start, folds.stop)
         scaling = {name: tensor[mine].cpu().numpy() for name, tensor in zip(STATISTICS, statistics, strict=True)}
         return {**parameters, **scaling, SHARE: equal_shares(self.n_folds)}

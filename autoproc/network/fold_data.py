@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
-from autoproc.network.inputs import InputSizes, fit_scaling, scale_, widen
+from autoproc.network.inputs import InputSizes, fit_edges, fit_scaling, scale_, widen
 from autoproc.network.layers import ParameterTable
 from autoproc.network.remembered import Remembered
 from autoproc.network.scratch import Scratch
@@ -68,7 +68,8 @@ class EvaluationRows:
 class FoldData:
     """Inputs, targets and scaling statistics of K folds.
 
-    `matrix` is the vectoriser's (n, n_columns); `targets` (n,) of 0/1 or class numbers, or (n, t) values.
+    `matrix` is the vectoriser's (n, n_columns), whose numbers are cut into `n_pieces` each; `targets` (n,) of 0/1 or
+    class numbers, or (n, t) values.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class FoldData:
         task: Task,
         seed: int,
         device: torch.device,
+        n_pieces: int = 0,
         most_copied: int = _MOST_COPIED,
     ) -> None:
         self.folds = tuple(folds)
@@ -87,14 +89,16 @@ class FoldData:
         self.seed = seed
         self.device = device
         self.raw_targets = targets
-        self.sizes = InputSizes.of(layout)
+        self.sizes = InputSizes.of(layout, n_pieces)
         numbers = matrix[:, list(layout.numeric)]
         scaling = [fit_scaling(numbers[fold.train]) for fold in folds]
+        edges = [fit_edges(numbers[fold.train], *of, n_pieces) for fold, of in zip(folds, scaling, strict=True)]
         self.center, self.spread = (self._stack([pair[i] for pair in scaling]) for i in (0, 1))
+        self.edges = self._stack(edges)
         self._n_rows = len(matrix)
         inputs = widen(matrix, layout, device)
         self._codes = inputs.codes
-        self._scaled = inputs.dense.nbytes * len(folds) <= most_copied
+        self._scaled = len(matrix) * self.sizes.n_dense * inputs.dense.itemsize * len(folds) <= most_copied
         self._dense = self._scaled_copies(inputs.dense) if self._scaled else inputs.dense
         self._fit_targets()
         self.validation = self._evaluation([fold.validation for fold in folds])
@@ -136,9 +140,11 @@ class FoldData:
         if self._scaled:
             torch.index_select(self._dense, 0, flat, out=dense.view(len(flat), self.sizes.n_dense))
             return dense
-        torch.index_select(self._dense, 0, flat % self._n_rows, out=dense.view(len(flat), self.sizes.n_dense))
+        widened = scratch.take("widened", len(flat), self.sizes.n_widened)
+        torch.index_select(self._dense, 0, flat % self._n_rows, out=widened)
+        dense[..., : self.sizes.n_widened] = widened.view(*places.shape, -1)
         folds = places[:, 0] // self._n_rows
-        return scale_(dense, self.center[folds], self.spread[folds])
+        return scale_(dense, self.center[folds], self.spread[folds], self.edges[folds])
 
     def codes(self, rows: Tensor) -> Tensor:
         """Codes of `rows` (...): (..., C)."""
@@ -189,8 +195,9 @@ class FoldData:
 
     def _scaled_copies(self, dense: Tensor) -> Tensor:
         """(K * n, n_dense): all rows as each fold scales them, one fold after the other."""
-        copies = dense.expand(self.n_folds, *dense.shape).clone()
-        return scale_(copies, self.center, self.spread).flatten(0, 1)
+        copies = dense.new_empty(self.n_folds, len(dense), self.sizes.n_dense)
+        copies[..., : self.sizes.n_widened] = dense
+        return scale_(copies, self.center, self.spread, self.edges).flatten(0, 1)
 
     def _fit_targets(self) -> None:
         """Targets in the loss's type, and each fold's mean and standard deviation of the training targets.

@@ -2,7 +2,8 @@
 
 The matrix is widened once, for all folds: numbers with NaN for missing, fixed-scale columns, missing
 indicators and one-hot codes side by side, and the codes of embedded columns apart. What is learned from
-rows (centre and scale of the numbers) is a statistic of each fold's training rows.
+rows (centre and scale of the numbers, and the edges of the pieces that they are cut into) is a statistic of each fold's
+training rows.
 """
 
 from dataclasses import dataclass
@@ -20,18 +21,26 @@ _FAR = 1e4  # beyond this many scales a value says nothing more; keeps squares f
 
 @dataclass(frozen=True)
 class InputSizes:
-    """Widths that the first layer follows from: `n_dense` columns of which the first `n_numeric` are
-    scaled per fold, and the vocabulary size of each embedded column."""
+    """Widths that the first layer follows from: `n_dense` columns, of which the first `n_numeric` are scaled per fold
+    and the last say how far each of these numbers is through each of its `n_pieces` pieces; and the vocabulary size of
+    each embedded column."""
 
     n_dense: int
     n_numeric: int
     vocabularies: tuple[int, ...]
+    n_pieces: int = 0
 
     @classmethod
-    def of(cls, layout: Layout) -> "InputSizes":
+    def of(cls, layout: Layout, n_pieces: int = 0) -> "InputSizes":
         one_hot = sum(size for _, size in layout.one_hot)
-        n_dense = len(layout.numeric) + len(layout.passthrough) + len(layout.indicators) + one_hot
-        return cls(n_dense, len(layout.numeric), tuple(size for _, size in layout.embedded))
+        n_numeric = len(layout.numeric)
+        n_dense = n_numeric * (1 + n_pieces) + len(layout.passthrough) + len(layout.indicators) + one_hot
+        return cls(n_dense, n_numeric, tuple(size for _, size in layout.embedded), n_pieces)
+
+    @property
+    def n_widened(self) -> int:
+        """Dense columns that are not pieces."""
+        return self.n_dense - self.n_numeric * self.n_pieces
 
     @property
     def width(self) -> int:
@@ -41,7 +50,7 @@ class InputSizes:
 
 @dataclass(frozen=True)
 class Inputs:
-    """`dense` float32 (..., n_dense), NaN only in its numeric part; `codes` int64 (..., embedded columns), shifted so
+    """`dense` float32 (..., n_widened), NaN only in its numeric part; `codes` int64 (..., embedded columns), shifted so
     that all embedded columns share one table."""
 
     dense: Tensor
@@ -80,13 +89,37 @@ def fit_scaling(numbers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDAr
     return center.astype(np.float32), np.clip(scale, tiny, huge).astype(np.float32)
 
 
-def scale_(dense: Tensor, center: Tensor, spread: Tensor) -> Tensor:
-    """Centre and scale the numeric part of each member, clip it smoothly, and put 0 for missing numbers; in place.
+def fit_edges(
+    numbers: NDArray[np.float32], center: NDArray[np.float32], spread: NDArray[np.float32], n_pieces: int
+) -> NDArray[np.float32]:
+    """Edges (n_pieces + 1, d) of pieces of each column that hold about as many of the numbers (n, d) each: quantiles,
+    as they are when centred and scaled. Where fewer values differ, the last edge is repeated."""
+    edges = np.zeros((n_pieces + 1, numbers.shape[1]), dtype=np.float32)
+    scaled = np.clip((numbers - center) / spread, -_FAR, _FAR)
+    for column, cells in enumerate(scaled.T.astype(np.float64)):
+        present = cells[~np.isnan(cells)]
+        if present.size:
+            distinct = np.unique(np.quantile(present, np.linspace(0, 1, n_pieces + 1)).astype(np.float32))
+            edges[:, column] = distinct[np.minimum(np.arange(n_pieces + 1), len(distinct) - 1)]
+    return edges
 
-    `dense` is (members, rows, n_dense), `center` and `spread` (members, n_numeric). The clipping
-    x / sqrt(1 + (x / 3)^2) keeps far values within 3 scales (Holzmueller et al. 2024, RealMLP).
+
+def scale_(dense: Tensor, center: Tensor, spread: Tensor, edges: Tensor) -> Tensor:
+    """Centre and scale the numeric part of each member, cut it into pieces, clip it smoothly, and put 0 for missing
+    numbers; in place.
+
+    `dense` is (members, rows, n_dense), `center` and `spread` (members, n_numeric), `edges` (members, n_pieces + 1,
+    n_numeric). The clipping x / sqrt(1 + (x / 3)^2) keeps far values within 3 scales (Holzmueller et al. 2024,
+    RealMLP). A piece is 0 before it, 1 behind it, and rises between (Gorishniy et al. 2022, "On embeddings for
+    numerical features", section 3.2).
     """
-    numbers = dense[..., : center.shape[1]]
+    n_numeric, n_pieces = center.shape[1], edges.shape[1] - 1
+    numbers = dense[..., :n_numeric]
     numbers.sub_(center[:, None]).div_(spread[:, None]).clamp_(-_FAR, _FAR)
+    if n_numeric and n_pieces:
+        pieces = dense[..., -n_numeric * n_pieces :].view(*dense.shape[:2], n_pieces, n_numeric)
+        widths = edges.diff(dim=1)
+        torch.sub(numbers.unsqueeze(2), edges[:, None, :-1], out=pieces)
+        pieces.mul_(torch.where(widths > 0, 1 / widths, 0)[:, None]).clamp_(0, 1).nan_to_num_(0.0)
     numbers.div_((numbers / 3).square_().add_(1).sqrt_()).nan_to_num_(0.0)
     return dense

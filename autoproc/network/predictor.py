@@ -20,7 +20,8 @@ from autoproc.spec import NetworkSpec
 _MOST_ROWS = 4096  # in one pass
 _MOST_FLOATS = 16 * 2**20  # in one layer of all networks: fewer rows at once for more or larger networks
 TARGET_STATISTICS = ("target.center", "target.spread")
-STATISTICS = ("input.center", "input.spread", *TARGET_STATISTICS)
+EDGES = "input.edges"
+STATISTICS = ("input.center", "input.spread", EDGES, *TARGET_STATISTICS)
 
 
 class Predictor:
@@ -36,7 +37,8 @@ class Predictor:
         self._statistics = {name: tensors.pop(name) for name in STATISTICS}
         depth = sum(name.endswith(".bias") for name in tensors) - 1
         spec = NetworkSpec(depth, tensors["hidden.0.bias"].shape[1])
-        self._table = ParameterTable.of(spec, InputSizes.of(layout), tensors["output.bias"].shape[1])
+        self._sizes = InputSizes.of(layout, self._statistics[EDGES].shape[1] - 1)
+        self._table = ParameterTable.of(spec, self._sizes, tensors["output.bias"].shape[1])
         self._rows = torch.zeros(self.n_members, self._table.n_columns)
         for name, view in self._table.views(self._rows).items():
             view.copy_(tensors[name])
@@ -68,8 +70,9 @@ class Predictor:
 
     @torch.inference_mode()
     def _predict(self, inputs: Inputs) -> NDArray[np.floating]:
-        copies = inputs.dense.expand(self.n_members, *inputs.dense.shape).clone()
-        scale_(copies, self._statistics["input.center"], self._statistics["input.spread"])
+        copies = inputs.dense.new_empty(self.n_members, len(inputs.dense), self._sizes.n_dense)
+        copies[..., : self._sizes.n_widened] = inputs.dense
+        scale_(copies, self._statistics["input.center"], self._statistics["input.spread"], self._statistics[EDGES])
         codes = inputs.codes.expand(self.n_members, *inputs.codes.shape)
         network = Network(self._table, self._rows, Scratch(copies.device))
         outputs = network.forward(Batch(copies, codes))
@@ -88,14 +91,15 @@ def out_of_fold(
 
 
 def expected_shapes(
-    network: NetworkSpec, layout: Layout, task: Task, n_outputs: int, n_members: int
+    network: NetworkSpec, layout: Layout, task: Task, n_outputs: int, n_members: int, n_pieces: int = 0
 ) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array that a Predictor of this kind needs; classes have one target statistic,
     which they do not use. Arrays are float32, but for the targets' statistics, which are float64."""
-    sizes = InputSizes.of(layout)
+    sizes = InputSizes.of(layout, n_pieces)
     table = ParameterTable.of(network, sizes, n_outputs)
     parameters = dict(zip(table.names, table.shapes, strict=True))
     n_scaled = 1 if task in ("binary", "multiclass") else n_outputs
-    statistics = dict(zip(STATISTICS, [(sizes.n_numeric,)] * 2 + [(n_scaled,)] * 2, strict=True))
+    of_inputs: list[tuple[int, ...]] = [(sizes.n_numeric,), (sizes.n_numeric,), (n_pieces + 1, sizes.n_numeric)]
+    statistics = dict(zip(STATISTICS, [*of_inputs, (n_scaled,), (n_scaled,)], strict=True))
     shapes: dict[str, tuple[int, ...]] = {**parameters, **statistics, SHARE: ()}
     return {name: (n_members, *shape) for name, shape in shapes.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.outcomes import Finalist, OutOfFold
-from autoproc.plan import FinalKind, Plan
+from autoproc.plan import FinalKind, InputsPlan, Plan
 from autoproc.prepared import Prepared
 from autoproc.report import values
 from autoproc.report.facts import JobFacts
@@ -29,6 +29,7 @@ def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
             "metric": plan.metric or (prepared.chosen.metric.name,),
             "positive": problem.classes[1] if problem.task == "binary" else None,
             "protocol": same_protocol(plan.protocol, prepared.protocol),
+            "inputs": InputsPlan(pieces=prepared.n_pieces),
             "space": space,
             "home": str(home),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
@@ -50,6 +51,7 @@ def parameters(plan: Plan, prepared: Prepared) -> dict[str, str | int | float | 
         "protocol": protocol.kind,
         "folds": protocol.folds,
         "repeats": protocol.repeats,
+        "pieces": prepared.n_pieces,
         "space": plan.space,
         "trials": plan.trials,
         "time_limit": "none" if plan.time_limit is None else plan.time_limit,

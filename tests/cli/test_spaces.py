@@ -8,7 +8,7 @@ from autoproc.cli.app import run
 def test_spaces_are_listed_with_what_they_are_for(capsys):
     assert run(["spaces"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["default", "quick", "wide"]
+    assert [line.split()[0] for line in lines] == ["classic", "default", "quick", "wide"]
     assert all(re.fullmatch(r"\w+ +[A-Z].*\.", line) for line in lines)
 
 

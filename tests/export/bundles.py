@@ -21,6 +21,7 @@ from autoproc.spec import NetworkSpec
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression", "vector_regression")
 NETWORK = NetworkSpec(2, 3)
 N_MEMBERS = 2
+N_PIECES = 3
 SEED = 24  # one at which every class is predicted for some rows, whatever the threshold
 SCHEMA = Schema(
     (
@@ -63,7 +64,7 @@ def make(task: Task, **card: object) -> Made:
     filled = {"task": task, "targets": targets, "classes": classes, "threshold": threshold, **card}
     n_outputs = len(filled["classes"]) if task == "multiclass" else len(filled["targets"])
     random = np.random.default_rng(SEED)
-    shapes = expected_shapes(NETWORK, SCHEMA.layout, task, n_outputs, N_MEMBERS)
+    shapes = expected_shapes(NETWORK, SCHEMA.layout, task, n_outputs, N_MEMBERS, N_PIECES)
     weights: dict[str, NDArray[np.floating]] = {
         name: random.normal(size=shape).astype(np.float64 if name in TARGET_STATISTICS else np.float32)
         for name, shape in shapes.items()
@@ -71,6 +72,7 @@ def make(task: Task, **card: object) -> Made:
     weights["output.bias"][:] = 0
     weights[SHARE] = equal_shares(N_MEMBERS)
     weights["input.spread"] = np.abs(weights["input.spread"]) + 1
+    weights["input.edges"].sort(axis=1)
     return Made(filled, weights)
 
 

@@ -134,13 +134,21 @@ def test_a_temperature_that_is_none(bundle: Path, temperature: object) -> None:
     assert f"{NETWORK} must give a temperature above 0" in refused(bundle)
 
 
+@pytest.mark.parametrize("pieces", [None, -1, 2.0, True, 10**9])
+def test_pieces_that_are_no_count(bundle: Path, pieces: object) -> None:
+    edit(bundle / NETWORK, pieces=pieces)
+    assert f"{NETWORK} must give pieces as a count or 0" in refused(bundle)
+
+
 def test_values_have_no_temperature(tmp_path: Path) -> None:
     folder = bundles.make("regression").write(tmp_path / "model")
     edit(folder / NETWORK, temperature=2.0)
     assert "only classes have another than 1" in refused(folder)
 
 
-@pytest.mark.parametrize("shape", [{"depth": 3}, {"depth": 1}, {"depth": 50_000}, {"width": 4}, {"members": 1}])
+@pytest.mark.parametrize(
+    "shape", [{"depth": 3}, {"depth": 1}, {"depth": 50_000}, {"width": 4}, {"members": 1}, {"pieces": 2}]
+)
 def test_weights_of_another_network(bundle: Path, shape: dict[str, Any]) -> None:
     edit(bundle / NETWORK, **shape)
     assert WEIGHTS in refused(bundle)

@@ -59,7 +59,7 @@ class Sample:
             **more,
         )
 
-    def fold_data(self, seed: int = 0, device: str = "cpu", most_copied: int = 2**20) -> FoldData:
+    def fold_data(self, seed: int = 0, device: str = "cpu", most_copied: int = 2**20, n_pieces: int = 0) -> FoldData:
         """The rows as stacks read them: scaled for each fold beforehand, if that takes at most so many bytes."""
         return FoldData(
             self.matrix,
@@ -69,7 +69,8 @@ class Sample:
             self.task,
             seed,
             torch.device(device),
-            most_copied=most_copied,
+            n_pieces,
+            most_copied,
         )
 
     def costs(self, network: NetworkSpec, batch_size: int) -> Costs:

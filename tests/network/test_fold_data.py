@@ -216,13 +216,15 @@ def test_a_constant_target_is_only_centred():
 
 
 @pytest.mark.parametrize("most_copied", [0, 2**20], ids=["as they read", "beforehand"])
-def test_rows_are_scaled_as_their_fold_sees_them(most_copied):
+@pytest.mark.parametrize("n_pieces", [0, 2])
+def test_rows_are_scaled_as_their_fold_sees_them(most_copied, n_pieces):
     problem = sample()
-    data = problem.fold_data(most_copied=most_copied)
+    data = problem.fold_data(most_copied=most_copied, n_pieces=n_pieces)
     folds, rows = [2, 0, 2], torch.tensor([[1, 46], [1, 46], [0, 0]])
     dense, codes = inputs_of(data, folds, rows)
     plain = widen(problem.matrix, LAYOUT, CPU)
-    expected = scale_(plain.dense[rows].clone(), data.center[folds], data.spread[folds])
+    room = torch.cat([plain.dense[rows], torch.empty(3, 2, 3 * n_pieces)], dim=2)
+    expected = scale_(room, data.center[folds], data.spread[folds], data.edges[folds])
     torch.testing.assert_close(dense, expected)
     assert not torch.equal(dense[0], dense[1])
     assert torch.equal(codes, plain.codes[rows])
@@ -240,7 +242,8 @@ def test_rows_are_scaled_beforehand_where_the_copies_fit():
 )
 def test_scaling_beforehand_and_while_reading_agree(members, rows):
     copied, scaled = (
-        inputs_of(sample().fold_data(most_copied=limit), members, [rows] * len(members))[0] for limit in (2**20, 0)
+        inputs_of(sample().fold_data(most_copied=limit, n_pieces=3), members, [rows] * len(members))[0]
+        for limit in (2**20, 0)
     )
     assert torch.equal(copied, scaled)
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,22 +26,27 @@ def keep_all(layer: int, units: Tensor) -> Tensor:
 
 
 def fit_statistics(
-    matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any
+    matrix: NDArray[np.float32], targets: NDArray[Any], layout: Layout, task: Task, rows: Any, n_pieces: int = 0
 ) -> Statistics:
-    """Centre and scale of the numeric columns and of the targets, of the training rows `rows`."""
+    """Centre and scale of the numeric columns and of the targets, of the training rows `rows`, and the edges of the
+    columns' pieces."""
     center, spread = [], []
+    edges = np.zeros((n_pieces + 1, len(layout.numeric)))
     for column in layout.numeric:
         cells = matrix[rows, column].astype(np.float64)
         cells = cells[~np.isnan(cells)]
         quarter, half, three_quarters = np.percentile(cells, [25, 50, 75])
         center.append(half)
         spread.append(three_quarters - quarter)
+        distinct = sorted(set(np.percentile((cells - center[-1]) / spread[-1], np.linspace(0, 100, n_pieces + 1))))
+        edges[: len(distinct), len(center) - 1] = distinct
+        edges[len(distinct) :, len(center) - 1] = distinct[-1]
     if task in ("binary", "multiclass"):
         target_center, target_spread = [0.0], [1.0]
     else:
         target_center, target_spread = targets[rows].mean(axis=0), targets[rows].std(axis=0)
-    values = (center, spread, target_center, target_spread)
-    names = ("input.center", "input.spread", "target.center", "target.spread")
+    values = (center, spread, edges, target_center, target_spread)
+    names = ("input.center", "input.spread", "input.edges", "target.center", "target.spread")
     return {name: np.array(value, dtype=np.float32) for name, value in zip(names, values, strict=True)}
 
 
@@ -56,6 +62,11 @@ def dense_inputs(matrix: NDArray[np.float32], layout: Layout, statistics: Statis
         columns.append(np.isnan(matrix[:, column]))
     for column, n_codes in layout.one_hot:
         columns += [matrix[:, column] == code for code in range(n_codes)]
+    for low, high in pairwise(statistics["input.edges"]):
+        for i, column in enumerate(layout.numeric):
+            z = (matrix[:, column] - statistics["input.center"][i]) / statistics["input.spread"][i]
+            through = (z - low[i]) / (high[i] - low[i]) if high[i] > low[i] else np.zeros(len(z))
+            columns.append(np.where(np.isnan(z), 0, np.clip(through, 0, 1)))
     return torch.tensor(np.reshape(columns, (len(columns), len(matrix))).T.astype(np.float32))
 
 

@@ -109,13 +109,14 @@ class PlainData:
         task: Task,
         seed: int,
         torchs_dropout: bool = False,
+        n_pieces: int = 0,
     ) -> None:
         self.layout, self.targets, self.folds, self.task, self.seed = layout, targets, folds, task, seed
         self._torchs_dropout = torchs_dropout
         self._order = FoldData(matrix, targets, layout, folds, task, seed, torch.device("cpu"))
         self.train_sample = self._order.train_sample.rows
         self.codes = torch.tensor(matrix[:, [column for column, _ in layout.embedded]].astype(np.int64))
-        self.statistics = [fit_statistics(matrix, targets, layout, task, fold.train) for fold in folds]
+        self.statistics = [fit_statistics(matrix, targets, layout, task, fold.train, n_pieces) for fold in folds]
         self.dense = [dense_inputs(matrix, layout, statistics) for statistics in self.statistics]
 
     def batches(self, fold: int, epoch: int, batch_size: int) -> list[tuple[NDArray[np.int64], Tensor]]:
@@ -177,8 +178,10 @@ class PlainEngine:
         seed: int,
         device: str = "cpu",
         torchs_dropout: bool = False,
+        n_pieces: int = 0,
     ) -> None:
-        self._data = PlainData(matrix, targets, layout, folds, task, seed, torchs_dropout)
+        self._data = PlainData(matrix, targets, layout, folds, task, seed, torchs_dropout, n_pieces)
+        self._n_pieces = n_pieces
         self._n_outputs, self._metric, self._seed = n_outputs, metric, seed
         self._running: dict[int, tuple[Candidate, list[PlainMember]]] = {}
 
@@ -242,7 +245,7 @@ class PlainEngine:
         return member.failed
 
     def _network(self, network: NetworkSpec, fold: int) -> PlainNetwork:
-        table = ParameterTable.of(network, InputSizes.of(self._data.layout), self._n_outputs)
+        table = ParameterTable.of(network, InputSizes.of(self._data.layout, self._n_pieces), self._n_outputs)
         row = table.initial(generator(self._seed, fold))
         parameters = {name: view[0].numpy() for name, view in table.views(row[None]).items()}
         return PlainNetwork(parameters, self._data.layout)

@@ -77,10 +77,10 @@ def assert_same(trained, expected, tolerance=1e-4):
     np.testing.assert_allclose(trained.train_score.folds, expected.train_score.folds, rtol=1e-4)
 
 
-def assert_stack_trains_as_plain_torch(problem, configurations, tolerance=1e-4):
+def assert_stack_trains_as_plain_torch(problem, configurations, tolerance=1e-4, n_pieces=0):
     """Returns what the stack trained."""
-    together = train_together(problem.engine(StackEngine), configurations)
-    alone = train_together(problem.engine(PlainEngine), configurations)
+    together = train_together(problem.engine(StackEngine, n_pieces=n_pieces), configurations)
+    alone = train_together(problem.engine(PlainEngine, n_pieces=n_pieces), configurations)
     for trained, expected in zip(together, alone, strict=True):
         assert_same(trained, expected, tolerance)
     return together
@@ -108,6 +108,11 @@ def test_with_the_same_units_dropped_all_kinds_equal_each_alone(task):
 def test_early_stopping_with_dropout_equals_that_of_each_alone():
     configurations = candidates(max_epochs=14, patience=2, depth=1, width=9, dropout=(0.3, 0.6))[::3]
     assert_stack_trains_as_plain_torch(sample("multiclass", seed=3), configurations)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_networks_that_see_numbers_cut_into_pieces_equal_each_alone(task):
+    assert_stack_trains_as_plain_torch(sample(task), candidates(dropout=(0.0, 0.3))[::3], n_pieces=4)
 
 
 @pytest.mark.parametrize(
