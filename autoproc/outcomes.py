@@ -151,7 +151,8 @@ class ReferenceVerdict:
 class Verdict:
     """The one holdout score, beside the winner's on the search's folds (`cross_validated`) and on `fresh` ones, the
     dummy's and the references'. `optimism` is how much better the winner scored on the fresh folds, or else on the
-    search's, than the final model does here.
+    search's, than the final model does here. `winner` is what the winner's own networks, those that the search scored,
+    come to here, on average.
 
     `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
     """
@@ -167,3 +168,4 @@ class Verdict:
     optimism: Estimate
     fresh: Score | None = None
     references: tuple[ReferenceVerdict, ...] = ()
+    winner: Estimate | None = None
