@@ -81,18 +81,9 @@ def search_regularisation(
 
 
 @dataclass(frozen=True)
-class _Effort:
-    """What a training took: epochs, and seconds side by side with others."""
-
-    epochs: int
-    seconds: float
-
-
-@dataclass(frozen=True)
 class _Running:
     trial: optuna.Trial
     candidate: Candidate
-    started: float
 
 
 class _Loop:
@@ -132,22 +123,20 @@ class _Loop:
             candidate = self._sample(trial)
             if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
                 candidate = replace(self._growth.best.trained.candidate, train=self._default)
-            self.running[trial.number] = _Running(trial, candidate, time.monotonic())
+            self.running[trial.number] = _Running(trial, candidate)
             self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
     def is_late(self, deadline: Deadline, half: Deadline, again: float) -> bool:
         """Whether the finalists, as they stand, need the time that is left after another epoch."""
-        left, efforts = deadline.remaining - self._epoch_seconds, self._efforts
-        best, everyone = (_MARGIN * again * self._seconds_again(part) for part in (efforts[:1], efforts))
+        left, epochs = deadline.remaining - self._epoch_seconds, self._epochs_of_finalists
+        best, everyone = (_MARGIN * again * self._seconds_again(part) for part in (epochs[:1], epochs))
         return deadline.passed or best > left or (half.passed and everyone > left)
 
-    def _seconds_again(self, efforts: Sequence[_Effort]) -> float:
-        """What trainings take once more, side by side: as long as the longest took, or as the machine takes for the
-        epochs of all."""
-        return max(
-            max(effort.seconds for effort in efforts),
-            self._seconds_an_epoch * sum(effort.epochs for effort in efforts),
-        )
+    def _seconds_again(self, epochs: Sequence[int]) -> float:
+        """What trainings of so many epochs take once more: few side by side take as long as the longest does, at the
+        pace of growth, which trains few; many as long as a full machine takes for the epochs of all."""
+        grown = self._growth.best.trained
+        return max(max(epochs) * grown.seconds / grown.n_epochs, sum(epochs) * self._seconds_an_epoch)
 
     def train_epoch(self) -> None:
         """Train what runs by an epoch."""
@@ -182,18 +171,11 @@ class _Loop:
         return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
 
     @property
-    def _efforts(self) -> list[_Effort]:
-        """What those have taken that would be finalists if the search ended now, best first."""
-        ended = [
-            (each.trial.score.mean, each.trial.number, _Effort(each.trained.n_epochs, each.trained.seconds))
-            for each in self._finalists
-        ]
-        now, standing = time.monotonic(), [self._standings[key] for key in self.running if key in self._standings]
-        still = [
-            (each.best, each.key, _Effort(each.epoch, now - self.running[each.key].started))
-            for each in standing
-            if np.isfinite(each.best)
-        ]
+    def _epochs_of_finalists(self) -> list[int]:
+        """Of those that would be finalists if the search ended now, best first."""
+        ended = [(each.trial.score.mean, each.trial.number, each.trained.n_epochs) for each in self._finalists]
+        running = [self._standings[key] for key in self.running if key in self._standings]
+        still = [(each.best, each.key, each.epoch) for each in running if np.isfinite(each.best)]
         return self._leading([*ended, *still])
 
     @property
