@@ -55,7 +55,7 @@ def score_again(
                 fresh = replace(fresh, score=_fresh_score(fresh, trained, folds, metric), fold_set=FRESH)
                 finalists[standing.key] = replace(finalists[standing.key], fresh=fresh)
                 on_scored(finalists[standing.key])
-        if len(running) > 1 and _is_endangered(search.finalists[0], standings, seconds, deadline):
+        if len(running) > 1 and _is_endangered(search, running, standings, seconds, deadline):
             engine.collect(running.pop())
     return tuple(finalists)
 
@@ -71,12 +71,22 @@ def _affordable(search: Search, deadline: Deadline, grace: Deadline) -> list[int
     ]
 
 
-def _is_endangered(best: Finalist, standings: Sequence[Standing], seconds: float, deadline: Deadline) -> bool:
-    """Whether the search's best, where it runs, will not be at its best in time if epochs go on to take `seconds`. The
-    first one says little: what is done once is done then."""
-    needed = max(best.trained.best_epochs)
-    epochs = [standing.epoch for standing in standings if standing.key == 0]
-    return any(1 < epoch < needed and (needed - epoch) * seconds > deadline.remaining for epoch in epochs)
+def _is_endangered(
+    search: Search, running: Sequence[int], standings: Sequence[Standing], seconds: float, deadline: Deadline
+) -> bool:
+    """Whether the search's best, where it runs, will not be at its best in time. The latest epoch has taken `seconds`;
+    the first one says little, since what is done once is done then.
+
+    Each that runs beside it is taken to add what an epoch has taken of a full machine, for as long as it still runs.
+    """
+    epochs = {standing.key: standing.epoch for standing in standings}
+    left = max(search.finalists[0].trained.best_epochs) - epochs.get(0, 0)
+    if 0 not in running or epochs.get(0, 0) <= 1 or left <= 0:
+        return False
+    another = min(search.seconds_an_epoch, seconds / len(standings))
+    alone = seconds - another * (len(standings) - 1)
+    beside = sum(min(left, search.finalists[key].trained.n_epochs - epochs.get(key, 0)) for key in running if key)
+    return left * alone + beside * another > deadline.remaining
 
 
 def _fresh_score(fresh: Trained, searched: Trained, folds: Sequence[Fold], metric: Metric) -> Score:

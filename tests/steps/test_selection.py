@@ -22,9 +22,9 @@ PEAK, EPOCHS = 5, 8
 SPLITS = tuple(Fold.validating(np.arange(fold, 50, 5), 50) for fold in range(5))
 
 
-def candidate(top: float) -> Candidate:
+def candidate(top: float, epochs: int = EPOCHS) -> Candidate:
     """A scripted candidate whose score, at its best, is `top`: its dropout."""
-    return Candidate(NetworkSpec(1, 4), TrainSpec(dropout=top, max_epochs=EPOCHS))
+    return Candidate(NetworkSpec(1, 4), TrainSpec(dropout=top, max_epochs=epochs))
 
 
 def engine(shift: float = 0.0, diverging: float = -1.0) -> ScriptedEngine:
@@ -112,12 +112,12 @@ def test_none_is_trained_for_longer_than_in_the_search() -> None:
     assert scored.fresh and scored.fresh.n_epochs == EPOCHS
 
 
-def test_the_others_give_way_where_the_best_would_be_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An epoch takes a second for each that runs, although the search was faster: the four would be at their best after
-    20 seconds, and the first is with fewer and fewer beside it after 15."""
-    search, fresh, now = replace(searched([0.9, 0.8, 0.7, 0.6]), seconds_an_epoch=0.1), engine(), [0.0]
+@pytest.fixture
+def clocked(monkeypatch: pytest.MonkeyPatch) -> tuple[ScriptedEngine, list[list[int]]]:
+    """An engine of which an epoch takes a second for each that runs, and which of them ran in each."""
+    fresh, now, running = engine(), [0.0], []
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    train, running = fresh.train_epoch, []
+    train = fresh.train_epoch
 
     def train_epoch() -> tuple[Standing, ...]:
         standings = train()
@@ -126,9 +126,25 @@ def test_the_others_give_way_where_the_best_would_be_late(monkeypatch: pytest.Mo
         return standings
 
     monkeypatch.setattr(fresh, "train_epoch", train_epoch)
+    return fresh, running
+
+
+def test_the_others_give_way_where_the_best_would_be_late(clocked: tuple[ScriptedEngine, list[list[int]]]) -> None:
+    """The search was faster: the four would be at their best after 20 seconds, and the first is with fewer and fewer
+    beside it after 15."""
+    search, (fresh, running) = replace(searched([0.9, 0.8, 0.7, 0.6]), seconds_an_epoch=0.1), clocked
     finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(16), lambda finalist: None)
     assert running[:5] == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2], [0, 1], [0, 1]]
     assert finalists[0].fresh
+
+
+def test_those_that_soon_end_do_not_give_way(clocked: tuple[ScriptedEngine, list[list[int]]]) -> None:
+    """Three epochs of four take 12 of 16 seconds, and the best has two to go."""
+    [best, *others] = searched([0.9, 0.8, 0.7, 0.6]).finalists
+    short = [train_together(engine(), [candidate(each.trained.candidate.train.dropout, 3)])[0] for each in others]
+    finalists = (best, *(replace(each, trained=trained) for each, trained in zip(others, short, strict=True)))
+    search, (fresh, _) = Search((), finalists, "trials", seconds_an_epoch=1.0), clocked
+    assert all(each.fresh for each in score_again(fresh, search, SPLITS, AUC, Deadline.after(16), lambda told: None))
 
 
 @pytest.mark.parametrize(("passes_at", "counts"), [(PEAK - 1, False), (PEAK, True)])
