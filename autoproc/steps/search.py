@@ -81,6 +81,14 @@ def search_regularisation(
 
 
 @dataclass(frozen=True)
+class _Effort:
+    """What a training takes: epochs, and seconds of a full machine, no more than it took beside others."""
+
+    epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class _Running:
     trial: optuna.Trial
     candidate: Candidate
@@ -128,15 +136,16 @@ class _Loop:
 
     def is_late(self, deadline: Deadline, half: Deadline, again: float) -> bool:
         """Whether the finalists, as they stand, need the time that is left after another epoch."""
-        left, epochs = deadline.remaining - self._epoch_seconds, self._epochs_of_finalists
-        best, everyone = (_MARGIN * again * self._seconds_again(part) for part in (epochs[:1], epochs))
+        left, efforts = deadline.remaining - self._epoch_seconds, self._efforts
+        best, everyone = (_MARGIN * again * self._seconds_again(part) for part in (efforts[:1], efforts))
         return deadline.passed or best > left or (half.passed and everyone > left)
 
-    def _seconds_again(self, epochs: Sequence[int]) -> float:
-        """What trainings of so many epochs take once more: few side by side take as long as the longest does, at the
-        pace of growth, which trains few; many as long as a full machine takes for the epochs of all."""
+    def _seconds_again(self, efforts: Sequence[_Effort]) -> float:
+        """What trainings take once more: few side by side take as long as the longest does, at the pace of growth,
+        which trains few; many as long as a full machine takes for all."""
         grown = self._growth.best.trained
-        return max(max(epochs) * grown.seconds / grown.n_epochs, sum(epochs) * self._seconds_an_epoch)
+        longest = max(effort.epochs for effort in efforts)
+        return max(longest * grown.seconds / grown.n_epochs, sum(effort.seconds for effort in efforts))
 
     def train_epoch(self) -> None:
         """Train what runs by an epoch."""
@@ -171,12 +180,18 @@ class _Loop:
         return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
 
     @property
-    def _epochs_of_finalists(self) -> list[int]:
+    def _efforts(self) -> list[_Effort]:
         """Of those that would be finalists if the search ended now, best first."""
-        ended = [(each.trial.score.mean, each.trial.number, each.trained.n_epochs) for each in self._finalists]
+        ended = [
+            (each.trial.score.mean, each.trial.number, self._effort(each.trained.n_epochs, each.trained.seconds))
+            for each in self._finalists
+        ]
         running = [self._standings[key] for key in self.running if key in self._standings]
-        still = [(each.best, each.key, each.epoch) for each in running if np.isfinite(each.best)]
+        still = [(each.best, each.key, self._effort(each.epoch)) for each in running if np.isfinite(each.best)]
         return self._leading([*ended, *still])
+
+    def _effort(self, epochs: int, at_most: float = float("inf")) -> _Effort:
+        return _Effort(epochs, min(epochs * self._seconds_an_epoch, at_most))
 
     @property
     def _seconds_an_epoch(self) -> float:

@@ -61,11 +61,16 @@ def score_again(
 
 
 def _affordable(search: Search, deadline: Deadline, grace: Deadline) -> list[int]:
-    """The finalists for which there is time if the machine is full, by what an epoch of a trial has taken: the best,
-    which has until `grace`, those that it is compared with, then the others in their order."""
+    """The finalists for which there is time if the machine is full, by what an epoch of a trial has taken, and no more
+    than their own took: the best, which has until `grace`, those that it is compared with, then the others in their
+    order."""
     finalists = search.finalists
+
+    def needed_by(trained: Trained) -> float:
+        return max(trained.best_epochs) * min(search.seconds_an_epoch, trained.seconds / trained.n_epochs)
+
     keys = sorted(range(len(finalists)), key=lambda key: key > 0 and finalists[key].trial.number not in COMPARED)
-    needed = np.cumsum([search.seconds_an_epoch * max(finalists[key].trained.best_epochs) for key in keys])
+    needed = np.cumsum([needed_by(finalists[key].trained) for key in keys])
     return [
         key for key, seconds in zip(keys, needed, strict=True) if seconds <= (grace if key == 0 else deadline).remaining
     ]

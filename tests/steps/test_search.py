@@ -15,7 +15,7 @@ from autoproc.deadline import Deadline
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
-from autoproc.results import Growth, Score, Trained, Trial
+from autoproc.results import Curves, Growth, Score, Trained, Trial
 from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
@@ -146,6 +146,18 @@ def test_what_the_best_needs_is_kept_also_of_the_first_half() -> None:
     rungs = tuple(replace(rung, trained=best) if rung is growth.best else rung for rung in growth.rungs)
     result = timed_search(100, replace(growth, rungs=rungs))
     assert result.best.number == 0 and 0 < seconds_of(result) <= 40
+
+
+def test_the_grown_network_needs_no_more_than_it_took() -> None:
+    """It had more epochs than 100 seconds are enough for at the search's pace, but was faster."""
+    growth = grown(by_dropout)
+    best = growth.best.trained
+    curves = Curves(*(np.tile(curve, 10) for curve in vars(best.curves).values()))
+    best = replace(best, seconds=20.0, curves=curves, score=Score.of(0.99 + FOLDS))
+    rungs = tuple(replace(rung, trained=best) if rung is growth.best else rung for rung in growth.rungs)
+    result = timed_search(100, replace(growth, rungs=rungs))
+    assert best.n_epochs > 100 and result.best.number == 0
+    assert 50 <= seconds_of(result) < 75
 
 
 def test_a_trial_that_still_runs_needs_its_time_again_too() -> None:

@@ -12,7 +12,7 @@ from autoproc.data.metrics import METRICS
 from autoproc.deadline import NEVER, Deadline
 from autoproc.network.interface import Standing, train_together
 from autoproc.outcomes import DEFAULT, Finalist, Search
-from autoproc.results import Fold, Score, Trial
+from autoproc.results import Fold, Score, Trained, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.selection import pick, score_again, select
 from tests.steps.scripted_engine import FOLDS, ScriptedEngine, rises_to
@@ -38,9 +38,14 @@ def engine(shift: float = 0.0, diverging: float = -1.0) -> ScriptedEngine:
     return ScriptedEngine(script)
 
 
+def trained_for(epochs: int, top: float) -> Trained:
+    [trained] = train_together(engine(), [candidate(top, epochs)])
+    return trained
+
+
 def searched(tops: Sequence[float], numbers: Sequence[int] | None = None) -> Search:
     """A search with these finalists, best first."""
-    trained = train_together(engine(), [candidate(top) for top in tops])
+    trained = [trained_for(EPOCHS, top) for top in tops]
     finalists = [
         Finalist(Trial(number, "complete", {}, each.score, each.n_epochs, 1.0, ""), each)
         for number, each in zip(numbers or range(10, 10 + len(tops)), trained, strict=True)
@@ -112,6 +117,13 @@ def test_none_is_trained_for_longer_than_in_the_search() -> None:
     assert scored.fresh and scored.fresh.n_epochs == EPOCHS
 
 
+def test_an_epoch_that_took_long_in_the_search_does_not_keep_the_best_from_its_score() -> None:
+    """Its own took less: the search has seen too few epochs to know."""
+    search, fresh = replace(searched([0.9, 0.8]), seconds_an_epoch=100.0), engine()
+    finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(PEAK + 1), lambda finalist: None)
+    assert [bool(each.fresh) for each in finalists] == [True, False]
+
+
 @pytest.fixture
 def clocked(monkeypatch: pytest.MonkeyPatch) -> tuple[ScriptedEngine, list[list[int]]]:
     """An engine of which an epoch takes a second for each that runs, and which of them ran in each."""
@@ -141,7 +153,7 @@ def test_the_others_give_way_where_the_best_would_be_late(clocked: tuple[Scripte
 def test_those_that_soon_end_do_not_give_way(clocked: tuple[ScriptedEngine, list[list[int]]]) -> None:
     """Three epochs of four take 12 of 16 seconds, and the best has two to go."""
     [best, *others] = searched([0.9, 0.8, 0.7, 0.6]).finalists
-    short = [train_together(engine(), [candidate(each.trained.candidate.train.dropout, 3)])[0] for each in others]
+    short = [trained_for(3, each.trained.candidate.train.dropout) for each in others]
     finalists = (best, *(replace(each, trained=trained) for each, trained in zip(others, short, strict=True)))
     search, (fresh, _) = Search((), finalists, "trials", seconds_an_epoch=1.0), clocked
     assert all(each.fresh for each in score_again(fresh, search, SPLITS, AUC, Deadline.after(16), lambda told: None))
