@@ -28,5 +28,9 @@ class Deadline:
         """The moment at which `part` of the time that is left will be over."""
         return Deadline(None if self.at is None else time.monotonic() + part * self.remaining)
 
+    def at_least(self, seconds: float) -> "Deadline":
+        """This moment, or the one that is `seconds` from now if that is later."""
+        return Deadline(None if self.at is None else max(self.at, time.monotonic() + seconds))
+
 
 NEVER = Deadline(None)

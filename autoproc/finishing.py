@@ -25,7 +25,7 @@ from autoproc.prepared import Prepared
 from autoproc.results import FRESH, Fold, Protocol, Trained
 from autoproc.steps import final as kinds
 from autoproc.steps.decision import decide
-from autoproc.steps.selection import score_again, select
+from autoproc.steps.selection import FOR_WANT_OF_MEMORY, FOR_WANT_OF_TIME, score_again, select
 from autoproc.steps.verdict import FinalModel
 
 # What all finalists take to train, about, of which there are five to seven.
@@ -97,6 +97,7 @@ def select_winner(
 ) -> Selection:
     """Score the search's finalists on fresh folds, where there are any and there is room, and pick the winner."""
     finalists, fresh = search.finalists, prepared.protocol.fresh
+    why_unscored = FOR_WANT_OF_TIME if fresh else "for want of another way to split the rows"
     try:
         if fresh:
             # Other starting weights too, so that luck with them does not stay.
@@ -104,7 +105,8 @@ def select_winner(
                 finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         warn(f"The finalists are not scored on fresh folds: {error}")
-    return select(finalists, prepared.chosen.metric)
+        why_unscored = FOR_WANT_OF_MEMORY
+    return select(finalists, prepared.chosen.metric, why_unscored)
 
 
 def final_networks(

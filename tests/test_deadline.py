@@ -39,3 +39,11 @@ def test_a_share_is_of_the_time_that_is_left(clock: list[float]) -> None:
     assert part.passed and not deadline.passed
     clock[0] += 1000
     assert deadline.share(0.5).passed
+
+
+def test_a_late_deadline_can_be_put_off(clock: list[float]) -> None:
+    deadline = Deadline.after(10)
+    assert deadline.at_least(3).remaining == 10
+    clock[0] += 50
+    assert deadline.at_least(3).remaining == 3
+    assert NEVER.at_least(3).remaining == inf

@@ -157,6 +157,10 @@ def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Sea
     unscored = finishing.select_winner(Engines(scarce), prepared, scarce, search, NEVER, told.append, warned.append)
     assert unscored.winner is searched.finalists[0] and unscored.optimism is None
     assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
+    assert unscored.reason == "the search's best: it was not scored on fresh folds for want of memory"
+    unsplit = replace(prepared, protocol=replace(prepared.protocol, fresh=()))
+    first = finishing.select_winner(Engines(plan), unsplit, plan, search, NEVER, told.append, warned.append)
+    assert first.reason.endswith("on fresh folds for want of another way to split the rows")
 
 
 def alone(searched: Searched, final: FinalNetworks, time: str | None) -> np.ndarray:

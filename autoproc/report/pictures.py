@@ -2,39 +2,63 @@
 
 import io
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from autoproc.optimism import of_mean
 from autoproc.outcomes import Finalist, Selection, Verdict
 from autoproc.report.lines import metric_title
-from autoproc.results import Score
 
-_SEARCHED, _WINNER = "#b45309", "#1d4ed8"  # told apart by colour-blind eyes too
-_NORMAL = 1.96  # standard errors in a 95 % interval
-Point = tuple[str, float, tuple[float, float]]
+# Told apart by colour-blind eyes too.
+_SEARCHED, _WINNER, _EXPORTED = "#b45309", "#1d4ed8", "#4b5563"
+_PLACES = ("the search's folds", "fresh folds", "holdout")
+_APART = 0.08  # of two scores at one place
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A score and its 95 % interval; NaN bounds where there is none."""
+
+    place: str
+    score: float
+    interval: tuple[float, float]
 
 
 def optimism_picture(selection: Selection, verdict: Verdict) -> str:
-    """What the search's best and the winner scored on the folds that chose, on fresh ones and on the holdout, each with
-    a 95 % interval."""
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    """What the search's best and the winner scored on the folds that chose, on fresh ones and on the holdout, and the
+    exported model there, each with a 95 % interval where there is one.
+
+    A line joins scores of one configuration's networks; the exported model is another model than any of them.
+    """
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
     canvas, axes = FigureCanvasSVG(figure), figure.add_subplot()
     first, winner = selection.finalists[0], selection.winner
-    holdout = ("holdout", verdict.holdout.score, verdict.holdout.interval)
-    points = [*_points(winner), holdout]
-    if winner is not first:
-        _draw(axes, _points(first), -0.08, _SEARCHED, f"the search's best, trial {first.trial.number}")
-    _draw(axes, points, 0.0, _WINNER, f"the winner, trial {winner.trial.number}")
-    axes.set_xticks(range(len(points)), [label for label, *_ in points])
-    axes.set_xlim(-0.5, len(points) - 0.5)
+    own = [_Point("holdout", verdict.single.score, verdict.single.interval)]
+    exported = [_Point("holdout", verdict.holdout.score, verdict.holdout.interval)]
+    searched = _points(first) if winner is not first else []
+    lines = [
+        (searched, -_APART, "o-", _SEARCHED, f"the search's best, trial {first.trial.number}"),
+        ([*_points(winner), *own], 0.0, "o-", _WINNER, f"the winner, trial {winner.trial.number}"),
+        (exported, _APART, "D", _EXPORTED, "exported model"),
+    ]
+    shown = [place for place in _PLACES if any(point.place == place for points, *_ in lines for point in points)]
+    for points, shift, style, color, label in lines:
+        if points:
+            _draw(axes, points, [shown.index(point.place) + shift for point in points], style, color, label)
+    axes.set_xticks(range(len(shown)), shown)
+    axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylabel(metric_title(verdict.metric, verdict.threshold))
-    axes.set_title("What each score was worth (bars: 95 %)", loc="left", fontsize="medium")
+    without = any(math.isnan(point.interval[0]) for points, *_ in lines for point in points)
+    bars = "bars: 95 %; a single split has none" if without else "bars: 95 %"
+    axes.set_title(f"What each score was worth ({bars})", loc="left", fontsize="medium")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(lines), frameon=False)
     return _svg(canvas)
 
 
@@ -46,21 +70,18 @@ def _svg(canvas: FigureCanvasSVG) -> str:
     return text.getvalue()
 
 
-def _points(finalist: Finalist) -> list[Point]:
-    points = [_of_folds("the search's folds", finalist.trained.score)]
+def _points(finalist: Finalist) -> list[_Point]:
+    scores = [("the search's folds", finalist.trained.score)]
     if finalist.rescored:
-        points.append(_of_folds("fresh folds", finalist.rescored.score))
-    return points
+        scores.append(("fresh folds", finalist.rescored.score))
+    return [_Point(place, score.mean, of_mean(score)) for place, score in scores]
 
 
-def _of_folds(label: str, score: Score) -> Point:
-    width = _NORMAL * (0.0 if math.isnan(score.standard_error) else score.standard_error)
-    return label, score.mean, (score.mean - width, score.mean + width)
-
-
-def _draw(axes: Axes, points: list[Point], shift: float, color: str, label: str) -> None:
-    places = [place + shift for place in range(len(points))]
-    middles = [middle for _, middle, _ in points]
-    below = [max(middle - low, 0.0) for _, middle, (low, _) in points]
-    above = [max(high - middle, 0.0) for _, middle, (_, high) in points]
-    axes.errorbar(places, middles, yerr=[below, above], fmt="o-", color=color, capsize=4, label=label, alpha=0.9)
+def _draw(axes: Axes, points: Sequence[_Point], places: Sequence[float], style: str, color: str, label: str) -> None:
+    """A mark for each score, and a bar for those that have an interval."""
+    axes.plot(places, [point.score for point in points], style, color=color, label=label, alpha=0.9)
+    for place, point in zip(places, points, strict=True):
+        low, high = point.interval
+        if not math.isnan(low):
+            reach = [[max(point.score - low, 0.0)], [max(high - point.score, 0.0)]]
+            axes.errorbar([place], [point.score], yerr=reach, fmt="none", ecolor=color, capsize=4, alpha=0.9)

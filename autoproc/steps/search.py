@@ -6,7 +6,7 @@ The loop is the whole of it: keep the engine full, train an epoch, report, prune
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import optuna
@@ -23,10 +23,11 @@ from autoproc.space import Space, Value
 from autoproc.spec import Candidate
 
 FIRST_CHECK = 5  # epochs before a trial can be pruned
-_MARGIN = 2.0  # times the seconds that the finalists should take: few side by side are slower than many
+_MARGIN = 1.25  # times the seconds that the finalists should take
 _LEAST_SHARE = 0.5  # of the time, whatever the finalists need after it
 _BEST = 5  # trials that are finalists, beside those two
 
+_T = TypeVar("_T")
 OnTrial = Callable[[Trial, Trained], None]
 _OPTUNA_STATES: dict[TrialState, optuna.trial.TrialState] = {
     "complete": optuna.trial.TrialState.COMPLETE,
@@ -65,17 +66,26 @@ def search_regularisation(
     """Search until `plan.trials` trials are done or time is over; `on_trial` is told of each finished one.
 
     Trial 0 is the grown network as it is, trial 1 the default configuration. `again` is how often the finalists' folds
-    will be trained once more before the deadline, for which up to half of the time is kept.
+    will be trained once more before the deadline. For that up to half of the time is kept, and what the best of them
+    needs in any case: a trial that there is no time to score again has no part in the outcome.
     """
     half = deadline.share(_LEAST_SHARE)
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
     while loop.wants_more or loop.running:
-        loop.fill()
-        loop.report(engine.train_epoch())
-        if deadline.passed or (half.passed and _MARGIN * again * loop.seconds_of_finalists >= deadline.remaining):
+        if loop.is_late(deadline, half, again):
             loop.stop()
             return loop.result("time limit")
+        loop.fill()
+        loop.train_epoch()
     return loop.result("trials")
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """What a training takes: epochs, and seconds of a full machine, no more than it took beside others."""
+
+    epochs: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,8 @@ class _Loop:
         self._finalists: list[Finalist] = []
         self._started = time.monotonic()
         self._n_epochs = 0
+        self._standings: dict[int, Standing] = {}
+        self._epoch_seconds = 0.0  # that the latest epoch of all that run has taken
         self._enter_grown()
         self._study.enqueue_trial(dict(space.encode(self._default)))
 
@@ -122,7 +134,26 @@ class _Loop:
             self.running[trial.number] = _Running(trial, candidate)
             self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
-    def report(self, standings: Sequence[Standing]) -> None:
+    def is_late(self, deadline: Deadline, half: Deadline, again: float) -> bool:
+        """Whether the finalists, as they stand, need the time that is left after another epoch."""
+        left, efforts = deadline.remaining - self._epoch_seconds, self._efforts
+        best, everyone = (_MARGIN * again * self._seconds_again(part) for part in (efforts[:1], efforts))
+        return deadline.passed or best > left or (half.passed and everyone > left)
+
+    def _seconds_again(self, efforts: Sequence[_Effort]) -> float:
+        """What trainings take once more: few side by side take as long as the longest does, at the pace of growth,
+        which trains few; many as long as a full machine takes for all."""
+        grown = self._growth.best.trained
+        longest = max(effort.epochs for effort in efforts)
+        return max(longest * grown.seconds / grown.n_epochs, sum(effort.seconds for effort in efforts))
+
+    def train_epoch(self) -> None:
+        """Train what runs by an epoch."""
+        started = time.monotonic()
+        self._report(self._engine.train_epoch())
+        self._epoch_seconds = time.monotonic() - started
+
+    def _report(self, standings: Sequence[Standing]) -> None:
         """Tell Optuna how the running trials stand, and end those that are finished or not worth going on. The default
         configuration is never pruned: the others are compared with it in the end.
 
@@ -130,6 +161,7 @@ class _Loop:
         """
         self._n_epochs += len(standings)
         for standing in standings:
+            self._standings[standing.key] = standing
             if np.isfinite(standing.best):
                 self.running[standing.key].trial.report(standing.best, standing.epoch)
         for standing in standings:
@@ -148,14 +180,26 @@ class _Loop:
         return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
 
     @property
-    def seconds_of_finalists(self) -> float:
-        """What it would take to train the finalists so far once more."""
-        return self._seconds_an_epoch * sum(each.trained.n_epochs for each in self._finalists)
+    def _efforts(self) -> list[_Effort]:
+        """Of those that would be finalists if the search ended now, best first."""
+        ended = [
+            (each.trial.score.mean, each.trial.number, self._effort(each.trained.n_epochs, each.trained.seconds))
+            for each in self._finalists
+        ]
+        running = [self._standings[key] for key in self.running if key in self._standings]
+        still = [(each.best, each.key, self._effort(each.epoch)) for each in running if np.isfinite(each.best)]
+        return self._leading([*ended, *still])
+
+    def _effort(self, epochs: int, at_most: float = float("inf")) -> _Effort:
+        return _Effort(epochs, min(epochs * self._seconds_an_epoch, at_most))
 
     @property
     def _seconds_an_epoch(self) -> float:
-        """Seconds for an epoch of one trial, side by side with others."""
-        return (time.monotonic() - self._started) / max(self._n_epochs, 1)
+        """Seconds for an epoch of one trial, side by side with others; before there is one, of the grown network."""
+        if not self._n_epochs:
+            grown = self._growth.best.trained
+            return grown.seconds / grown.n_epochs
+        return (time.monotonic() - self._started) / self._n_epochs
 
     def _enter_grown(self) -> None:
         """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
@@ -195,9 +239,14 @@ class _Loop:
 
     def _enter_final(self, finalist: Finalist) -> None:
         """Keep the best trials with their weights, best first, and those that all others are compared with."""
-        ranked = [*self._finalists, finalist]
-        ranked.sort(key=lambda each: float(self._metric.gain(0.0, each.trial.score.mean)))
-        self._finalists = [each for rank, each in enumerate(ranked) if rank < _BEST or each.trial.number in COMPARED]
+        known = [*self._finalists, finalist]
+        self._finalists = self._leading([(each.trial.score.mean, each.trial.number, each) for each in known])
+
+    def _leading(self, scored: Sequence[tuple[float, int, _T]]) -> list[_T]:
+        """What belongs to the best scores and to the trials that all are compared with, best first; given are scores,
+        the trials' numbers, and that."""
+        ranked = sorted(scored, key=lambda each: float(self._metric.gain(0.0, each[0])))
+        return [it for rank, (_, number, it) in enumerate(ranked) if rank < _BEST or number in COMPARED]
 
 
 class WorseHalfPruner(optuna.pruners.BasePruner):

@@ -25,7 +25,8 @@ class _Member:
 
 class ScriptedEngine:
     """An `Engine` whose scores are maximised; `started` keeps the candidates in the order of their start. It has room
-    for `width` candidates, and memory for `memory` of them; the others wait."""
+    for `width` candidates, and memory for `memory` of them; the others wait. A training says that it
+    took a second an epoch."""
 
     def __init__(self, script: Script, n_folds: int = 5, width: int = 4, memory: int | None = None) -> None:
         self.n_folds = n_folds
@@ -65,7 +66,7 @@ class ScriptedEngine:
             score=Score.of(nothing if failed else validation.max(axis=1)),
             train_score=Score.of(nothing if waited else train[:, -1]),
             best_epochs=tuple(map(int, epochs)),
-            seconds=1.0,
+            seconds=float(len(member.train)),
             failed=WAITED if waited else "fold 1 diverged" if diverged else None,
             weights={"name": np.array([len(self.started)], dtype=np.float32)},
         )

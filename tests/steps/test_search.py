@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from autoproc.deadline import Deadline
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
-from autoproc.results import Growth, Trained, Trial
+from autoproc.results import Curves, Growth, Score, Trained, Trial
 from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
@@ -38,6 +39,7 @@ def by_dropout(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray
     return rises_to(0.9, 12, epoch), rises_to(top, 8, epoch)
 
 
+@cache
 def grown(script: Script) -> Growth:
     return grow_until_overfit(
         ScriptedEngine(script), AUC, PLAN, 1e-2, Deadline(None), lambda number, trained, verdict: None
@@ -110,18 +112,59 @@ def test_the_finalists_are_the_five_best_the_default_and_the_grown_network_best_
     assert all(finalist.trained is by_number[finalist.trial.number] for finalist in result.finalists)
 
 
-def test_time_is_kept_for_training_the_finalists_again() -> None:
-    """Each epoch takes 1 of 100 seconds here; the finalists' epochs, again, are more than half of them."""
-    clock = Clock()
+def timed_search(seconds: float, growth: Growth | None = None, again: float = 1.0, **changes: object) -> Search:
+    """A search of `seconds` in which each epoch of one trial takes 1 second, and the grown network took as many as
+    `growth` says."""
+    clock, growth = Clock(), growth or grown(by_dropout)
+    plan = PLAN.model_copy(update={"trials": 500, **changes})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.monotonic", clock)
         engine = ScriptedEngine(by_dropout, width=1)
         patch.setattr(engine, "train_epoch", clock.ticking(engine.train_epoch))
-        arguments = (engine, AUC, PLAN.model_copy(update={"trials": 500}), load_space("default"), grown(by_dropout))
-        result = search_regularisation(*arguments, Deadline.after(100), lambda *told: None, again=1.0)
+        space, deadline = load_space("default"), Deadline.after(seconds)
+        result = search_regularisation(engine, AUC, plan, space, growth, deadline, lambda *told: None, again)
     assert result.stopped_by == "time limit"
-    assert 50 <= clock.now < 60, "half of the time is the search's in any case"
+    return result
+
+
+def seconds_of(search: Search) -> int:
+    return sum(trial.n_epochs for trial in search.trials[1:])
+
+
+def test_time_is_kept_for_training_the_finalists_again() -> None:
+    """The finalists' epochs, again, take more than half of the time."""
+    result = timed_search(100)
+    assert 50 <= seconds_of(result) < 60, "half of the time is the search's in any case"
     assert result.seconds_an_epoch == pytest.approx(1.0)
+    assert seconds_of(timed_search(99.5, again=0.0)) == 99, "an epoch more would be late"
+
+
+def test_what_the_best_needs_is_kept_also_of_the_first_half() -> None:
+    growth = grown(by_dropout)
+    best = growth.best.trained
+    best = replace(best, seconds=60.0, score=Score.of(0.99 + FOLDS))
+    rungs = tuple(replace(rung, trained=best) if rung is growth.best else rung for rung in growth.rungs)
+    result = timed_search(100, replace(growth, rungs=rungs))
+    assert result.best.number == 0 and 0 < seconds_of(result) <= 40
+
+
+def test_the_grown_network_needs_no_more_than_it_took() -> None:
+    """It had more epochs than 100 seconds are enough for at the search's pace, but was faster."""
+    growth = grown(by_dropout)
+    best = growth.best.trained
+    curves = Curves(*(np.tile(curve, 10) for curve in vars(best.curves).values()))
+    best = replace(best, seconds=20.0, curves=curves, score=Score.of(0.99 + FOLDS))
+    rungs = tuple(replace(rung, trained=best) if rung is growth.best else rung for rung in growth.rungs)
+    result = timed_search(100, replace(growth, rungs=rungs))
+    assert best.n_epochs > 100 and result.best.number == 0
+    assert 50 <= seconds_of(result) < 75
+
+
+def test_a_trial_that_still_runs_needs_its_time_again_too() -> None:
+    """The second best of all has run since the start."""
+    long = PLAN.train.model_copy(update={"max_epochs": 500, "patience": 500, "dropout": 0.3})
+    result = timed_search(100, train=long)
+    assert result.best.number == DEFAULT and 40 <= seconds_of(result) < 50
 
 
 class Clock:
@@ -133,10 +176,10 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def ticking(self, train: Callable[[], tuple[Standing, ...]]) -> Callable[[], tuple[Standing, ...]]:
-        def train_epoch() -> tuple[Standing, ...]:
+    def ticking(self, train: Callable[..., tuple[Standing, ...]]) -> Callable[..., tuple[Standing, ...]]:
+        def train_epoch(*engine: ScriptedEngine) -> tuple[Standing, ...]:
             self.now += 1
-            return train()
+            return train(*engine)
 
         return train_epoch
 
@@ -240,11 +283,26 @@ def test_a_search_in_which_everything_fails_keeps_the_grown_network() -> None:
     assert result.count("failed") == 19
 
 
-def test_time_that_is_over_ends_what_runs_as_it_stands() -> None:
-    result, told, _ = search(deadline=Deadline.after(0.0))
+@pytest.fixture
+def time_for_one_epoch(monkeypatch: pytest.MonkeyPatch) -> Deadline:
+    """A deadline that comes in the second epoch of the search."""
+    clock, _ = Clock(), grown(by_dropout)
+    monkeypatch.setattr("time.monotonic", clock)
+    monkeypatch.setattr(ScriptedEngine, "train_epoch", clock.ticking(ScriptedEngine.train_epoch))
+    return Deadline.after(1.5)
+
+
+def test_time_that_is_over_ends_what_runs_as_it_stands(time_for_one_epoch: Deadline) -> None:
+    result, told, _ = search(deadline=time_for_one_epoch)
     assert result.stopped_by == "time limit"
     assert len(told) == len(result.trials) == 5
     assert {trial.reason for trial in result.trials[1:]} == {"stopped by the time limit"}
+
+
+def test_without_any_time_no_trial_is_started_and_the_grown_network_is_left() -> None:
+    result, _, engine = search(deadline=Deadline.after(0.0))
+    assert (len(result.trials), result.best.number, result.stopped_by) == (1, 0, "time limit")
+    assert engine.started == []
 
 
 def test_trials_that_wait_for_memory_are_trained_when_others_have_left() -> None:
@@ -254,8 +312,10 @@ def test_trials_that_wait_for_memory_are_trained_when_others_have_left() -> None
     assert engine.most_running == 4
 
 
-def test_a_trial_that_still_waits_when_time_is_over_fails_with_its_reason_and_never_wins() -> None:
-    result, _, _ = search(deadline=Deadline.after(0.0), memory=1)
+def test_a_trial_that_still_waits_when_time_is_over_fails_with_its_reason_and_never_wins(
+    time_for_one_epoch: Deadline,
+) -> None:
+    result, _, _ = search(deadline=time_for_one_epoch, memory=1)
     assert [(trial.state, trial.reason) for trial in result.trials[1:]] == [
         ("complete", "stopped by the time limit"),
         *[("failed", WAITED)] * 3,
