@@ -82,4 +82,4 @@ def same_protocol(asked: ProtocolPlan, protocol: Protocol) -> ProtocolPlan:
 
 def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:
     """The capacities that growth climbs, smallest first."""
-    return tuple(NetworkSpec(depth, width) for depth, width in plan.growth.rungs)
+    return tuple(NetworkSpec(depth, width, plan.inputs.scale) for depth, width in plan.growth.rungs)

@@ -116,14 +116,12 @@ MOST_PIECES = 64
 
 
 class InputsPlan(_Section):
-    """How numbers are read, beside being scaled."""
+    """How networks read their inputs, beside scaling the numbers."""
 
     pieces: int | None = Field(
-        None,
-        ge=0,
-        le=MOST_PIECES,
-        description="Pieces that each number is cut into; 0: none; null: by rows.",
+        None, ge=0, le=MOST_PIECES, description="Pieces that each number is cut into; 0: none; null: by rows."
     )
+    scale: bool = Field(True, description="A learned factor for each input of a network.")
 
 
 class TrainPlan(_Section):

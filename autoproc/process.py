@@ -64,7 +64,8 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     progress = progress or SilentProgress()
     progress.update("table", "reading")
     space = load_space(plan.space)
-    prepared, holdout = prepare(space.complete(plan), frame)
+    plan = space.complete(plan)
+    prepared, holdout = prepare(plan, frame)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device
 

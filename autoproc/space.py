@@ -5,7 +5,7 @@ configuration, so that it can be tried first. Nothing here knows who makes the s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
@@ -169,19 +169,18 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Space:
-    """What the search may change: the rung, relative to the one that growth chose, and training leaves. It may fix the
-    `n_pieces` of numbers for the whole job, growth included; None leaves them to the plan."""
+    """What the search may change: the rung, relative to the one that growth chose, and training leaves. How networks
+    read their `inputs` holds for the whole job, growth included."""
 
     name: str
     rung: Leaf
     train: Mapping[str, Leaf]
-    n_pieces: int | None = None
+    inputs: InputsPlan = field(default_factory=InputsPlan)
 
     def complete(self, plan: Plan) -> Plan:
-        """The plan with what the space fixes, where it says nothing itself."""
-        if self.n_pieces is None or plan.inputs.pieces is not None:
-            return plan
-        return plan.model_copy(update={"inputs": InputsPlan(pieces=self.n_pieces)})
+        """The plan with what the space says of inputs, where it says nothing itself."""
+        own, asked = (inputs.model_dump(exclude_unset=True) for inputs in (self.inputs, plan.inputs))
+        return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked})})
 
     def sample(self, suggest: Suggest, default: TrainSpec, ladder: Sequence[NetworkSpec], chosen: int) -> Candidate:
         """A configuration: suggested leaves on top of `default`, at a rung near `ladder[chosen]`."""

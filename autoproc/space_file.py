@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from autoproc.errors import PlanError, did_you_mean
-from autoproc.plan import MOST_PIECES
+from autoproc.plan import make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
 
@@ -68,24 +68,16 @@ def parse_space(name: str, text: str) -> Space:
 
 def _space(name: str, tree: object) -> Space:
     sections = _mapping(tree, "The file", ("inputs", "network", "train"))
-    inputs = _mapping(sections.get("inputs") or {}, "The section inputs", ("pieces",))
     network = _mapping(sections.get("network") or {}, "The section network", ("rung",))
     train = _mapping(sections.get("train") or {}, "The section train", _TRAIN_KEYS)
     space = Space(
         name,
         _leaf(network.get("rung", 0), "network.rung"),
         {key: _leaf(train[key], f"train.{key}") for key in _TRAIN_KEYS if key in train},
-        _count(inputs["pieces"], "inputs.pieces") if "pieces" in inputs else None,
+        make_plan(overrides={"inputs": sections.get("inputs") or {}}).inputs,
     )
     _try_extremes(space.train)
     return space
-
-
-def _count(node: object, where: str) -> int:
-    """A fixed count from 0 on."""
-    if type(node) is not int or not 0 <= node <= MOST_PIECES:
-        raise PlanError(f"{where} must be a whole number from 0 to {MOST_PIECES}, but is {_shown(node)}.")
-    return node
 
 
 def _try_extremes(train: Mapping[str, Leaf]) -> None:

@@ -117,10 +117,12 @@ def make_scheduler(kind: str, **parameters: Any) -> Scheduler:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Capacity of a network: `depth` hidden layers of `width` units each."""
+    """Capacity of a network: `depth` hidden layers of `width` units each; with `input_scale` each input has a learned
+    factor before the first of them (Holzmueller et al. 2024, RealMLP)."""
 
     depth: int
     width: int
+    input_scale: bool = False
 
     def __post_init__(self) -> None:
         _require(self.depth >= 1, "depth", "at least 1", self.depth)

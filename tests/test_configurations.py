@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.configurations import choose_batch_size, default_training, final_kind, ladder, unregularised
-from autoproc.plan import Plan, make_plan
+from autoproc.plan import InputsPlan, Plan, make_plan
 from autoproc.spec import NetworkSpec, TrainSpec
 
 
@@ -54,7 +54,9 @@ def test_the_learning_rate_is_the_one_that_was_found_unless_the_plan_names_one(
 
 def test_the_ladder_is_the_plans() -> None:
     plan = make_plan(None, {"growth": {"rungs": [[1, 4], [3, 8]]}})
-    assert ladder(plan) == (NetworkSpec(1, 4), NetworkSpec(3, 8))
+    assert ladder(plan) == (NetworkSpec(1, 4, input_scale=True), NetworkSpec(3, 8, input_scale=True))
+    plain = plan.model_copy(update={"inputs": InputsPlan(scale=False)})
+    assert ladder(plain) == (NetworkSpec(1, 4), NetworkSpec(3, 8))
 
 
 def test_the_usual_ladder_rises() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from autoproc.errors import PlanError
-from autoproc.plan import Plan, make_plan
+from autoproc.plan import InputsPlan, Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Number, OffOr, OneOf, Rising
 from autoproc.space_file import load_space, parse_space, shipped_spaces
 from autoproc.spec import SCHEDULERS, NetworkSpec, NoScheduler, StepLR, TrainSpec
@@ -57,8 +57,9 @@ def test_the_default_space_searches_every_lever():
 
 def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else():
     space = load_space("classic")
-    assert space.complete(Plan()).inputs.pieces == 0
-    assert space.complete(make_plan(overrides={"inputs": {"pieces": 8}})).inputs.pieces == 8, "the plan has its way"
+    assert space.complete(Plan()).inputs == InputsPlan(pieces=0, scale=False)
+    asked = make_plan(overrides={"inputs": {"pieces": 8}})
+    assert space.complete(asked).inputs == InputsPlan(pieces=8, scale=False), "the plan has its way"
     assert set(space.train) == {"learning_rate", "dropout", "l1", "weight_decay", "scheduler"}
     assert set(space.train["scheduler"].options) == {"none", *list(SCHEDULERS)[1:]}
     assert len(space.train["scheduler"].options) == 5
@@ -209,9 +210,9 @@ def test_a_bad_leaf_is_refused(text, message):
         ("- train\n", "The file must be a mapping"),
         ("trian: {}\n", r"has 'trian'\. Did you mean 'train'\?"),
         ("network: {depth: 3}\n", "section network must be a mapping with the keys rung, but has 'depth'"),
-        ("inputs: {cuts: 3}\n", "section inputs must be a mapping with the keys pieces, but has 'cuts'"),
-        ("inputs: {pieces: -1}\n", "inputs.pieces must be a whole number from 0 to 64, but is -1"),
-        ("inputs: {pieces: {int: [0, 4]}}\n", "inputs.pieces must be a whole number from 0 to 64, but is"),
+        ("inputs: {cuts: 3}\n", "has no key 'inputs.cuts'; there are pieces, scale"),
+        ("inputs: {pieces: -1}\n", "'inputs.pieces' must be .* 0, but is -1"),
+        ("inputs: {pieces: {int: [0, 4]}}\n", "'inputs.pieces' must be .*, but is int="),
         ("network: {rung: 0.5}\n", "network.rung must hold whole numbers, but can be 0.5"),
         ("network: {rung: {choice: [0, one]}}\n", "network.rung must hold whole numbers, but can be 'one'"),
     ],

@@ -14,6 +14,7 @@ from torch import Tensor
 from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
 from autoproc.spec import NetworkSpec
 
+FIRST_WEIGHT, INPUT_SCALE = "hidden.0.weight", "input.scale"
 _ALIGNED = EMBEDDING_SIZE  # places start at multiples of it: a row is then also a table of embeddings' rows
 
 
@@ -41,8 +42,9 @@ class ParameterTable:
         weights["output.weight"] = (n_outputs, network.width)
         biases: dict[str, tuple[int, ...]] = {f"{layer}.bias": (network.width,) for layer in hidden}
         biases["output.bias"] = (n_outputs,)
+        scale = {INPUT_SCALE: (sizes.width,)} if network.input_scale else {}
         embedding = {"embedding": (sum(sizes.vocabularies), EMBEDDING_SIZE)} if sizes.vocabularies else {}
-        shapes: dict[str, tuple[int, ...]] = {**weights, **biases, **embedding}
+        shapes: dict[str, tuple[int, ...]] = {**weights, **biases, **scale, **embedding}
         starts = [0]
         for shape in shapes.values():
             starts.append(starts[-1] + -(-prod(shape) // _ALIGNED) * _ALIGNED)
@@ -64,12 +66,22 @@ class ParameterTable:
             for name, shape, start in zip(self.names, self.shapes, self.starts, strict=True)
         }
 
+    def plain(self, row: Tensor) -> dict[str, Tensor]:
+        """The parameters in one member's `row` (n_columns,) by name, as a network without factors of the inputs has
+        them: they are multiplied into the first layer's weights."""
+        parameters = {name: view[0] for name, view in self.views(row[None]).items()}
+        if INPUT_SCALE in parameters:
+            parameters[FIRST_WEIGHT] = parameters[FIRST_WEIGHT] * parameters.pop(INPUT_SCALE)[:, None]
+        return parameters
+
     def initial(self, generator: torch.Generator) -> Tensor:
         """One member's starting row (n_columns,): He's uniform for hidden weights, a smaller range for the last
-        layer, normal embeddings, zero biases."""
+        layer, normal embeddings, factors of 1, zero biases."""
         row = torch.zeros(1, self.n_columns)
         for name, view in self.views(row).items():
-            if name == "embedding":
+            if name == INPUT_SCALE:
+                view.fill_(1)
+            elif name == "embedding":
                 view.normal_(0, 0.5, generator=generator)
             elif name == "output.weight":
                 bound = sqrt(1 / view.shape[2])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoproc.network.dropout import Dropout
 from autoproc.network.inputs import EMBEDDING_SIZE
-from autoproc.network.layers import ParameterTable
+from autoproc.network.layers import INPUT_SCALE, ParameterTable
 from autoproc.network.scratch import Scratch
 
 
@@ -36,6 +36,8 @@ class Network:
         parameters = table.views(rows)
         depth = sum(name.startswith("hidden.") for name in table.names) // 2
         self._weights = [parameters[f"hidden.{layer}.weight"] for layer in range(depth)]
+        self._first_weight = self._weights[0]
+        self._input_scale = parameters.get(INPUT_SCALE)  # (S, inputs), multiplied into the first layer's weights
         self._biases = [parameters[f"hidden.{layer}.bias"].unsqueeze(1) for layer in range(depth)]
         self._output_weight = parameters["output.weight"]
         self._output_bias = parameters["output.bias"].unsqueeze(2)
@@ -52,6 +54,9 @@ class Network:
         hidden = batch.dense
         n_members, n_rows, n_dense = hidden.shape
         self._hidden = []
+        if self._input_scale is not None:
+            scaled = self._scratch.take("scaled weight", *self._first_weight.shape)
+            self._weights[0] = torch.mul(self._first_weight, self._input_scale.unsqueeze(2), out=scaled)
         for layer, (weight, bias) in enumerate(zip(self._weights, self._biases, strict=True)):
             units = self._scratch.take(f"hidden.{layer}", n_members, n_rows, bias.shape[2])
             if layer == 0 and self._embedding is not None:
@@ -96,6 +101,10 @@ class Network:
             torch.bmm(upstream, self._weights[0][:, n_dense:].transpose(1, 2), out=inner)
             self._slopes["embedding"].zero_()
             self._embedding.add_slopes(inner)
+        if self._input_scale is not None:  # until here `into` has the slopes of the scaled weights
+            product = torch.mul(into, self._first_weight, out=self._scratch.take("product", *into.shape))
+            torch.sum(product, dim=2, out=self._slopes[INPUT_SCALE])
+            into.mul_(self._input_scale.unsqueeze(2))
 
     def _multiply(self, left: Tensor, right: Tensor, into: Tensor) -> None:
         """Put the product in its place. torch multiplies all members in one call only if the product's memory is in

@@ -79,7 +79,7 @@ class Stack:
                 self.members[row] = last
                 self._states[:, row] = self._states[:, len(self.members)]
                 self._steps[row] = self._steps[len(self.members)]
-        return [{name: view[0].numpy() for name, view in self._table.views(row[None]).items()} for row in best]
+        return [{name: tensor.numpy() for name, tensor in self._table.plain(row).items()} for row in best]
 
     def give(self, other: "Stack") -> None:
         """Hand the last member, as it stands, to another stack of the same signature."""

@@ -96,7 +96,7 @@ def _are_alike(folds: Sequence[Fold]) -> bool:
 
 
 def _candidates(n_train_rows: int, plan: Plan) -> list[Candidate]:
-    network = NetworkSpec(plan.baseline.depth, plan.baseline.width)
+    network = NetworkSpec(plan.baseline.depth, plan.baseline.width, plan.inputs.scale)
     epochs, patience = plan.baseline.max_epochs, plan.train.patience
     rates = plan.baseline.learning_rates
     return [Candidate(network, unregularised(plan, n_train_rows, rate, epochs, patience)) for rate in rates]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
-from autoproc.network.layers import ParameterTable
+from autoproc.network.layers import FIRST_WEIGHT, INPUT_SCALE, ParameterTable
 from autoproc.spec import NetworkSpec
 
 SIZES = InputSizes(n_dense=3, n_numeric=3, vocabularies=(4, 2))
@@ -19,7 +19,10 @@ INPUTS = st.one_of(
     ),
 )
 TABLES = st.builds(
-    ParameterTable.of, st.builds(NetworkSpec, st.integers(1, 4), st.integers(1, 20)), INPUTS, st.integers(1, 5)
+    ParameterTable.of,
+    st.builds(NetworkSpec, st.integers(1, 4), st.integers(1, 20), st.booleans()),
+    INPUTS,
+    st.integers(1, 5),
 )
 
 
@@ -108,3 +111,24 @@ def test_the_spread_of_the_last_layer_follows_from_its_inputs():
     output = table.views(table.initial(generator())[None])["output.weight"]
     assert output.shape == (1, 4, 400)
     assert 0.045 < output.abs().max().item() <= 1 / 20
+
+
+def test_factors_of_the_inputs_are_learned_but_not_penalised_and_start_from_one():
+    plain, scaled = (ParameterTable.of(NetworkSpec(2, 5, input_scale), SIZES, 2) for input_scale in (False, True))
+    assert set(scaled.names) - set(plain.names) == {INPUT_SCALE}
+    assert scaled.n_weights == plain.n_weights
+    row, other = (table.initial(generator())[None] for table in (scaled, plain))
+    assert (scaled.views(row)[INPUT_SCALE] == 1).all()
+    for name, view in plain.views(other).items():
+        assert torch.equal(scaled.views(row)[name], view), "and nothing else starts elsewhere"
+
+
+def test_in_a_plain_network_the_factors_are_part_of_the_first_weights():
+    table = ParameterTable.of(NetworkSpec(2, 5, input_scale=True), SIZES, 2)
+    row = table.initial(generator())
+    views = {name: view[0] for name, view in table.views(row[None]).items()}
+    views[INPUT_SCALE].copy_(torch.arange(19))
+    plain = table.plain(row)
+    assert list(plain) == [name for name in table.names if name != INPUT_SCALE]
+    torch.testing.assert_close(plain[FIRST_WEIGHT], torch.diag(torch.arange(19.0)) @ views[FIRST_WEIGHT])
+    assert all(torch.equal(plain[name], views[name]) for name in plain if name != FIRST_WEIGHT)

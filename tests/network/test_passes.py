@@ -42,11 +42,22 @@ class Case:
 
 
 def make(
-    depth=2, width=5, n_outputs=2, n_dense=3, vocabularies=(4, 2), rates=None, n_members=3, n_rows=7, seed=0
+    depth=2,
+    width=5,
+    n_outputs=2,
+    n_dense=3,
+    vocabularies=(4, 2),
+    rates=None,
+    n_members=3,
+    n_rows=7,
+    seed=0,
+    input_scale=False,
 ) -> Case:
     """Random numbers in all places; `rates` has the members' dropout."""
     generator = torch.Generator().manual_seed(seed)
-    table = ParameterTable.of(NetworkSpec(depth, width), InputSizes(n_dense, n_dense, vocabularies), n_outputs)
+    table = ParameterTable.of(
+        NetworkSpec(depth, width, input_scale), InputSizes(n_dense, n_dense, vocabularies), n_outputs
+    )
     rows = torch.zeros(n_members, table.n_columns)
     for view in table.views(rows).values():
         view.normal_(generator=generator)
@@ -92,6 +103,7 @@ def plain_outputs(case, member, row):
     hidden = case.batch.dense[member].double()
     if "embedding" in parameters:
         hidden = torch.cat([hidden, parameters["embedding"][case.batch.codes[member]].flatten(1)], dim=1)
+    hidden = hidden * parameters.get("input.scale", 1)
     for layer, patterns in enumerate(case.patterns):
         hidden = torch.relu(hidden @ parameters[f"hidden.{layer}.weight"] + parameters[f"hidden.{layer}.bias"])
         if case.rates is not None:
@@ -112,8 +124,18 @@ def assert_as_autograd(case):
 @pytest.mark.parametrize(("n_dense", "vocabularies"), [(3, ()), (3, (4, 2)), (0, (4, 2)), (0, (3,))])
 @pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_outputs_and_gradients_are_those_of_autograd(depth, n_outputs, n_dense, vocabularies, rates):
-    assert_as_autograd(make(depth=depth, n_outputs=n_outputs, n_dense=n_dense, vocabularies=vocabularies, rates=rates))
+@pytest.mark.parametrize("input_scale", [False, True])
+def test_outputs_and_gradients_are_those_of_autograd(depth, n_outputs, n_dense, vocabularies, rates, input_scale):
+    assert_as_autograd(
+        make(
+            depth=depth,
+            n_outputs=n_outputs,
+            n_dense=n_dense,
+            vocabularies=vocabularies,
+            rates=rates,
+            input_scale=input_scale,
+        )
+    )
 
 
 @given(st.data())
@@ -129,6 +151,7 @@ def test_outputs_and_gradients_are_those_of_autograd_for_any_shape(data):
             n_dense=data.draw(st.integers(0 if vocabularies else 1, 4), "dense"),
             vocabularies=vocabularies,
             rates=data.draw(st.none() | rates, "rates"),
+            input_scale=data.draw(st.booleans(), "input scale"),
             n_members=n_members,
             n_rows=data.draw(st.integers(1, 6), "rows"),
             seed=data.draw(st.integers(0, 1000), "seed"),

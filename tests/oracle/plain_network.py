@@ -79,6 +79,8 @@ class PlainNetwork(nn.Module):
         self.hidden = nn.ModuleList(_linear(parameters, f"hidden.{i}") for i in range(depth))
         self.output = _linear(parameters, "output")
         self.embeddings = nn.ModuleList()
+        scale = parameters.get("input.scale")
+        self.input_scale = None if scale is None else nn.Parameter(torch.tensor(scale))
         self.columns = [column for column, _ in layout.embedded]
         start = 0
         for _, size in layout.embedded:
@@ -90,6 +92,8 @@ class PlainNetwork(nn.Module):
         """`codes` (n, embedded columns), each from 0."""
         parts = [dense, *(table(codes[:, i]) for i, table in enumerate(self.embeddings))]
         hidden = torch.cat(parts, dim=1)
+        if self.input_scale is not None:
+            hidden = hidden * self.input_scale
         for number, layer in enumerate(self.hidden):
             hidden = drop(number, torch.relu(layer(hidden)))
         return self.output(hidden)
@@ -99,14 +103,18 @@ class PlainNetwork(nn.Module):
         return [layer.weight for layer in (*self.hidden, self.output)]
 
     def others(self) -> list[nn.Parameter]:
-        """Biases and embeddings."""
-        return [layer.bias for layer in (*self.hidden, self.output)] + [table.weight for table in self.embeddings]
+        """Biases, embeddings and factors of the inputs."""
+        biases = [layer.bias for layer in (*self.hidden, self.output)]
+        scale = [self.input_scale] if self.input_scale is not None else []
+        return [*biases, *(table.weight for table in self.embeddings), *scale]
 
     def named_arrays(self) -> dict[str, NDArray[np.float32]]:
         """The parameters under the names, and in the shapes, that the stack gives them."""
         layers = {**{f"hidden.{i}": layer for i, layer in enumerate(self.hidden)}, "output": self.output}
         arrays = {f"{name}.weight": _turned(name, layer.weight.detach().numpy()) for name, layer in layers.items()}
         arrays |= {f"{name}.bias": layer.bias.detach().numpy() for name, layer in layers.items()}
+        if self.input_scale is not None:
+            arrays["hidden.0.weight"] = arrays["hidden.0.weight"] * self.input_scale.detach().numpy()[:, None]
         if len(self.embeddings):
             arrays["embedding"] = np.concatenate([table.weight.detach().numpy() for table in self.embeddings])
         return copy.deepcopy(arrays)

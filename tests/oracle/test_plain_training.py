@@ -38,13 +38,13 @@ SCHEDULERS = (
 PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
-def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,)):
+def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False):
     """Every optimiser with every scheduler, at several rates and with several penalties; `dropout` goes round."""
     rates = (3e-3, 1e-2, 3e-2)
     calmer = {"sgd": 0.3}  # whose steps grow with the slopes: a member near divergence would magnify roundings
     return [
         Candidate(
-            NetworkSpec(depth, width),
+            NetworkSpec(depth, width, input_scale),
             TrainSpec(
                 max_epochs=max_epochs,
                 patience=patience,
@@ -113,6 +113,11 @@ def test_early_stopping_with_dropout_equals_that_of_each_alone():
 @pytest.mark.parametrize("task", TASKS)
 def test_networks_that_see_numbers_cut_into_pieces_equal_each_alone(task):
     assert_stack_trains_as_plain_torch(sample(task), candidates(dropout=(0.0, 0.3))[::3], n_pieces=4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_networks_with_factors_of_the_inputs_equal_each_alone(task):
+    assert_stack_trains_as_plain_torch(sample(task), candidates(dropout=(0.0, 0.3), input_scale=True)[::2])
 
 
 @pytest.mark.parametrize(
