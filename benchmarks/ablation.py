@@ -1,0 +1,131 @@
+"""What each option of the networks is worth: one network shape, trained on five folds of the training rows at several
+learning rates, with the option and without it; the rate is chosen on the folds, and the average of the fold networks is
+scored on the test rows of the outer splits (`benchmarks/peers/sets.py`).
+
+    python -m benchmarks.ablation --data DIR --seeds 3 --out lines.jsonl
+    python -m benchmarks.ablation --out lines.jsonl --summary
+
+A JSON line a run is added to `--out`; runs that stand there are not repeated.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoproc.data.metrics import METRICS
+from autoproc.data.problem import encode_target
+from autoproc.data.table import read_table
+from autoproc.finishing import make_engine
+from autoproc.network.interface import train_together
+from autoproc.network.predictor import Predictor
+from autoproc.plan import make_plan
+from autoproc.process import prepare
+from autoproc.spec import Candidate, ExponentialLR, NetworkSpec, TrainSpec
+from benchmarks.peers.sets import DataSet, read_sets
+from benchmarks.quality import DATA
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {"pieces": 0, "scale": False},
+    "factors": {"pieces": 0, "scale": True},
+    "pieces": {"scale": False},
+    "pieces and factors": {},
+}
+"""What the plan says of inputs; without a word it is the default."""
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+EPOCHS = 40
+# The rate falls to a hundredth.
+FALLING = ExponentialLR(0.01 ** (1 / EPOCHS))
+
+
+def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str) -> dict[str, Any]:
+    """Scores on the folds and on the test rows, at the learning rate that is best on the folds."""
+    train, test = data.rows()
+    metric = {"binary": "roc_auc", "multiclass": "accuracy"}.get(data.task, "rmse")
+    asked = {"target": data.targets, "metric": metric, "group": data.group, "time": data.time, "seed": seed}
+    protocol = {"kind": "k_fold", "folds": 5}
+    plan = make_plan(None, {**asked, "device": device, "inputs": VARIANTS[variant], "protocol": protocol})
+    prepared, _ = prepare(plan, train.reset_index(drop=True))
+    network = NetworkSpec(shape.depth, shape.width, plan.inputs.scale)
+    batch_size = 256 if len(prepared.matrix) > 4000 else 64
+    with closing(make_engine(prepared, plan, prepared.protocol.splits)) as engine:
+        trained = train_together(
+            engine,
+            [
+                Candidate(
+                    network,
+                    TrainSpec(
+                        EPOCHS, 0, batch_size, learning_rate=rate, scheduler=FALLING, dropout=0.05, weight_decay=0.01
+                    ),
+                )
+                for rate in RATES
+            ],
+        )
+    best = trained[METRICS[metric].argbest(np.array([each.score.mean for each in trained]))]
+    rows = read_table(test.reset_index(drop=True))
+    predictor = Predictor(prepared.problem.task, prepared.schema.layout, best.weights)
+    score = METRICS[metric].one(encode_target(rows, prepared.problem), predictor.mean(prepared.schema.matrix(rows)))
+    return {
+        "set": data.name,
+        "variant": variant,
+        "seed": seed,
+        "metric": metric,
+        "rate": best.candidate.train.learning_rate,
+        "folds": best.score.mean,
+        "test": score,
+        "seconds": sum(each.seconds for each in trained) / len(trained),
+    }
+
+
+def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A Markdown table: mean score on the test rows, and how much less error than `plain` makes, in percent."""
+    yield "| set | metric | " + " | ".join(VARIANTS) + " |"
+    yield "|---|---|" + "---|" * len(VARIANTS)
+    savings: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    for name in dict.fromkeys(line["set"] for line in lines):
+        mine = [line for line in lines if line["set"] == name]
+        means = {v: np.mean([line["test"] for line in mine if line["variant"] == v]) for v in VARIANTS}
+        errors = {v: mean if mine[0]["metric"] == "rmse" else 1 - mean for v, mean in means.items()}
+        saved = {v: 100 * (1 - errors[v] / errors["plain"]) for v in VARIANTS}
+        for variant, value in saved.items():
+            savings[variant].append(float(value))
+        cells = (f"{means[v]:.5g} ({saved[v]:+.1f} %)" for v in VARIANTS)
+        yield f"| {name} | {mine[0]['metric']} | {' | '.join(cells)} |"
+    mean = (f"{np.mean(savings[v]):+.1f} %" for v in VARIANTS)
+    yield f"| mean of {len(savings['plain'])} sets | error saved | {' | '.join(mean)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get(DATA), help=f"folder of the sets (default: ${DATA})"
+    )
+    parser.add_argument("--sets", nargs="+", default=[], help="names of sets (default: all)")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--summary", action="store_true", help="print the table of --out's lines; runs nothing")
+    asked = parser.parse_args()
+    lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    if asked.summary:
+        print("\n".join(summary(lines)))
+        return
+    done = {(line["set"], line["variant"], line["seed"]) for line in lines}
+    sets = [one for one in read_sets(asked.data) if not asked.sets or one.name in asked.sets]
+    for seed, one, variant in product(range(asked.seeds), sets, VARIANTS):
+        if (one.name, variant, seed) not in done:
+            text = json.dumps(run(one, variant, seed, NetworkSpec(*asked.shape), asked.device))
+            print(text, flush=True)
+            with asked.out.open("a") as out:
+                out.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
