@@ -169,27 +169,36 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Space:
-    """What the search may change: the rung, relative to the one that growth chose, and training leaves. How networks
-    read their `inputs` holds for the whole job, growth included."""
+    """What the search may change: the rung, relative to its centre, and training leaves. The centre is the rung that
+    growth chose, or a larger one where a depth and width of `at_least` so much are asked for. How networks read their
+    `inputs` holds for the whole job, growth included."""
 
     name: str
     rung: Leaf
     train: Mapping[str, Leaf]
     inputs: InputsPlan = field(default_factory=InputsPlan)
+    at_least: tuple[int, int] | None = None
 
     def complete(self, plan: Plan) -> Plan:
         """The plan with what the space says of inputs, where it says nothing itself."""
         own, asked = (inputs.model_dump(exclude_unset=True) for inputs in (self.inputs, plan.inputs))
         return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked})})
 
-    def sample(self, suggest: Suggest, default: TrainSpec, ladder: Sequence[NetworkSpec], chosen: int) -> Candidate:
-        """A configuration: suggested leaves on top of `default`, at a rung near `ladder[chosen]`."""
-        rung = min(max(chosen + int(self.rung.sample("rung", suggest)), 0), len(ladder) - 1)
+    def centre(self, ladder: Sequence[NetworkSpec], chosen: int) -> int:
+        """Number of the rung that the search is about, given the one that growth chose; the last, if none is large
+        enough."""
+        depth, width = self.at_least or (0, 0)
+        large = (n for n, rung in enumerate(ladder) if n >= chosen and rung.depth >= depth and rung.width >= width)
+        return next(large, len(ladder) - 1)
+
+    def sample(self, suggest: Suggest, default: TrainSpec, ladder: Sequence[NetworkSpec], centre: int) -> Candidate:
+        """A configuration: suggested leaves on top of `default`, at a rung near `ladder[centre]`."""
+        rung = min(max(centre + int(self.rung.sample("rung", suggest)), 0), len(ladder) - 1)
         values = {key: leaf.sample(key, suggest) for key, leaf in self.train.items()}
         return Candidate(ladder[rung], replace(default, **values))
 
-    def encode(self, train: TrainSpec) -> dict[str, Value]:
-        """Suggestions that give `train`, at the chosen rung; what the space cannot express is met as
-        nearly as it can."""
+    def encode(self, train: TrainSpec, rung: int = 0) -> dict[str, Value]:
+        """Suggestions that give `train`, so many rungs above the centre; what the space cannot express is met as nearly
+        as it can."""
         leaves = [leaf.encode(key, getattr(train, key)) for key, leaf in self.train.items()]
-        return {key: value for part in [self.rung.encode("rung", 0), *leaves] for key, value in part.items()}
+        return {key: value for part in [self.rung.encode("rung", rung), *leaves] for key, value in part.items()}

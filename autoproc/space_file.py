@@ -68,16 +68,25 @@ def parse_space(name: str, text: str) -> Space:
 
 def _space(name: str, tree: object) -> Space:
     sections = _mapping(tree, "The file", ("inputs", "network", "train"))
-    network = _mapping(sections.get("network") or {}, "The section network", ("rung",))
+    network = _mapping(sections.get("network") or {}, "The section network", ("rung", "at_least"))
     train = _mapping(sections.get("train") or {}, "The section train", _TRAIN_KEYS)
     space = Space(
         name,
         _leaf(network.get("rung", 0), "network.rung"),
         {key: _leaf(train[key], f"train.{key}") for key in _TRAIN_KEYS if key in train},
         make_plan(overrides={"inputs": sections.get("inputs") or {}}).inputs,
+        _capacity(network["at_least"]) if "at_least" in network else None,
     )
     _try_extremes(space.train)
     return space
+
+
+def _capacity(node: object) -> tuple[int, int]:
+    """A depth and a width."""
+    if not isinstance(node, list) or len(node) != 2 or not all(type(size) is int and size >= 1 for size in node):
+        raise PlanError(f"network.at_least must be a depth and a width, such as [2, 128], but is {_shown(node)}.")
+    depth, width = node
+    return depth, width
 
 
 def _try_extremes(train: Mapping[str, Leaf]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,3 +167,18 @@ def test_extremes_reach_every_end_and_option():
     assert {s for s in schedulers if isinstance(s, ReduceLROnPlateau)} == {
         ReduceLROnPlateau(factor, patience) for factor in (0.1, 0.5) for patience in (1, 4)
     }
+
+
+@pytest.mark.parametrize(
+    ("at_least", "chosen", "centre"),
+    [(None, 1, 1), ((1, 8), 0, 1), ((1, 8), 2, 2), ((1, 10), 0, 2), ((1, 64), 1, 3), ((2, 1), 0, 3)],
+)
+def test_the_centre_is_what_growth_chose_or_the_first_larger_rung_that_is_large_enough(
+    at_least: tuple[int, int] | None, chosen: int, centre: int
+) -> None:
+    assert replace(SPACE, at_least=at_least).centre(LADDER, chosen) == centre
+
+
+def test_a_rung_below_the_centre_is_met_as_nearly_as_the_space_can():
+    assert SPACE.encode(TrainSpec(), -1)["rung"] == -1
+    assert SPACE.encode(TrainSpec(), -3)["rung"] == -1

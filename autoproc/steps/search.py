@@ -5,7 +5,7 @@ The loop is the whole of it: keep the engine full, train an epoch, report, prune
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -108,6 +108,7 @@ class _Loop:
         self._on_trial = on_trial
         self._default = default_training(plan, engine.n_train_rows, growth.best.trained.candidate.train.learning_rate)
         self._chosen = growth.ladder.index(growth.best.trained.candidate.network)
+        self._centre = space.centre(growth.ladder, self._chosen)
         self._study = _new_study(metric, plan.seed)
         self.running: dict[int, _Running] = {}
         self._trials: list[Trial] = []
@@ -125,12 +126,12 @@ class _Loop:
 
     def fill(self) -> None:
         """Ask for trials until the engine is full."""
-        grown = self._growth.best.trained.candidate.network  # what trials train, or a rung up or down
-        while self.wants_more and self._engine.has_room(grown, self._default.batch_size):
+        network = self._growth.ladder[self._centre]  # what trials train, or a rung up or down
+        while self.wants_more and self._engine.has_room(network, self._default.batch_size):
             trial = self._study.ask()
             candidate = self._sample(trial)
             if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
-                candidate = replace(self._growth.best.trained.candidate, train=self._default)
+                candidate = Candidate(network, self._default)
             self.running[trial.number] = _Running(trial, candidate)
             self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
@@ -204,7 +205,7 @@ class _Loop:
     def _enter_grown(self) -> None:
         """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
         grown = self._growth.best.trained
-        probe = FixedTrial(dict(self._space.encode(grown.candidate.train)))
+        probe = FixedTrial(dict(self._space.encode(grown.candidate.train, self._chosen - self._centre)))
         self._sample(probe)
         self._study.add_trial(
             optuna.trial.create_trial(
@@ -217,7 +218,7 @@ class _Loop:
         self._note(GROWN, grown, "complete", "the grown network, without regularisation")
 
     def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
-        return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._chosen)
+        return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._centre)
 
     def _end(self, key: int, state: TrialState, reason: str) -> None:
         """Take a trial out of the engine, and tell Optuna."""

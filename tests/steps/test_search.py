@@ -16,10 +16,11 @@ from autoproc.network.interface import Standing
 from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
 from autoproc.results import Curves, Growth, Score, Trained, Trial
+from autoproc.space import Integer, Space
 from autoproc.space_file import load_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
-from autoproc.steps.search import DEFAULT, FIRST_CHECK, WorseHalfPruner, search_regularisation
+from autoproc.steps.search import DEFAULT, FIRST_CHECK, GROWN, WorseHalfPruner, search_regularisation
 from tests.steps.scripted_engine import FOLDS, WAITED, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -31,6 +32,8 @@ PLAN = make_plan(
         "growth": {"rungs": [[1, 8], [1, 16], [1, 32]], "max_epochs": 20, "patience": 5},
     },
 )
+
+SPACE = replace(load_space("default"), at_least=None)  # about the rung that growth chose
 
 
 def by_dropout(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,14 +50,18 @@ def grown(script: Script) -> Growth:
 
 
 def search(
-    script: Script = by_dropout, plan: Plan = PLAN, deadline: Deadline | None = None, memory: int | None = None
+    script: Script = by_dropout,
+    plan: Plan = PLAN,
+    deadline: Deadline | None = None,
+    memory: int | None = None,
+    space: Space = SPACE,
 ) -> tuple[Search, list[tuple[Trial, Trained]], ScriptedEngine]:
     engine, told = ScriptedEngine(script, memory=memory), []
     result = search_regularisation(
         engine,
         AUC,
         plan,
-        load_space("default"),
+        space,
         grown(by_dropout),
         deadline or Deadline(None),
         lambda trial, trained: told.append((trial, trained)),
@@ -121,7 +128,7 @@ def timed_search(seconds: float, growth: Growth | None = None, again: float = 1.
         patch.setattr("time.monotonic", clock)
         engine = ScriptedEngine(by_dropout, width=1)
         patch.setattr(engine, "train_epoch", clock.ticking(engine.train_epoch))
-        space, deadline = load_space("default"), Deadline.after(seconds)
+        space, deadline = SPACE, Deadline.after(seconds)
         result = search_regularisation(engine, AUC, plan, space, growth, deadline, lambda *told: None, again)
     assert result.stopped_by == "time limit"
     return result
@@ -208,7 +215,7 @@ def test_the_worse_half_of_trials_that_arrive_together_is_pruned_in_whatever_ord
     pruned = []
     for kind in (ScriptedEngine, Backwards):
         result = search_regularisation(
-            kind(by_rate, width=8), METRICS[metric], plan, load_space("default"), grown(by_rate), Deadline(None),
+            kind(by_rate, width=8), METRICS[metric], plan, SPACE, grown(by_rate), Deadline(None),
             lambda *told: None,
         )  # fmt: skip
         heights = np.array([0.5 + trial.parameters["learning_rate"] for trial in result.trials])
@@ -350,7 +357,7 @@ def test_a_lower_score_wins_where_lower_is_better() -> None:
     rungs = tuple(replace(rung, trained=replace(rung.trained, score=worse)) for rung in growth.rungs)
     engine = ScriptedEngine(by_dropout)
     result = search_regularisation(
-        engine, rmse, PLAN, load_space("default"), replace(growth, rungs=rungs), Deadline(None), lambda *told: None
+        engine, rmse, PLAN, SPACE, replace(growth, rungs=rungs), Deadline(None), lambda *told: None
     )
     complete = [trial.score.mean for trial in result.trials if trial.state == "complete"]
     assert result.best.score.mean == min(complete)
@@ -361,7 +368,14 @@ def test_trials_take_the_engines_sets_of_folds_in_turn() -> None:
     engine.n_fold_sets = 3
     start = engine.start
     engine.start = lambda key, candidate, fold_set=0: (sets.append((key, fold_set)), start(key, candidate))  # type: ignore[method-assign]
-    search_regularisation(
-        engine, AUC, PLAN, load_space("default"), grown(by_dropout), Deadline(None), lambda *told: None
-    )
+    search_regularisation(engine, AUC, PLAN, SPACE, grown(by_dropout), Deadline(None), lambda *told: None)
     assert sets == [(key, key % 3) for key in range(1, 20)]
+
+
+def test_the_default_configuration_is_at_least_as_large_as_the_space_asks_and_trials_are_about_it() -> None:
+    ladder = grown(by_dropout).ladder
+    space = replace(load_space("quick"), rung=Integer(-1, 0), at_least=(ladder[-1].depth, ladder[-1].width))
+    result, _, engine = search(plan=PLAN.model_copy(update={"trials": 12}), space=space)
+    assert engine.started[0].network == ladder[-1] != grown(by_dropout).best.trained.candidate.network
+    assert {candidate.network for candidate in engine.started} == set(ladder[-2:])
+    assert result.trials[GROWN].parameters["width"] == grown(by_dropout).best.trained.candidate.network.width
