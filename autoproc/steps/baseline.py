@@ -180,5 +180,5 @@ def _reason(difference: str, n_folds: int, metric: Metric, judge: Metric, lifts:
     measure = "" if judge is metric else "by log loss (labels at random can beat the dummy too), "
     how = "on the one validation split" if n_folds == 1 else "with learning rate and epoch picked on other folds,"
     lift = float(np.mean(lifts))
-    less = f" (less the {format_score(lift)} that an order at random gains)" if lift > 0 else ""
+    less = f", not counting the {format_score(lift)} that an order at random gains" if lift > 0 else ""
     return f"{measure}{how} it is {difference}{less}"

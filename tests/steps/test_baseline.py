@@ -293,4 +293,4 @@ def test_what_an_order_at_random_gains_is_told_where_it_is_taken_off() -> None:
     found, _ = baseline(reaches(0.9), metric=METRICS["average_precision"])
     lift = _lift_of_chance(TARGETS[PARTS[0].validation], METRICS["average_precision"])
     assert found.gain.mean == pytest.approx(0.9 - 0.5 - lift)
-    assert found.reason.endswith(f" (less the {lift:.4f} that an order at random gains)")
+    assert found.reason.endswith(f", not counting the {lift:.4f} that an order at random gains")
