@@ -3,7 +3,8 @@
 Overfit verdict: validation curves are simulated, and stopped as growth stops them. On flat or rising ones with noise
 "overfits" is a false alarm; on ones that fall after epoch 20 it is right. Baseline: real networks are trained on
 tables of noise, where "beats the dummy" is a false alarm, and on ones with a weak signal (an ROC AUC of about 0.6 is
-possible). Prints a JSON line for each; rates of N runs have a standard error of sqrt(rate (1 - rate) / N).
+possible) or a clear one (0.74). Prints a JSON line for each; rates of N runs have a standard error of
+sqrt(rate (1 - rate) / N).
 
     python -m benchmarks.false_alarms --curves 1000 --tables 100
 """
@@ -127,12 +128,13 @@ WEAK = [
     *(Case("weak", 1400, metric) for metric in ("roc_auc", "f1")),
     *(Case("weak", 2500, metric, _SPLIT) for metric in ("roc_auc", "f1", "accuracy")),
     *(Case("weak", 2500, metric, by_time=True) for metric in ("roc_auc", "f1")),
+    *(Case("clear", n_rows, metric) for n_rows in (400, 1000) for metric in ("roc_auc", "f1")),
     *(Case("weak rare", 4000, metric) for metric in ("average_precision", "f1")),
 ]
 
 
 def table(case: Case, seed: int) -> pd.DataFrame:
-    """Eight columns of noise, and a target that has nothing (`weak`: something) to do with them."""
+    """Eight columns of noise, and a target that has nothing (`weak`, `clear`: something) to do with them."""
     random = np.random.default_rng(seed)
     n_groups = case.n_rows // case.rows_a_group
     features = random.standard_normal((n_groups, 8))
@@ -144,6 +146,7 @@ def table(case: Case, seed: int) -> pd.DataFrame:
         "uneven": lambda: random.choice(["a", "b", "c"], n_groups, p=[0.7, 0.2, 0.1]),
         "number": lambda: random.standard_normal(n_groups),
         "weak": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(-lean)), "a", "b"),
+        "clear": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(-3 * lean)), "a", "b"),
         "weak rare": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(3.5 - lean)), "a", "b"),
     }
     group = np.repeat(np.arange(n_groups), case.rows_a_group)

@@ -58,10 +58,13 @@ def train_baseline(engine: Engine, prepared: Prepared, plan: Plan, deadline: Dea
         return Baseline(dummy, tried[0], gain, False, f"every learning rate failed: {tried[0].failed}", tried)
     network = usable[metric.argbest(np.array([trained.score.mean for trained in usable]))]
     judge = METRICS["log_loss"] if metric.by_label else metric
-    unpicked = _scores(usable, folds, metric, judge)
+    curves = [each.curves.validation_score if judge is metric else each.curves.validation_loss for each in usable]
+    unpicked = _scores(curves, folds, judge)
     leads = judge.gain(unpicked, np.array(_dummy(prepared, judge).folds))
     lifts = np.array([_lift_of_chance(prepared.targets[fold.validation], judge) for fold in folds])
-    gain, noise = Score.of(leads - lifts), _noise(engine, network, leads, prepared, judge, plan.seed)
+    kept = [_of_kept_weights(curve, each) for curve, each in zip(curves, usable, strict=True)]
+    judged = usable[judge.argbest(np.array(kept))]  # the network itself, where the metric judges
+    gain, noise = Score.of(leads - lifts), _noise(engine, judged, leads, prepared, judge, plan.seed)
     beats, difference = _compare(gain.mean, noise)
     return Baseline(dummy, network, gain, beats, _reason(difference, len(folds), metric, judge, lifts), tried)
 
@@ -80,14 +83,17 @@ def _dummy(prepared: Prepared, metric: Metric) -> Score:
     return Score.of(np.array(scores))
 
 
-def _scores(tried: Sequence[Trained], folds: Sequence[Fold], metric: Metric, judge: Metric) -> FloatArray:
-    """Each fold's score (K,) by the metric that judges, at the learning rate and epoch that the other folds pick by it;
-    the best of a single split."""
-    n_epochs = max(trained.n_epochs for trained in tried)
-    # The loss that is trained on is the log loss.
-    curves = [each.curves.validation_score if judge is metric else each.curves.validation_loss for each in tried]
+def _scores(curves: Sequence[FloatArray], folds: Sequence[Fold], judge: Metric) -> FloatArray:
+    """Each fold's score (K,) at the learning rate and epoch that the other folds pick, from a curve (K, E) of each
+    learning rate; the best of a single split."""
+    n_epochs = max(curve.shape[1] for curve in curves)
     columns = np.concatenate([carry_forward(curve, n_epochs) for curve in curves], axis=1)
     return np.array([judge.best(columns)]) if len(folds) == 1 else scores_picked_by_others(columns, folds, judge)
+
+
+def _of_kept_weights(curve: FloatArray, trained: Trained) -> float:
+    """The mean over folds of a curve (K, E) at the epochs whose weights are kept."""
+    return float(curve[np.arange(len(curve)), np.array(trained.best_epochs) - 1].mean())
 
 
 def _lift_of_chance(y: Target, metric: Metric) -> float:
@@ -104,7 +110,7 @@ def _lift_of_chance(y: Target, metric: Metric) -> float:
     return expected - n_positive / n_rows
 
 
-def _noise(engine: Engine, network: Trained, leads: FloatArray, prepared: Prepared, judge: Metric, seed: int) -> float:
+def _noise(engine: Engine, judged: Trained, leads: FloatArray, prepared: Prepared, judge: Metric, seed: int) -> float:
     """How far the mean of the folds' leads over the dummy (K,) may lie above 0 by chance.
 
     Folds that differ by chance alone tell by their spread. Those that go forward in time differ by what they have
@@ -116,7 +122,7 @@ def _noise(engine: Engine, network: Trained, leads: FloatArray, prepared: Prepar
         return paired_noise(leads, max(len(fold.validation) / len(fold.train) for fold in folds))
     each = [
         _resampled(predicted, prepared, fold, judge, seed)
-        for predicted, fold in zip(engine.out_of_fold(network), folds, strict=True)
+        for predicted, fold in zip(engine.out_of_fold(judged), folds, strict=True)
     ]
     return _noise_of_mean([part for part in each if part.n_parts > 1 and not np.isnan(part.error)], folds)
 

@@ -122,7 +122,7 @@ def test_a_member_that_stopped_early_keeps_its_last_score() -> None:
         def collect(self, key: int) -> Trained:
             trained = super().collect(key)
             curves = dataclasses.replace(trained.curves, validation_score=curve)
-            return dataclasses.replace(trained, curves=curves)
+            return dataclasses.replace(trained, curves=curves, best_epochs=(2, 3, 3, 3, 3))
 
     engine = Stopping(reaches(0.8))
     found = train_baseline(engine, prepared(TARGETS, PARTS), PLAN, Deadline(None))
@@ -247,6 +247,28 @@ def test_a_metric_of_labels_is_judged_by_the_log_loss(name: str, score: float, l
     assert found.gain.mean == pytest.approx(np.log(2) - loss.mean(), abs=1e-6)
     assert found.network.score.mean == pytest.approx(score), "what is told is the metric that was asked for"
     assert found.reason.startswith("by log loss (labels at random can beat the dummy too), with learning rate")
+
+
+def test_the_noise_of_the_log_loss_is_that_of_the_weights_that_lose_least() -> None:
+    """The learning rate with the best labels is sure of itself, and wrong at times: that would hide any lead."""
+    calm, sure = np.where(TARGETS, 0.8, 0.2), np.where(EVERYONE % 10 > 1, TARGETS, 1 - TARGETS)
+
+    class Engine(OneSplit):
+        def collect(self, key: int) -> Trained:
+            trained = super().collect(key)
+            is_sure = trained.candidate.train.learning_rate == 1e-1
+            loss = np.full((1, trained.n_epochs), 3.2 if is_sure else 0.22)
+            return dataclasses.replace(trained, curves=dataclasses.replace(trained.curves, validation_loss=loss))
+
+        def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
+            is_sure = trained.candidate.train.learning_rate == 1e-1
+            return ((sure if is_sure else calm)[self.split.validation],)
+
+    labels = {1e-3: 0.6, 1e-2: 0.6, 1e-1: 0.8}
+    engine = Engine(lambda candidate, epoch: (np.ones(1), np.array([labels[candidate.train.learning_rate]])), 1)
+    found = train_baseline(engine, prepared(TARGETS, [OneSplit.split], METRICS["f1"]), PLAN, Deadline(None))
+    assert found.network.candidate.train.learning_rate == 1e-1
+    assert found.beats_dummy
 
 
 def test_few_parts_tell_noise_badly_and_repeats_of_the_same_rows_take_nothing_off() -> None:
