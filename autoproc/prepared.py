@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.data.metrics import ChosenMetric, Target
+from autoproc.data.relations import UNRELATED, Relations
 from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.results import Problem, Protocol
@@ -14,9 +15,9 @@ from autoproc.results import Problem, Protocol
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """`fingerprint` is the whole table's, for the receipt; everything else knows development rows only:
-    `matrix` (n, n_columns) and `targets` are theirs, in the order of `development`. Networks see each number cut into
-    `n_pieces`, too. `warnings` tell of signs of leaks that have evidence; whatever else there is to know stands in the
-    notices of `development`."""
+    `matrix` (n, n_columns), `targets` and `relations` are theirs, in the order of `development`. Networks see each
+    number cut into `n_pieces`, too. `warnings` tell of signs of leaks that have evidence; whatever else there is to
+    know stands in the notices of `development`."""
 
     fingerprint: str
     development: Table
@@ -27,4 +28,5 @@ class Prepared:
     matrix: NDArray[np.float32]
     targets: Target
     n_pieces: int
+    relations: Relations = UNRELATED
     warnings: tuple[str, ...] = ()

@@ -113,6 +113,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         matrix=matrix,
         targets=targets,
         n_pieces=choose_pieces(plan, len(schema.layout.numeric), development.n_rows),
+        relations=relations,
         warnings=leaks.warnings,
     ), holdout
 
@@ -158,7 +159,7 @@ def _carry_out(
     with engines.open(prepared, *protocol.fold_sets) as engine:
         with job.step("baseline"):
             until = deadline.share(plan.baseline.time_share)
-            baseline = train_baseline(engine, targets, protocol.splits, prepared.problem, metric, plan, until)
+            baseline = train_baseline(engine, prepared, plan, until)
             job.tell_baseline(baseline)
         if not (baseline.beats_dummy or plan.force):
             raise NoSignalError(_no_signal(baseline))
@@ -208,7 +209,7 @@ def _carry_out(
 
 def _no_signal(baseline: Baseline) -> str:
     return (
-        f"The baseline network does not beat the dummy: {baseline.reason}. Nothing that follows would mean "
-        "anything, so the job stops here. Check that the target is the right column, that the features were known "
+        f"The baseline network does not beat the dummy beyond noise: {baseline.reason}. Nothing that follows would "
+        "mean anything, so the job stops here. Check that the target is the right column, that the features were known "
         "before it, that rows and targets belong together, and whether there are enough rows; --force goes on anyway."
     )

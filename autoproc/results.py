@@ -189,7 +189,8 @@ class Trained:
 @dataclass(frozen=True)
 class Baseline:
     """`gain` is how much better than the dummy the network is (positive: better), paired by fold, with learning
-    rate and epoch picked without the fold that is scored; on one split, the difference of the two scores."""
+    rate and epoch picked without the fold that is scored; on one split, the difference of the two scores. Of a metric
+    of labels it is the log loss that is compared."""
 
     dummy: Score
     network: Trained

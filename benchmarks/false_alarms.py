@@ -3,7 +3,8 @@
 Overfit verdict: validation curves are simulated, and stopped as growth stops them. On flat or rising ones with noise
 "overfits" is a false alarm; on ones that fall after epoch 20 it is right. Baseline: real networks are trained on
 tables of noise, where "beats the dummy" is a false alarm, and on ones with a weak signal (an ROC AUC of about 0.6 is
-possible). Prints a JSON line for each; rates of N runs have a standard error of sqrt(rate (1 - rate) / N).
+possible) or a clear one (0.74). Prints a JSON line for each; rates of N runs have a standard error of
+sqrt(rate (1 - rate) / N).
 
     python -m benchmarks.false_alarms --curves 1000 --tables 100
 """
@@ -11,6 +12,8 @@ possible). Prints a JSON line for each; rates of N runs have a standard error of
 import argparse
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -89,45 +92,97 @@ def stopping_epoch(validation: np.ndarray) -> int:
     return next((epoch for epoch in epochs if epoch - peak_epoch(mean[:, :epoch], METRIC) >= PATIENCE), len(EPOCHS))
 
 
-def table(kind: str, n_rows: int, seed: int) -> pd.DataFrame:
-    """Eight columns of noise, and a target that has nothing (`weak`: something) to do with them."""
+class Case(NamedTuple):
+    """Tables of a kind of target, and what is asked of them; by `rows_a_group` rows share their features and, but for
+    noise, their target with those of their group."""
+
+    target: str
+    n_rows: int
+    metric: str | None = None
+    protocol: str | None = None
+    rows_a_group: int = 1
+    by_time: bool = False
+
+
+_SPLIT = "validation_split"
+NOISE = [
+    *(Case("binary", n_rows) for n_rows in (300, 600, 1500)),
+    Case("rare", 600),
+    Case("classes", 400),
+    Case("number", 300),
+    Case("binary", 600, None, _SPLIT),
+    Case("binary", 300, "f1"),
+    Case("binary", 300, "accuracy"),
+    Case("rare", 600, "f1"),
+    Case("classes", 400, "mcc"),
+    Case("uneven", 600, "macro_f1"),
+    Case("binary", 600, "f1", _SPLIT),
+    Case("uneven", 600, "macro_f1", _SPLIT),
+    *(Case("binary", 800, metric, None, 20) for metric in ("roc_auc", "mcc", "balanced_accuracy")),
+    *(Case("binary", 1600, metric, _SPLIT, 20) for metric in ("roc_auc", "mcc")),
+    *(Case("binary", 600, metric, by_time=True) for metric in ("roc_auc", "f1")),
+    *(Case("binary", 800, metric, None, 20, True) for metric in ("roc_auc", "f1")),
+]
+WEAK = [
+    *(Case("weak", 1000, metric) for metric in ("roc_auc", "f1", "accuracy")),
+    *(Case("weak", 1400, metric) for metric in ("roc_auc", "f1")),
+    *(Case("weak", 2500, metric, _SPLIT) for metric in ("roc_auc", "f1", "accuracy")),
+    *(Case("weak", 2500, metric, by_time=True) for metric in ("roc_auc", "f1")),
+    *(Case("clear", n_rows, metric) for n_rows in (400, 1000) for metric in ("roc_auc", "f1")),
+    *(Case("weak rare", 4000, metric) for metric in ("average_precision", "f1")),
+]
+
+
+def table(case: Case, seed: int) -> pd.DataFrame:
+    """Eight columns of noise, and a target that has nothing (`weak`, `clear`: something) to do with them."""
     random = np.random.default_rng(seed)
-    features = random.standard_normal((n_rows, 8))
-    chance = 1 / (1 + np.exp(-0.2 * features[:, :3].sum(axis=1)))
+    n_groups = case.n_rows // case.rows_a_group
+    features = random.standard_normal((n_groups, 8))
+    lean = 0.2 * features[:, :3].sum(axis=1)
     targets = {
-        "binary": lambda: np.where(random.random(n_rows) < 0.5, "a", "b"),
-        "rare": lambda: np.where(random.random(n_rows) < 0.1, "a", "b"),
-        "classes": lambda: np.array(["a", "b", "c"])[random.integers(0, 3, n_rows)],
-        "number": lambda: random.standard_normal(n_rows),
-        "weak": lambda: np.where(random.random(n_rows) < chance, "a", "b"),
+        "binary": lambda: np.where(random.random(n_groups) < 0.5, "a", "b"),
+        "rare": lambda: np.where(random.random(n_groups) < 0.1, "a", "b"),
+        "classes": lambda: np.array(["a", "b", "c"])[random.integers(0, 3, n_groups)],
+        "uneven": lambda: random.choice(["a", "b", "c"], n_groups, p=[0.7, 0.2, 0.1]),
+        "number": lambda: random.standard_normal(n_groups),
+        "weak": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(-lean)), "a", "b"),
+        "clear": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(-3 * lean)), "a", "b"),
+        "weak rare": lambda: np.where(random.random(n_groups) < 1 / (1 + np.exp(3.5 - lean)), "a", "b"),
     }
-    return pd.DataFrame(features, columns=[f"x{i}" for i in range(8)]).assign(y=targets[kind]())
+    group = np.repeat(np.arange(n_groups), case.rows_a_group)
+    target = targets[case.target]()[group]
+    noise = 0.0
+    if case.rows_a_group > 1:  # rows of a group are alike, not the same
+        noise = 0.1 * random.standard_normal((case.n_rows, 8))
+        target = np.where(random.random(case.n_rows) < 0.1, target[random.permutation(case.n_rows)], target)
+    names = [f"x{i}" for i in range(8)]
+    when = np.arange(case.n_rows)
+    return pd.DataFrame(features[group] + noise, columns=names).assign(y=target, group=group, time=when)
 
 
 def baseline_lines(n_tables: int) -> Iterator[dict[str, object]]:
-    cases = [("binary", 300, None), ("binary", 600, None), ("binary", 1500, None), ("rare", 600, None)]
-    cases += [("classes", 400, None), ("number", 300, None), ("binary", 600, "validation_split")]
-    cases += [("weak", 1000, None), ("weak", 1400, None), ("weak", 2500, "validation_split")]
-    for kind, n_rows, protocol in cases:
-        outcomes = [beats_dummy(kind, n_rows, protocol, seed) for seed in range(n_tables)]
+    for case in NOISE + WEAK:
+        outcomes = [beats_dummy(case, seed) for seed in range(n_tables)]
         yield {
             "decision": "baseline",
-            "target": kind,
-            "rows": n_rows,
+            **case._asdict(),
             "folds": outcomes[0][1],
             "runs": n_tables,
             "rate": float(np.mean([beats for beats, _ in outcomes])),
         }
 
 
-def beats_dummy(kind: str, n_rows: int, protocol: str | None, seed: int) -> tuple[bool, int]:
+def beats_dummy(case: Case, seed: int) -> tuple[bool, int]:
     """Whether the baseline passes on one table, and the number of folds it was judged by."""
-    plan = make_plan(None, {"target": ["y"], "seed": seed, "protocol": {"kind": protocol}})
-    prepared, _ = prepare(plan, table(kind, n_rows, seed))
-    folds, metric = prepared.protocol.splits, prepared.chosen.metric
-    engine = make_engine(prepared, plan, folds)
-    baseline = train_baseline(engine, prepared.targets, folds, prepared.problem, metric, plan, NEVER)
-    return baseline.beats_dummy, len(folds)
+    asked = {"target": ["y"], "seed": seed, "protocol": {"kind": case.protocol}}
+    related = {"group": case.rows_a_group > 1, "time": case.by_time}
+    asked |= {name: name for name, counts in related.items() if counts}
+    asked |= {"ignore": [name for name, counts in related.items() if not counts]}
+    plan = make_plan(None, asked | ({"metric": [case.metric]} if case.metric else {}))
+    prepared, _ = prepare(plan, table(case, seed))
+    folds = prepared.protocol.splits
+    with closing(make_engine(prepared, plan, folds)) as engine:
+        return train_baseline(engine, prepared, plan, NEVER).beats_dummy, len(folds)
 
 
 def main() -> None:

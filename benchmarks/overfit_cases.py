@@ -155,7 +155,7 @@ def carry_out(case: Case, seed: int) -> Run:
     prepared, _ = prepare(plan, case.table(seed))
     folds, metric = prepared.protocol.splits, prepared.chosen.metric
     with closing(make_engine(prepared, plan, folds)) as engine:
-        baseline = train_baseline(engine, prepared.targets, folds, prepared.problem, metric, plan, NEVER)
+        baseline = train_baseline(engine, prepared, plan, NEVER)
         rate = baseline.network.candidate.train.learning_rate
 
         def grow(plan: Plan) -> Growth:

@@ -87,11 +87,11 @@ def tune(
 ) -> tuple[Selection, dict[str, Weights], dict[str, Calibration]]:
     """The process from the baseline to the final model, of which all kinds are made; and what the temperatures of
     those of fold networks would be."""
-    metric, targets, folds = prepared.chosen.metric, prepared.targets, prepared.protocol.splits
+    metric = prepared.chosen.metric
     engines = Engines(plan)
     with engines.open(prepared, *prepared.protocol.fold_sets) as engine:
         until = deadline.share(plan.baseline.time_share)
-        baseline = train_baseline(engine, targets, folds, prepared.problem, metric, plan, until)
+        baseline = train_baseline(engine, prepared, plan, until)
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
         growth = grow_until_overfit(engine, metric, plan, rate, until, lambda *of_rung: None)

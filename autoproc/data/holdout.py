@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.data.draw import draw_groups, draw_rows, from_time
-from autoproc.data.metrics import Metric, check_defined
+from autoproc.data.metrics import Metric
 from autoproc.data.problem import encode_target, labelled
 from autoproc.data.relations import UNRELATED, Relations, read_relations, read_times, unseen
 from autoproc.data.table import Table, read_table
@@ -69,10 +69,12 @@ class SealedHoldout:
                 f"The holdout cannot be scored: it must have rows of both classes of the target {targets}, but has "
                 f"none of {lacking!r}. Add rows of that class, or seal more rows with --holdout-share."
             )
-        try:
-            check_defined(metrics, problem, y)
-        except DataError as error:
-            raise DataError(f"The holdout cannot be scored. {error}") from None
+        for metric in metrics:
+            if metric.need and not metric.is_defined(y):
+                raise DataError(
+                    f"The holdout cannot be scored by {metric.name!r}, which needs {metric.need.words}. Seal more or "
+                    "other rows with --holdout-share or --holdout, or ask for another metric."
+                )
 
     def open(self, receipt: Receipt) -> OpenHoldout:
         """The rows. Raises ValueError for a receipt of another holdout, RuntimeError when opened before."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,23 @@ RARE_SHARE = 0.2
 """A positive class with a smaller share of the rows is rare."""
 BALANCED_FACTOR = 2.0
 """Classes are balanced where each has between 1 / this and this times an equal share of the rows."""
-_FEW = 0.01  # share of the rows that must not make up nearly all of a metric
-_MOST_OF_SHARES = 0.9
+# Shares of true values hang on those next to 0 alone where so few rows, the nearest, make up most of the sum of
+# 1 / |y|, and the nearest is below this share of the median.
+_FEW_ROWS = 0.01
+_MOST = 0.5
+_NEAR_ZERO = 0.01
+
+
+class Need(NamedTuple):
+    """What true values have to be for a metric to tell good predictions from bad ones; `words` follow "needs"."""
+
+    is_met: Callable[[Any], bool]
+    words: str
+
+
+_TWO_CLASSES = Need(lambda y: bool(np.any(y != y[0])), "rows of two classes or more")
+_VARIETY = Need(lambda y: bool(np.all(np.ptp(y, axis=0) > 0)), "a target that is not the same in all rows")
+_NO_ZEROS = Need(lambda y: bool(np.all(y)), "true values other than 0, because it divides by them")
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,8 @@ class Metric:
     """A measure of success. Only here is it decided which way is better: `gain`, `best` and `argbest`.
 
     `function` is one of `autoproc.data.scores`, where the shapes of its arguments stand. `by_label` ones look at the
-    predicted classes alone, of two classes at a probability of 0.5.
+    predicted classes alone, of two classes at a probability of 0.5. Where the `need` is not met, `function` gives NaN
+    or what scikit-learn agrees on (an average precision of 0 without a positive row), which means nothing.
     """
 
     name: str
@@ -36,6 +52,15 @@ class Metric:
     function: Callable[[Any, Any], FloatArray]
     description: str
     by_label: bool = False
+    need: Need | None = None
+
+    def is_defined(self, y: Target) -> bool:
+        """Whether a score on rows with the true values `y`, (n,) class numbers or (n, t) values, means anything.
+
+        >>> METRICS["average_precision"].is_defined(np.array([0, 0, 0]))
+        False
+        """
+        return len(y) > 0 and (self.need is None or self.need.is_met(y))
 
     def __call__(self, y: Target, predictions: NDArray[np.floating]) -> FloatArray:
         """Scores (S,) of S networks, in the metric's own units.
@@ -84,10 +109,20 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
-            "roc_auc", "maximize", _CLASSES, scores.roc_auc, "chance that a positive row ranks above a negative one"
+            "roc_auc",
+            "maximize",
+            _CLASSES,
+            scores.roc_auc,
+            "chance that a positive row ranks above a negative one",
+            need=_TWO_CLASSES,
         ),
         Metric(
-            "average_precision", "maximize", ("binary",), scores.average_precision, "precision averaged over recall"
+            "average_precision",
+            "maximize",
+            ("binary",),
+            scores.average_precision,
+            "precision averaged over recall",
+            need=_TWO_CLASSES,
         ),
         Metric(
             "accuracy",
@@ -104,9 +139,26 @@ METRICS: dict[str, Metric] = {
             scores.balanced_accuracy,
             "mean recall of the classes",
             by_label=True,
+            need=_TWO_CLASSES,
         ),
-        Metric("f1", "maximize", ("binary",), scores.f1, "F1 of the positive class at threshold 0.5", by_label=True),
-        Metric("macro_f1", "maximize", ("multiclass",), scores.macro_f1, "mean F1 of the classes", by_label=True),
+        Metric(
+            "f1",
+            "maximize",
+            ("binary",),
+            scores.f1,
+            "F1 of the positive class at threshold 0.5",
+            by_label=True,
+            need=_TWO_CLASSES,
+        ),
+        Metric(
+            "macro_f1",
+            "maximize",
+            ("multiclass",),
+            scores.macro_f1,
+            "mean F1 of the classes",
+            by_label=True,
+            need=_TWO_CLASSES,
+        ),
         Metric(
             "weighted_f1",
             "maximize",
@@ -115,14 +167,24 @@ METRICS: dict[str, Metric] = {
             "mean F1 of the classes, by their rows",
             by_label=True,
         ),
-        Metric("mcc", "maximize", _CLASSES, scores.mcc, "correlation of true and predicted classes", by_label=True),
+        Metric(
+            "mcc",
+            "maximize",
+            _CLASSES,
+            scores.mcc,
+            "correlation of true and predicted classes",
+            by_label=True,
+            need=_TWO_CLASSES,
+        ),
         Metric("log_loss", "minimize", _CLASSES, scores.log_loss, "mean negative log probability of the true class"),
         Metric("brier", "minimize", ("binary",), scores.brier, "mean squared error of the probability"),
         Metric("rmse", "minimize", _VALUES, scores.rmse, "root mean squared error, in the target's units"),
         Metric("mae", "minimize", _VALUES, scores.mae, "mean absolute error, in the target's units"),
         Metric("medae", "minimize", _VALUES, scores.medae, "median absolute error, in the target's units"),
-        Metric("mape", "minimize", _VALUES, scores.mape, "mean absolute error as a share of the true value"),
-        Metric("r2", "maximize", _VALUES, scores.r2, "share of the variance that is explained"),
+        Metric(
+            "mape", "minimize", _VALUES, scores.mape, "mean absolute error as a share of the true value", need=_NO_ZEROS
+        ),
+        Metric("r2", "maximize", _VALUES, scores.r2, "share of the variance that is explained", need=_VARIETY),
     )
 }
 
@@ -160,23 +222,15 @@ def has_rare_positive(problem: Problem) -> bool:
 
 
 def check_defined(metrics: Iterable[Metric], problem: Problem, targets: Target) -> None:
-    """Raises DataError for a metric that true values such as `targets` have no say in: a share of the true value, where
-    that is 0 or next to it."""
+    """Raises DataError where a metric does not tell good predictions of these targets, the development rows', from bad
+    ones: shares of true values, where some are 0, or next to it, or on both sides of it."""
     if not any(metric.name == "mape" for metric in metrics):
         return
     for name, values in zip(problem.targets, targets.T, strict=True):
-        what = f"The metric 'mape' divides by the true value, but {name!r} holds"
-        remedy = "Ask for mae or medae, which are in the target's units."
-        n_zeros = int(np.count_nonzero(values == 0))
-        if n_zeros:
-            zeros = f"{n_zeros:,} {'zero' if n_zeros == 1 else 'zeros'}"
-            raise DataError(f"{what} {zeros} in {len(values):,} rows. {remedy}")
-        n_nearest, share = _share_of_nearest(values)
-        if share > _MOST_OF_SHARES:
+        if found := _why_no_shares(values):
             raise DataError(
-                f"{what} values so near to 0 that they alone would decide: {n_nearest:,} of {len(values):,} rows, such "
-                f"as {values[np.argmin(np.abs(values))]:g}, make up {share:.1%} of it where the median is predicted. "
-                f"{remedy}"
+                f"The metric 'mape' divides by the true value, so all must lie on one side of 0 and none next to it, "
+                f"but {name!r} holds {found}. Ask for mae or medae, which are in the target's units."
             )
 
 
@@ -276,15 +330,24 @@ def _labels_note(metric: Metric, problem: Problem, cost: CostPlan | None) -> str
     return f"; it is taken at a probability of 0.5, while the model decides at the threshold with {best}"
 
 
-def _share_of_nearest(values: FloatArray) -> tuple[int, float]:
-    """How many of the values (n,), none of which is 0, are the nearest to 0, and how much of the shares of the true
-    value they make up where the median is predicted."""
-    with np.errstate(over="ignore"):
-        shares = np.abs(np.median(values) / values - 1)
-    nearest = np.argsort(np.abs(values), kind="stable")[: max(1, round(_FEW * len(values)))]
-    total = float(shares.sum())
-    part = float(shares[nearest].sum() / total) if np.isfinite(total) and total > 0 else float(not np.isfinite(total))
-    return len(nearest), part
+def _why_no_shares(values: FloatArray) -> str | None:
+    """Which of the values (n,) make shares of them meaningless; None where none do."""
+    n_zeros, n_rows = int(np.count_nonzero(values == 0)), f"{len(values):,} rows"
+    if n_zeros:
+        return f"{n_zeros:,} {'zero' if n_zeros == 1 else 'zeros'} in {n_rows}"
+    if values.min() < 0 < values.max():
+        n_negative = int(np.count_nonzero(values < 0))
+        return f"values on both sides: {n_negative:,} of {n_rows} are negative"
+    sizes = np.sort(np.abs(values))
+    n_nearest = max(1, round(_FEW_ROWS * len(sizes)))
+    weights = sizes[0] / sizes  # 1 / |y|, in units that do not overflow
+    share = float(weights[:n_nearest].sum() / weights.sum())
+    if sizes[0] < _NEAR_ZERO * np.median(sizes) and share > _MOST:
+        return (
+            f"values so near to it that they alone would decide: {n_nearest:,} of {n_rows}, down to {sizes[0]:g}, make "
+            f"up {share:.1%} of the sum of 1 / |value|"
+        )
+    return None
 
 
 def _default(problem: Problem) -> tuple[tuple[str, ...], str]:

@@ -2,6 +2,10 @@
 
 The network's best score is picked from all epochs of all learning rates, and the dummy has no such choice: on noise
 alone the best one beats it nearly always. So what is compared with the dummy is picked without the rows that judge.
+
+Labels are no fair race against the dummy: where it takes every row for one class, labels at random beat it, and a
+network that tells the classes apart may still take every row for the common one. So a network that is chosen by a
+metric of labels is judged by the log loss of its probabilities, which has signal whenever they have any.
 """
 
 from collections.abc import Sequence
@@ -9,90 +13,60 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from autoproc.configurations import unregularised
 from autoproc.data.dummy import dummy_predictions, dummy_score
-from autoproc.data.metrics import Metric, Target
+from autoproc.data.metrics import METRICS, Metric, Target
+from autoproc.data.relations import Relations, resampled_together
 from autoproc.deadline import Deadline
 from autoproc.format import format_score
 from autoproc.network.interface import Engine, train_together
 from autoproc.overfit import paired_noise
 from autoproc.picking import scores_picked_by_others
 from autoproc.plan import Plan
-from autoproc.results import Baseline, Fold, Problem, Score, carry_forward
+from autoproc.prepared import Prepared
+from autoproc.results import Baseline, FloatArray, Fold, Score, Trained, carry_forward
 from autoproc.spec import Candidate, NetworkSpec
 
 _RESAMPLES = 200
-_ALIKE = 1.2  # times as many training rows as the smallest fold
-# Where noise is that of rows, not of folds. Of a single split, whose learning rate and epoch are picked by the rows
-# that judge, the best of all of them lies beyond 3 standard errors on noise in about 2 % of the jobs
+# One-sided; 3 standard errors where there are many rows. Of a single split, whose learning rate and epoch are picked by
+# the rows that judge, the best of all of them lies beyond it on noise in about 2 % of the jobs
 # (benchmarks/false_alarms.py).
-_STANDARD_ERRORS = 3.0
+_CONFIDENCE = float(stats.norm.cdf(3.0))
 
 
-class _Chance(NamedTuple):
-    """What a fold scores by chance, and how far beyond that it may lie by chance."""
+class _Resampled(NamedTuple):
+    """A fold's standard error by its rows, and the number of independent parts that they fall into."""
 
-    score: float
-    noise: float
+    error: float
+    n_parts: int
 
 
-def train_baseline(
-    engine: Engine,
-    targets: Target,
-    folds: Sequence[Fold],
-    problem: Problem,
-    metric: Metric,
-    plan: Plan,
-    deadline: Deadline,
-) -> Baseline:
+def train_baseline(engine: Engine, prepared: Prepared, plan: Plan, deadline: Deadline) -> Baseline:
     """Train the small network at several learning rates side by side, and compare it with the dummy.
 
     `network` of the result is the best learning rate's; `gain` is what is left of its lead when the folds that are
     scored have no say in learning rate and epoch.
     """
-    dummy = Score.of(np.array([dummy_score(targets[f.train], targets[f.validation], problem, metric) for f in folds]))
+    metric, folds = prepared.chosen.metric, prepared.protocol.splits
+    dummy = _dummy(prepared, metric)
     tried = train_together(engine, _candidates(engine.n_train_rows, plan), deadline)
     usable = [trained for trained in tried if not np.isnan(trained.score.mean)]
     if not usable:
         gain = Score.of(np.full(len(folds), np.nan))
         return Baseline(dummy, tried[0], gain, False, f"every learning rate failed: {tried[0].failed}", tried)
     network = usable[metric.argbest(np.array([trained.score.mean for trained in usable]))]
-    if len(folds) == 1:
-        scores, how = np.array(network.score.folds), "on the one validation split"
-    else:
-        n_epochs = max(trained.n_epochs for trained in usable)
-        curves = [carry_forward(trained.curves.validation_score, n_epochs) for trained in usable]
-        scores = scores_picked_by_others(np.concatenate(curves, axis=1), folds, metric)
-        how = "with learning rate and epoch picked on other folds,"
-    if metric.by_label:
-        chances = [
-            _chance(predicted, targets[fold.validation], metric, plan.seed)
-            for predicted, fold in zip(engine.out_of_fold(network), folds, strict=True)
-        ]
-        noise = _noise_of_mean([chance.noise for chance in chances], folds)
-        lifts = np.maximum(metric.gain(np.array([chance.score for chance in chances]), np.array(dummy.folds)), 0)
-    else:
-        if _are_alike(folds):
-            overlap = max(len(fold.validation) / len(fold.train) for fold in folds)
-            noise = paired_noise(metric.gain(scores, np.array(dummy.folds)), overlap)
-        else:
-            each = [
-                _resampled_noise(predicted, targets, fold, problem, metric, plan.seed)
-                for predicted, fold in zip(engine.out_of_fold(network), folds, strict=True)
-            ]
-            noise = _noise_of_mean(each, folds)
-        lifts = np.array([_lift_of_chance(targets[fold.validation], metric) for fold in folds])
-    gain = Score.of(metric.gain(scores, np.array(dummy.folds)) - lifts)
+    judge = METRICS["log_loss"] if metric.by_label else metric
+    curves = [each.curves.validation_score if judge is metric else each.curves.validation_loss for each in usable]
+    unpicked = _scores(curves, folds, judge)
+    leads = judge.gain(unpicked, np.array(_dummy(prepared, judge).folds))
+    lifts = np.array([_lift_of_chance(prepared.targets[fold.validation], judge) for fold in folds])
+    kept = [_of_kept_weights(curve, each) for curve, each in zip(curves, usable, strict=True)]
+    judged = usable[judge.argbest(np.array(kept))]  # the network itself, where the metric judges
+    gain, noise = Score.of(leads - lifts), _noise(engine, judged, leads, prepared, judge, plan.seed)
     beats, difference = _compare(gain.mean, noise)
-    return Baseline(dummy, network, gain, beats, f"{how} it is {difference}", tried)
-
-
-def _are_alike(folds: Sequence[Fold]) -> bool:
-    """Whether folds differ by chance alone, so that their spread tells of noise. Those that go forward in time differ
-    by what they have seen, and by what has come since."""
-    sizes = [len(fold.train) for fold in folds]
-    return len(folds) > 1 and max(sizes) <= _ALIKE * min(sizes)
+    return Baseline(dummy, network, gain, beats, _reason(difference, len(folds), metric, judge, lifts), tried)
 
 
 def _candidates(n_train_rows: int, plan: Plan) -> list[Candidate]:
@@ -100,6 +74,26 @@ def _candidates(n_train_rows: int, plan: Plan) -> list[Candidate]:
     epochs, patience = plan.baseline.max_epochs, plan.train.patience
     rates = plan.baseline.learning_rates
     return [Candidate(network, unregularised(plan, n_train_rows, rate, epochs, patience)) for rate in rates]
+
+
+def _dummy(prepared: Prepared, metric: Metric) -> Score:
+    """What the dummy scores on each fold."""
+    targets, problem = prepared.targets, prepared.problem
+    scores = [dummy_score(targets[f.train], targets[f.validation], problem, metric) for f in prepared.protocol.splits]
+    return Score.of(np.array(scores))
+
+
+def _scores(curves: Sequence[FloatArray], folds: Sequence[Fold], judge: Metric) -> FloatArray:
+    """Each fold's score (K,) at the learning rate and epoch that the other folds pick, from a curve (K, E) of each
+    learning rate; the best of a single split."""
+    n_epochs = max(curve.shape[1] for curve in curves)
+    columns = np.concatenate([carry_forward(curve, n_epochs) for curve in curves], axis=1)
+    return np.array([judge.best(columns)]) if len(folds) == 1 else scores_picked_by_others(columns, folds, judge)
+
+
+def _of_kept_weights(curve: FloatArray, trained: Trained) -> float:
+    """The mean over folds of a curve (K, E) at the epochs whose weights are kept."""
+    return float(curve[np.arange(len(curve)), np.array(trained.best_epochs) - 1].mean())
 
 
 def _lift_of_chance(y: Target, metric: Metric) -> float:
@@ -116,39 +110,81 @@ def _lift_of_chance(y: Target, metric: Metric) -> float:
     return expected - n_positive / n_rows
 
 
-def _chance(predictions: NDArray[np.floating], y: Target, metric: Metric, seed: int) -> _Chance:
-    """What the same predictions score on rows in a random order, where they tell nothing of the targets."""
-    generator = np.random.default_rng(seed)
-    scores = [metric.one(y, predictions[generator.permutation(len(y))]) for _ in range(_RESAMPLES)]
-    return _Chance(float(np.mean(scores)), _STANDARD_ERRORS * float(np.std(scores, ddof=1)))
+def _noise(engine: Engine, judged: Trained, leads: FloatArray, prepared: Prepared, judge: Metric, seed: int) -> float:
+    """How far the mean of the folds' leads over the dummy (K,) may lie above 0 by chance.
+
+    Folds that differ by chance alone tell by their spread. Those that go forward in time differ by what they have
+    seen, and by what has come since, and a single split has no spread: there rows are drawn again. NaN where all
+    validation rows of every fold hang together.
+    """
+    folds = prepared.protocol.splits
+    if len(folds) > 1 and prepared.relations.times is None:
+        return paired_noise(leads, max(len(fold.validation) / len(fold.train) for fold in folds))
+    each = [
+        _resampled(predicted, prepared, fold, judge, seed)
+        for predicted, fold in zip(engine.out_of_fold(judged), folds, strict=True)
+    ]
+    return _noise_of_mean([part for part in each if part.n_parts > 1 and not np.isnan(part.error)], folds)
 
 
-def _noise_of_mean(each: Sequence[float], folds: Sequence[Fold]) -> float:
-    """The noise of the folds' mean, from each fold's own. Repeats score the same rows, so they take nothing off."""
+def _noise_of_mean(each: Sequence[_Resampled], folds: Sequence[Fold]) -> float:
+    """The noise of the folds' mean, from the standard errors of those that have one; few parts tell them badly, which
+    Student's t takes care of. Repeats score the same rows, so they take nothing off."""
+    if not each:
+        return float("nan")
     validated = np.concatenate([fold.validation for fold in folds])
     n_repeats = len(validated) / len(np.unique(validated))
-    return float(np.sqrt(np.mean(np.square(each)) * n_repeats / len(folds)))
+    error = np.sqrt(np.mean([part.error**2 for part in each]) * n_repeats / len(folds))
+    freedom = sum(part.n_parts - 1 for part in each) / n_repeats
+    return float(stats.t.ppf(_CONFIDENCE, freedom) * error)
 
 
-def _resampled_noise(
-    predictions: NDArray[np.floating], targets: Target, fold: Fold, problem: Problem, metric: Metric, seed: int
-) -> float:
-    """`_STANDARD_ERRORS` standard errors of the gain over the dummy, by a bootstrap over the validation rows."""
-    y = targets[fold.validation]
-    network_and_dummy = np.stack([predictions, dummy_predictions(targets[fold.train], len(y), problem)])
+def _resampled(
+    predictions: NDArray[np.floating], prepared: Prepared, fold: Fold, metric: Metric, seed: int
+) -> _Resampled:
+    """The standard error of the gain over the dummy, by a bootstrap over the validation rows, in which those that hang
+    together are drawn together. Draws for which the metric is not defined are left out."""
+    targets, rows = prepared.targets, fold.validation
+    y = targets[rows]
+    network_and_dummy = np.stack([predictions, dummy_predictions(targets[fold.train], len(y), prepared.problem)])
+    parts = _parts(prepared.relations, rows)
     generator = np.random.default_rng(seed)
     gains = []
     for _ in range(_RESAMPLES):
-        rows = generator.integers(len(y), size=len(y))
-        network, dummy = metric(y[rows], network_and_dummy[:, rows])
-        gains.append(float(metric.gain(network, dummy)))
-    return _STANDARD_ERRORS * float(np.nanstd(gains, ddof=1))
+        chosen = generator.integers(len(parts), size=len(parts))
+        drawn = np.concatenate([parts[part] for part in chosen]) if len(parts) < len(y) else chosen
+        if metric.is_defined(y[drawn]):
+            network, dummy = metric(y[drawn], network_and_dummy[:, drawn])
+            gains.append(float(metric.gain(network, dummy)))
+    few = np.sqrt(len(parts) / max(len(parts) - 1, 1))  # a bootstrap's variance is that of the parts, not of their mean
+    return _Resampled(float(few * np.nanstd(gains, ddof=1)) if len(gains) > 1 else float("nan"), len(parts))
+
+
+def _parts(relations: Relations, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The positions of the rows (n,) that hang together, part by part; each row by itself where none do."""
+    groups = None if relations.groups is None else relations.groups[rows]
+    together = resampled_together(Relations(groups, None if relations.times is None else relations.times[rows]))
+    if together is None:
+        together = np.arange(len(rows))
+    order = np.argsort(together, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(together[order])) + 1)
 
 
 def _compare(gain: float, noise: float) -> tuple[bool, str]:
     """Whether the mean gain over the dummy exceeds the noise, and what to say of it."""
     if gain > noise:
         return True, f"better by {format_score(gain)}, beyond noise ({format_score(noise)})"
-    if gain >= 0:
-        return False, f"better by {format_score(gain)}, which is within noise ({format_score(noise)})"
-    return False, f"worse by {format_score(-gain)}"
+    if gain < 0:
+        return False, f"worse by {format_score(-gain)}"
+    if np.isnan(noise):
+        return False, f"better by {format_score(gain)}, but all rows that validate hang together, so noise is not known"
+    return False, f"better by {format_score(gain)}, which is within noise ({format_score(noise)})"
+
+
+def _reason(difference: str, n_folds: int, metric: Metric, judge: Metric, lifts: FloatArray) -> str:
+    """By what and on which rows the network is judged, and what came of it."""
+    measure = "" if judge is metric else "by log loss (labels at random can beat the dummy too), "
+    how = "on the one validation split" if n_folds == 1 else "with learning rate and epoch picked on other folds,"
+    lift = float(np.mean(lifts))
+    less = f", not counting the {format_score(lift)} that an order at random gains" if lift > 0 else ""
+    return f"{measure}{how} it is {difference}{less}"

@@ -248,13 +248,33 @@ def test_targets_that_cannot_be_scored_are_refused_without_being_shown(
     assert not any(word in str(refused.value) for word in ("perhaps", "secret", "line"))
 
 
-def test_a_holdout_that_the_metric_cannot_score_is_refused(tmp_path: Path) -> None:
-    plan = _plan(holdout=_written(tmp_path / "sealed.csv", pd.DataFrame({"x": [1, 2], "y": [0.0, 2.5]})))
-    development, sealed = seal(read_table(pd.DataFrame({"x": np.arange(60) % 7, "y": np.arange(60) / 7 + 1})), plan)
+@pytest.mark.parametrize(
+    ("y", "held", "metric", "needs"),
+    [
+        (np.arange(60) / 7 + 1, [0.0, 2.5], "mape", "true values other than 0, because it divides by them"),
+        (np.arange(60) / 7 + 1, [2.5, 2.5], "r2", "a target that is not the same in all rows"),
+        (["one", "two", "three"] * 20, ["two", "two"], "roc_auc", "rows of two classes or more"),
+    ],
+)
+def test_a_holdout_of_which_the_metric_says_nothing_is_refused_without_being_shown(
+    tmp_path: Path, y: list[object], held: list[object], metric: str, needs: str
+) -> None:
+    plan = _plan(holdout=_written(tmp_path / "sealed.csv", pd.DataFrame({"x": [1, 2], "y": held})))
+    development, sealed = seal(read_table(pd.DataFrame({"x": np.arange(60) % 7, "y": y})), plan)
     problem = define_problem(development, plan)
-    sealed.check_targets(problem, [METRICS["rmse"]])
-    with pytest.raises(DataError, match=r"The holdout cannot be scored\. The metric 'mape' divides"):
-        sealed.check_targets(problem, [METRICS["rmse"], METRICS["mape"]])
+    sealed.check_targets(problem, [METRICS["accuracy" if problem.is_classification else "rmse"]])
+    with pytest.raises(DataError) as refused:
+        sealed.check_targets(problem, [METRICS[metric]])
+    assert str(refused.value) == (
+        f"The holdout cannot be scored by {metric!r}, which needs {needs}. Seal more or other rows with "
+        "--holdout-share or --holdout, or ask for another metric."
+    )
+
+
+def test_values_near_zero_in_the_holdout_are_not_told(tmp_path: Path) -> None:
+    plan = _plan(holdout=_written(tmp_path / "sealed.csv", pd.DataFrame({"x": [1, 2], "y": [1e-9, 2.5]})))
+    development, sealed = seal(read_table(pd.DataFrame({"x": np.arange(60) % 7, "y": np.arange(60) / 7 + 1})), plan)
+    sealed.check_targets(define_problem(development, plan), [METRICS["mape"]])
 
 
 def _related(n_rows: int = 200) -> pd.DataFrame:

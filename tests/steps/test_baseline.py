@@ -3,13 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from autoproc.data.metrics import METRICS, Metric
+from autoproc import process
+from autoproc.data.metrics import METRICS, ChosenMetric, Metric
+from autoproc.data.relations import UNRELATED, Relations
 from autoproc.deadline import Deadline
-from autoproc.overfit import paired_noise
 from autoproc.plan import make_plan
-from autoproc.results import Baseline, Fold, Problem, Trained
+from autoproc.prepared import Prepared
+from autoproc.results import Baseline, Fold, Problem, Protocol, Trained
 from autoproc.spec import Candidate
-from autoproc.steps.baseline import _lift_of_chance, _noise_of_mean, train_baseline
+from autoproc.steps.baseline import _lift_of_chance, _noise_of_mean, _Resampled, train_baseline
+from tests.end_to_end import tables
 from tests.steps.scripted_engine import FOLDS, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -18,13 +21,25 @@ PROBLEM = Problem("binary", ("y",), ("no", "yes"), (50, 50), (), "")
 TARGETS = np.arange(100) % 2
 EVERYONE = np.arange(100)
 PARTS = [Fold(EVERYONE[k != EVERYONE % 5], EVERYONE[k == EVERYONE % 5]) for k in range(5)]
+READ = process.inspect(make_plan(None, {"target": tables.TARGETS["binary"]}), tables.table("binary"))
+
+
+def prepared(
+    targets: np.ndarray, folds: list[Fold], metric: Metric = AUC, relations: Relations = UNRELATED
+) -> Prepared:
+    """Rows with these targets and folds; nothing that is read of a table has a say in the baseline."""
+    protocol = Protocol("k_fold", len(folds), 1, "", len(targets), 0, tuple(folds))
+    chosen = ChosenMetric(metric, "", ())
+    return dataclasses.replace(
+        READ, problem=PROBLEM, chosen=chosen, protocol=protocol, targets=targets, relations=relations
+    )
 
 
 def baseline(
     script: Script, n_folds: int = 5, metric: Metric = AUC, deadline: Deadline | None = None
 ) -> tuple[Baseline, ScriptedEngine]:
     engine = ScriptedEngine(script, n_folds)
-    return train_baseline(engine, TARGETS, PARTS[:n_folds], PROBLEM, metric, PLAN, deadline or Deadline(None)), engine
+    return train_baseline(engine, prepared(TARGETS, PARTS[:n_folds], metric), PLAN, deadline or Deadline(None)), engine
 
 
 def reaches(top: float) -> Script:
@@ -95,7 +110,7 @@ def test_folds_of_another_repeat_have_no_say_because_they_validate_the_same_rows
         return np.full(4, 0.9), np.array([first, first, second, second])
 
     engine = ScriptedEngine(script, 4)
-    found = train_baseline(engine, targets, halves + quarters, PROBLEM, AUC, PLAN, Deadline(None))
+    found = train_baseline(engine, prepared(targets, halves + quarters), PLAN, Deadline(None))
     assert found.gain.folds == pytest.approx((0.1, 0.1, 0.4, 0.4))
 
 
@@ -107,10 +122,10 @@ def test_a_member_that_stopped_early_keeps_its_last_score() -> None:
         def collect(self, key: int) -> Trained:
             trained = super().collect(key)
             curves = dataclasses.replace(trained.curves, validation_score=curve)
-            return dataclasses.replace(trained, curves=curves)
+            return dataclasses.replace(trained, curves=curves, best_epochs=(2, 3, 3, 3, 3))
 
     engine = Stopping(reaches(0.8))
-    found = train_baseline(engine, TARGETS, PARTS, PROBLEM, AUC, PLAN, Deadline(None))
+    found = train_baseline(engine, prepared(TARGETS, PARTS), PLAN, Deadline(None))
     assert found.gain.folds == pytest.approx((0.2, 0.3, 0.3, 0.3, 0.3))
 
 
@@ -132,7 +147,7 @@ def test_a_gain_on_a_single_split_has_to_exceed_the_noise_of_resampled_rows(corr
     engine.correlation = correlation
     score = float(AUC(y, engine.out_of_fold(None)[0][None])[0])  # type: ignore[arg-type]
     assert score > 0.5
-    found = train_baseline(engine, TARGETS, PARTS[:1], PROBLEM, AUC, PLAN, Deadline(None))
+    found = train_baseline(engine, prepared(TARGETS, PARTS[:1]), PLAN, Deadline(None))
     assert found.beats_dummy == beats
     assert found.gain.mean == pytest.approx(score - 0.5)
     assert "on the one validation split it is better by" in found.reason
@@ -143,6 +158,7 @@ def test_folds_that_see_more_and_more_rows_are_judged_by_resampled_rows_not_by_t
     """The network is far better in each fold, but by very unlike amounts."""
     forward = [Fold(EVERYONE[:n], EVERYONE[n : n + 16]) for n in (20, 40, 60, 80)]
     tops = np.array([0.7, 0.99, 0.75, 0.95])
+    in_time = Relations(times=np.arange(100.0))
 
     class Engine(ScriptedEngine):
         def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
@@ -150,55 +166,118 @@ def test_folds_that_see_more_and_more_rows_are_judged_by_resampled_rows_not_by_t
             return tuple((0.6 * TARGETS + 0.4 * noise)[fold.validation].astype(np.float32) for fold in forward)
 
     engine = Engine(lambda candidate, epoch: (np.full(4, 0.99), tops), 4)
-    found = train_baseline(engine, TARGETS, forward, PROBLEM, AUC, PLAN, Deadline(None))
+    found = train_baseline(engine, prepared(TARGETS, forward, AUC, in_time), PLAN, Deadline(None))
     assert found.beats_dummy
     assert found.gain.mean == pytest.approx(tops.mean() - 0.5)
 
 
-class LabellingEngine(ScriptedEngine):
-    """Takes the rows for positive that `labels` (n,) says, whatever the scores of its script."""
+def test_folds_by_group_are_judged_by_their_spread_however_unlike_in_size() -> None:
+    """Each group is a fold, so that no part of it could be drawn again; and nothing is predicted."""
+    groups = np.repeat(np.arange(4), [10, 20, 30, 40])
+    folds = [Fold(EVERYONE[groups != k], EVERYONE[groups == k]) for k in range(4)]
+    for top, beats in ((0.9, True), (0.51, False)):
+        engine = ScriptedEngine(lambda candidate, epoch, top=top: (np.full(4, 0.9), top + FOLDS[:4]), 4)
+        found = train_baseline(engine, prepared(TARGETS, folds, AUC, Relations(groups)), PLAN, Deadline(None))
+        assert found.beats_dummy == beats
 
-    labels = np.zeros(0)
+
+class OneSplit(ScriptedEngine):
+    """Validates on the last 60 of 100 rows, and predicts them at an AUC of 0.75."""
+
+    split = Fold(EVERYONE[:40], EVERYONE[40:])
+    predicted = np.where(np.arange(100) // 2 % 2, TARGETS, 0.5).astype(np.float32)
 
     def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
-        return tuple(self.labels[fold.validation].astype(np.float32) for fold in _parts(len(self.labels)))
+        return (self.predicted[self.split.validation],)
 
 
-def _parts(n_rows: int) -> list[Fold]:
-    rows = np.arange(n_rows)
-    return [Fold(rows[k != rows % 5], rows[k == rows % 5]) for k in range(5)]
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        (None, "beyond noise"),
+        (EVERYONE // 20, "which is within noise"),  # three groups tell little, however many rows they have
+        (np.repeat([0, 1], [40, 60]), "but all rows that validate hang together, so noise is not known"),
+    ],
+)
+def test_on_a_single_split_the_rows_of_a_group_are_drawn_together(groups: np.ndarray | None, told: str) -> None:
+    engine = OneSplit(lambda candidate, epoch: (np.array([0.9]), np.array([0.75])), 1)
+    case = prepared(TARGETS, [OneSplit.split], AUC, Relations(groups))
+    # In the last group the other way round, so that groups are unlike.
+    engine.predicted = OneSplit.predicted if groups is None else np.where(EVERYONE < 80, TARGETS, 1 - TARGETS)
+    found = train_baseline(engine, case, PLAN, Deadline(None))
+    assert told in found.reason
+    assert found.beats_dummy == (groups is None)
 
 
-def labelled(targets: np.ndarray, labels: np.ndarray, scores: np.ndarray, name: str) -> Baseline:
-    engine = LabellingEngine(lambda candidate, epoch: (FOLDS + 0.9, scores), 5)
-    engine.labels = labels
-    parts = _parts(len(targets))
-    return train_baseline(engine, targets, parts, PROBLEM, METRICS[name], PLAN, Deadline(None))
+def test_draws_for_which_the_metric_is_not_defined_tell_nothing_of_noise() -> None:
+    """All positive rows are of one of ten groups: without it average precision would be 0, for the dummy too."""
+    targets = np.where((EVERYONE >= 94) | (EVERYONE < 10), 1, 0)
+    engine = OneSplit(lambda candidate, epoch: (np.array([0.9]), np.array([1.0])), 1)
+    engine.predicted = targets.astype(np.float32)
+    case = prepared(targets, [OneSplit.split], METRICS["average_precision"], Relations(EVERYONE // 6))
+    found = train_baseline(engine, case, PLAN, Deadline(None))
+    assert found.beats_dummy
 
 
-def test_folds_that_are_unlike_in_f1_beat_the_dummy_where_all_are_better() -> None:
-    """A rare class lies now above 0.5 and now below: what the folds' F1 differ by is no noise of a gain over 0."""
-    targets = (np.arange(500) % 50 < 5).astype(np.int64)
-    scores = np.array([0.1, 0.6, 0.15, 0.8, 0.35])
-    found = labelled(targets, targets, scores, "f1")
-    assert paired_noise(scores, 0.25) > scores.mean(), "their spread would hide it"
-    assert found.dummy.mean == 0 and found.beats_dummy
-    assert found.gain.mean == pytest.approx(scores.mean() - 0.1, abs=0.02), "labels in any order have an F1 of 0.1"
+class LosingEngine(ScriptedEngine):
+    """Its validation losses are `loss` (K,) in each epoch, whatever the scores of its script."""
+
+    loss = np.zeros(5)
+
+    def collect(self, key: int) -> Trained:
+        trained = super().collect(key)
+        loss = np.repeat(self.loss[:, None], trained.n_epochs, axis=1)
+        return dataclasses.replace(trained, curves=dataclasses.replace(trained.curves, validation_loss=loss))
 
 
-@pytest.mark.parametrize(("score", "beats"), [(0.5, False), (0.8, True)])
-def test_an_f1_that_labels_have_in_any_order_is_no_signal(score: float, beats: bool) -> None:
-    """The dummy takes no row for positive and scores 0; labels at random score nearly 0.5."""
-    targets = (np.arange(500) % 100 < 45).astype(np.int64)
-    found = labelled(targets, np.random.default_rng(0).permutation(targets), FOLDS + score, "f1")
-    assert found.dummy.mean == 0
+@pytest.mark.parametrize(
+    ("name", "score", "loss", "beats"),
+    [
+        ("f1", 0.6, np.log(2) + FOLDS, False),  # labels at random have an F1, too; the dummy takes no row for positive
+        ("f1", 0.6, 0.5 + FOLDS, True),
+        ("f1", 0.6, 0.5 + 5 * FOLDS, True),
+        ("accuracy", 0.5, 0.5 + FOLDS, True),  # as good as the dummy, but for lack of a threshold
+    ],
+)
+def test_a_metric_of_labels_is_judged_by_the_log_loss(name: str, score: float, loss: np.ndarray, beats: bool) -> None:
+    engine = LosingEngine(lambda candidate, epoch: (FOLDS + 0.9, FOLDS + score), 5)
+    engine.loss = loss
+    found = train_baseline(engine, prepared(TARGETS, PARTS, METRICS[name]), PLAN, Deadline(None))
     assert found.beats_dummy == beats
+    assert found.gain.mean == pytest.approx(np.log(2) - loss.mean(), abs=1e-6)
+    assert found.network.score.mean == pytest.approx(score), "what is told is the metric that was asked for"
+    assert found.reason.startswith("by log loss (labels at random can beat the dummy too), with learning rate")
 
 
-def test_repeats_of_the_same_rows_take_nothing_off_the_noise() -> None:
-    once = _parts(100)
-    assert _noise_of_mean([0.1] * 5, once) == pytest.approx(0.1 / np.sqrt(5))
-    assert _noise_of_mean([0.1] * 10, once * 2) == pytest.approx(0.1 / np.sqrt(5))
+def test_the_noise_of_the_log_loss_is_that_of_the_weights_that_lose_least() -> None:
+    """The learning rate with the best labels is sure of itself, and wrong at times: that would hide any lead."""
+    calm, sure = np.where(TARGETS, 0.8, 0.2), np.where(EVERYONE % 10 > 1, TARGETS, 1 - TARGETS)
+
+    class Engine(OneSplit):
+        def collect(self, key: int) -> Trained:
+            trained = super().collect(key)
+            is_sure = trained.candidate.train.learning_rate == 1e-1
+            loss = np.full((1, trained.n_epochs), 3.2 if is_sure else 0.22)
+            return dataclasses.replace(trained, curves=dataclasses.replace(trained.curves, validation_loss=loss))
+
+        def out_of_fold(self, trained: Trained) -> tuple[np.ndarray, ...]:
+            is_sure = trained.candidate.train.learning_rate == 1e-1
+            return ((sure if is_sure else calm)[self.split.validation],)
+
+    labels = {1e-3: 0.6, 1e-2: 0.6, 1e-1: 0.8}
+    engine = Engine(lambda candidate, epoch: (np.ones(1), np.array([labels[candidate.train.learning_rate]])), 1)
+    found = train_baseline(engine, prepared(TARGETS, [OneSplit.split], METRICS["f1"]), PLAN, Deadline(None))
+    assert found.network.candidate.train.learning_rate == 1e-1
+    assert found.beats_dummy
+
+
+def test_few_parts_tell_noise_badly_and_repeats_of_the_same_rows_take_nothing_off() -> None:
+    many, few = _Resampled(0.1, 1_000), _Resampled(0.1, 3)
+    once = _noise_of_mean([many] * 5, PARTS)
+    assert once == pytest.approx(3 * 0.1 / np.sqrt(5), rel=0.01), "three standard errors"
+    assert _noise_of_mean([many] * 10, PARTS * 2) == pytest.approx(once)
+    assert _noise_of_mean([few] * 5, PARTS) > 1.3 * once
+    assert np.isnan(_noise_of_mean([], PARTS))
 
 
 def test_average_precision_of_an_order_at_random_is_no_gain() -> None:
@@ -230,3 +309,10 @@ def test_where_all_diverge_nothing_beats_the_dummy_and_the_reason_says_why() -> 
 def test_time_that_is_over_leaves_an_epoch_of_each() -> None:
     found, _ = baseline(reaches(0.9), deadline=Deadline.after(0.0))
     assert [trained.curves.validation_score.shape[1] for trained in found.tried] == [1, 1, 1]
+
+
+def test_what_an_order_at_random_gains_is_told_where_it_is_taken_off() -> None:
+    found, _ = baseline(reaches(0.9), metric=METRICS["average_precision"])
+    lift = _lift_of_chance(TARGETS[PARTS[0].validation], METRICS["average_precision"])
+    assert found.gain.mean == pytest.approx(0.9 - 0.5 - lift)
+    assert found.reason.endswith(f", not counting the {lift:.4f} that an order at random gains")
