@@ -1,6 +1,6 @@
 """What each option of the networks is worth: one network shape, trained on five folds of the training rows at several
 learning rates, with the option and without it; the rate is chosen on the folds, and the average of the fold networks is
-scored on the test rows of the outer splits (`benchmarks/peers/sets.py`).
+scored on the test rows of the outer splits (`benchmarks/peers/sets.py`); by time it is the latest fold's network alone.
 
     python -m benchmarks.ablation --data DIR --seeds 3 --out lines.jsonl
     python -m benchmarks.ablation --out lines.jsonl --summary
@@ -69,7 +69,8 @@ def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str)
         )
     best = trained[METRICS[metric].argbest(np.array([each.score.mean for each in trained]))]
     rows = read_table(test.reset_index(drop=True))
-    predictor = Predictor(prepared.problem.task, prepared.schema.layout, best.weights)
+    weights = best.weights if data.time is None else {name: array[-1:] for name, array in best.weights.items()}
+    predictor = Predictor(prepared.problem.task, prepared.schema.layout, weights)
     score = METRICS[metric].one(encode_target(rows, prepared.problem), predictor.mean(prepared.schema.matrix(rows)))
     return {
         "set": data.name,
