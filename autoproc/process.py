@@ -194,9 +194,8 @@ def _carry_out(
         job.tell_receipt(receipt)
         opened, winner = holdout.open(receipt), selection.winner
         verdict = score_holdout(opened, model, alone, prepared.chosen, winner, targets, references, plan.seed)
-        job.tell_verdict(verdict)
+        job.tell_verdict(verdict, engines.memory)
     if plan.ship == "all-rows":
-        job.save(engines.memory)
         with job.step("all rows"):
             until = deadline.share(_ALL_ROWS_SHARE)
             shipped = train_on_all_rows(engines, opened.table, selection, final, until)
