@@ -64,7 +64,8 @@ def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path
     [parent] = Record(folder / "mlruns").parents
     assert parent.info.status == "FINISHED"
     assert "**does not beat** the dummy" in parent.data.tags[names.DESCRIPTION]
-    assert "does not beat the dummy" in here("show").out
+    baseline = json.loads(here("show", "--json").out)["baseline"]
+    assert not baseline["beats_dummy"] and baseline["reason"] in here("show").out
 
 
 def test_an_error_of_ours_keeps_its_traceback(
