@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +51,27 @@ def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> S
     )
 
 
+@dataclass(frozen=True)
 class Engines:
-    """The engines of a job, of which one is open at a time: what one has left behind is free for the next."""
+    """The engines of a job on its rows, of which one is open at a time: what one has left behind is free for the next.
+    `warn` tells what had to give way."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._seen: list[Memory] = []  # of those that are closed
+    prepared: Prepared
+    plan: Plan
+    warn: Callable[[str], None]
+    _seen: list[Memory] = field(default_factory=list, repr=False)  # of those that are closed
+
+    def on(self, prepared: Prepared) -> "Engines":
+        """The same on other rows."""
+        return replace(self, prepared=prepared)
 
     @contextmanager
-    def open(self, prepared: Prepared, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[StackEngine]:
+    def open(self, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[StackEngine]:
         """An engine as `make_engine` makes it, with the plan's seed or another one. Raises PlanError where the memory
         limit leaves no room for it."""
         gc.collect()  # the parts of an engine refer to each other, so that nothing else frees the last one in time
-        plan = self._plan if seed is None else self._plan.model_copy(update={"seed": seed})
-        with closing(make_engine(prepared, plan, *fold_sets)) as engine:
+        plan = self.plan if seed is None else self.plan.model_copy(update={"seed": seed})
+        with closing(make_engine(self.prepared, plan, *fold_sets)) as engine:
             try:
                 yield engine
             finally:
@@ -74,7 +81,7 @@ class Engines:
     def memory(self) -> Memory:
         """Of the engine that was estimated to take most, with the peak until now. There must have been one."""
         largest = max(self._seen, key=lambda memory: memory.estimated)
-        return replace(largest, peak=device_memory.peak(choose_device(self._plan.device)))
+        return replace(largest, peak=device_memory.peak(choose_device(self.plan.device)))
 
 
 def trained_again(plan: Plan, protocol: Protocol) -> tuple[float, float]:
@@ -87,37 +94,30 @@ def trained_again(plan: Plan, protocol: Protocol) -> tuple[float, float]:
 
 
 def select_winner(
-    engines: Engines,
-    prepared: Prepared,
-    plan: Plan,
-    search: Search,
-    deadline: Deadline,
-    on_scored: Callable[[Finalist], None],
-    warn: Callable[[str], None],
+    engines: Engines, search: Search, deadline: Deadline, on_scored: Callable[[Finalist], None]
 ) -> Selection:
     """Score the search's finalists on fresh folds, where there are any and there is room, and pick the winner."""
-    finalists, fresh = search.finalists, prepared.protocol.fresh
+    finalists, fresh, metric = search.finalists, engines.prepared.protocol.fresh, engines.prepared.chosen.metric
     why_unscored = FOR_WANT_OF_TIME if fresh else "for want of another way to split the rows"
     try:
         if fresh:
             # Other starting weights too, so that luck with them does not stay.
-            with engines.open(prepared, fresh, seed=(plan.seed + 1) % 2**32) as engine:
-                finalists = score_again(engine, search, fresh, prepared.chosen.metric, deadline, on_scored)
+            with engines.open(fresh, seed=(engines.plan.seed + 1) % 2**32) as engine:
+                finalists = score_again(engine, search, fresh, metric, deadline, on_scored)
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
-        warn(f"The finalists are not scored on fresh folds: {error}")
+        engines.warn(f"The finalists are not scored on fresh folds: {error}")
         why_unscored = FOR_WANT_OF_MEMORY
-    return select(finalists, prepared.chosen.metric, why_unscored)
+    return select(finalists, metric, why_unscored)
 
 
-def final_networks(
-    engines: Engines, prepared: Prepared, plan: Plan, selection: Selection, warn: Callable[[str], None]
-) -> FinalNetworks:
+def final_networks(engines: Engines, selection: Selection) -> FinalNetworks:
     """The final model of the plan's kind; the winner's fold networks where a refit fails."""
+    prepared = engines.prepared
 
     def predict(trained: Trained, folds: Sequence[Fold]) -> Sequence[NDArray[np.floating]]:
         return out_of_fold(prepared.problem.task, prepared.schema.layout, prepared.matrix, trained.weights, folds)
 
-    kind, winner, protocol = final_kind(plan), selection.winner, prepared.protocol
+    kind, winner, protocol = final_kind(engines.plan), selection.winner, prepared.protocol
     if kind == "ensemble":
         return kinds.ensemble(selection.finalists, protocol, predict, prepared.targets, prepared.chosen.metric)
     # Of one network alone those that it is like say what it would predict, and not the average of two.
@@ -125,59 +125,58 @@ def final_networks(
     if kind == "folds":
         return networks
     try:
-        refitted = _refit(engines, prepared, plan, kind, winner.trained)
-        return kinds.made_of(networks, [(refitted, 1.0)], kind)
+        return kinds.made_of(networks, [(_refit(engines, kind, winner.trained), 1.0)], kind)
     except (PlanError, kinds.FinalFailedError) as error:  # also where the memory limit leaves no room for it
-        warn(f"The refit on all development rows failed ({error}); the fold networks are exported instead.")
+        engines.warn(f"The refit on all development rows failed ({error}); the fold networks are exported instead.")
         return networks
 
 
 def train_on_all_rows(
-    engines: Engines,
-    prepared: Prepared,
-    holdout: Table,
-    plan: Plan,
-    selection: Selection,
-    final: FinalNetworks,
-    deadline: Deadline,
-    warn: Callable[[str], None],
+    engines: Engines, holdout: Table, selection: Selection, final: FinalNetworks, deadline: Deadline
 ) -> FinalNetworks | None:
     """The final model's recipe, unchanged, with the holdout's rows too; None, with a warning, where that fails or is
     not done in time."""
-    table, problem = prepared.development.with_rows(holdout), prepared.problem
-    everything = replace(prepared, matrix=prepared.schema.matrix(table), targets=encode_target(table, problem))
-    split = same_protocol(plan.protocol, prepared.protocol).model_copy(update={"reshuffle": False})
-    again = plan.model_copy(update={"protocol": split})
-    parts: list[kinds.Part] = []
     try:
+        table = engines.prepared.development.with_rows(holdout)
+        matrix = engines.prepared.schema.matrix(table)
+        targets = encode_target(table, engines.prepared.problem)
+        on_all = engines.on(replace(engines.prepared, development=table, matrix=matrix, targets=targets))
         if final.kind in ("refit", "refits"):
-            again_on_all = _refit(engines, everything, plan, final.kind, selection.winner.trained, deadline)
-            return kinds.made_of(final, [(again_on_all, 1.0)])
-        protocol = choose_protocol(everything.targets, problem, again, 0, read_relations(table, plan))
-        for is_fresh, folds in ((False, protocol.splits), (True, protocol.fresh)):
-            mine = [part for part in final.parts if (part[0].fold_set == FRESH) == is_fresh]
-            if mine and folds:
-                with engines.open(everything, folds) as engine:
-                    parts += kinds.train_again(engine, mine, deadline)
-            elif mine:
-                warn("All rows cannot be split anew, as fresh folds are; their networks are not in the shipped model.")
-        if not parts:
-            raise kinds.FinalFailedError("there are no folds to train its networks on")
+            parts = [(_refit(on_all, final.kind, selection.winner.trained, deadline), 1.0)]
+        else:
+            parts = _fold_networks_again(on_all, final.parts, deadline)
         return kinds.made_of(final, parts)
     except kinds.NoTimeError:
-        warn("There was no time to train on all rows; the model that was scored is exported.")
-        return None
-    except (PlanError, DataError, kinds.FinalFailedError) as error:
-        warn(f"Training on all rows failed ({error}); the model that was scored is exported.")
-        return None
+        engines.warn("There was no time to train on all rows; the model that was scored is exported.")
+    except (PlanError, DataError, MemoryError, kinds.FinalFailedError) as error:
+        reason = str(error) or "out of memory"
+        engines.warn(f"Training on all rows failed ({reason}); the model that was scored is exported.")
+    return None
 
 
-def _refit(
-    engines: Engines, prepared: Prepared, plan: Plan, kind: FinalKind, best: Trained, deadline: Deadline = NEVER
-) -> Trained:
-    """As many networks on all rows as the kind of final model has."""
+def _fold_networks_again(engines: Engines, parts: Sequence[kinds.Part], deadline: Deadline) -> list[kinds.Part]:
+    """The fold networks of other rows, trained on the engines' rows, which are split in the same way. Raises
+    FinalFailedError where these cannot be split so: with some of its networks it would be another model."""
+    prepared, plan = engines.prepared, engines.plan
+    split = same_protocol(plan.protocol, prepared.protocol).model_copy(update={"reshuffle": False})
+    plan = plan.model_copy(update={"protocol": split})
+    relations = read_relations(prepared.development, plan)
+    protocol = choose_protocol(prepared.targets, prepared.problem, plan, 0, relations)
+    again: list[kinds.Part] = []
+    for is_fresh, folds in ((False, protocol.splits), (True, protocol.fresh)):
+        mine = [part for part in parts if (part[0].fold_set == FRESH) == is_fresh]
+        if mine and not folds:
+            raise kinds.FinalFailedError("all rows cannot be split anew, as fresh folds are")
+        if mine:
+            with engines.open(folds) as engine:
+                again += kinds.train_again(engine, mine, deadline)
+    return again
+
+
+def _refit(engines: Engines, kind: FinalKind, best: Trained, deadline: Deadline = NEVER) -> Trained:
+    """As many networks on all of the engines' rows as the kind of final model has."""
     n_networks = kinds.N_REFITS if kind == "refits" else 1
-    with engines.open(prepared, [kinds.everything(len(prepared.matrix))] * n_networks) as engine:
+    with engines.open([kinds.everything(len(engines.prepared.matrix))] * n_networks) as engine:
         return kinds.refit(engine, best, deadline)
 
 
@@ -187,7 +186,7 @@ def decide_by_out_of_fold(prepared: Prepared, winner: Finalist, final: FinalNetw
     return decide(prepared.problem, prepared.chosen, prepared.targets, folds, final.out_of_fold, plan.cost)
 
 
-def tempered(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:
+def calibrated(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:
     """The networks with the temperature that was found out of fold, if that is used."""
     calibration = decision.calibration
     return replace(final, temperature=calibration.temperature) if calibration and calibration.used else final

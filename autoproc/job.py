@@ -3,11 +3,12 @@
 <home>/jobs/<run id>/plan.yaml     the resolved plan: `autoproc tune --config` runs it again
                      job.log       what was said, with times; internal errors with their traceback
                      model/        the bundle (and model-scored/, where another one is shipped)
-                     result.json   written at the end: a job that has it is complete
+                     result.json   written as soon as the holdout is scored, and completed at the end
                      optimism.svg  what each score of the winner was worth
 """
 
 import json
+import shutil
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from autoproc.errors import AutoprocError, PlanError
+from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
@@ -36,7 +37,7 @@ from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
-SCORED_MODEL = "model-scored"
+SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 
@@ -162,47 +163,59 @@ class Job:
 
     def tell_receipt(self, receipt: Receipt) -> None:
         """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there
-        that it had opened the holdout."""
+        that it had opened the holdout. From here on nobody who does not listen any more ends the job."""
+        self._told.endure()
+        self._progress.endure()
         self._note(receipt=receipt)
         self._tracker.attach(Path(receipt.path), names.RECEIPT_FOLDER)
         self._tracker.wait()
 
-    def tell_verdict(self, verdict: Verdict) -> None:
-        self._tracker.record(children.verdict_child(verdict))
-        self._note(verdict=verdict)
-        self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
+    def tell_verdict(self, verdict: Verdict, memory: Memory) -> None:
+        """Keep the score in the result and in the model's card, and only then tell it: the holdout is not opened again
+        for a score that was lost. Where it cannot be kept it is told all the same."""
+        self._facts = replace(self._facts, verdict=verdict, memory=memory)
+        self._card["verdict"] = finite_or_null(values.verdict_values(verdict))
+        try:
+            self._write_result()
+            with home_errors(self.home.path):
+                write_card(self._folder / MODEL, self._card)
+        finally:
+            self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
+            self._tracker.record(children.verdict_child(verdict))
+            self._describe()
+        self._write_result()  # with what was told
 
     def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
         path = self._folder / MODEL
-        sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
         self._card = self._describe_model(model, winner, final.kind)
         with home_errors(self.home.path):
-            export_bundle(path, self._card, model.schema, final, sample, model.predict)
+            self._write_bundle(path, self._card, model, final)
         self._note(model_path=str(path))
 
     def ship(self, model: FinalModel, winner: Finalist, all_rows: FinalNetworks) -> None:
-        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it; what
-        that one came to has been saved."""
-        with home_errors(self.home.path):
-            (self._folder / MODEL).rename(self._folder / SCORED_MODEL)
-        self.export(model, winner, all_rows)
-        self._card |= {"trained_on": "all rows", "scored": SIBLING}
+        """Put a model that was trained on all rows in the place of the one that was scored, which stays beside it; that
+        one keeps its place, with a warning, where the other cannot be exported."""
+        card = self._describe_model(model, winner, all_rows.kind)
+        card |= {"trained_on": "all rows", "scored": SIBLING, "verdict": self._card["verdict"]}
+        new = self._folder / ALL_ROWS_MODEL
+        try:
+            with home_errors(self.home.path):
+                self._write_bundle(new, card, model, all_rows)
+                _replace_folder(self._folder / MODEL, new, aside=self._folder / SCORED_MODEL)
+        except (HomeError, BundleError, RuntimeError) as error:
+            self.warn(f"The model of all rows cannot be exported ({error}); the model that was scored stays.")
+            return
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        self._card = card
+        self._write_result()
         self._note(shipped=SIBLING)
-
-    def save(self, memory: Memory) -> dict[str, Any]:
-        """Complete the bundle's card, and write the result, which marks the job as complete: a score that was told is
-        not lost, whatever follows."""
-        self._note(memory=memory)
-        with home_errors(self.home.path):
-            self._complete_card()
-        return self._write_result()
 
     def complete(self, memory: Memory) -> JobResult:
         """Keep what the job came to, and tell where its model is."""
-        self.save(memory)
         path = self._folder / MODEL
-        self._note(seconds=sum(self._seconds.values()))
+        self._note(memory=memory, seconds=sum(self._seconds.values()))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism()):
@@ -210,17 +223,15 @@ class Job:
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
 
+    def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
+        sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
+        export_bundle(path, card, model.schema, final, sample, model.predict)
+
     def _write_result(self) -> dict[str, Any]:
         content: dict[str, Any] = finite_or_null(self._result())
         with home_errors(self.home.path):
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
         return content
-
-    def _complete_card(self) -> None:
-        """Add the verdict to the model's card."""
-        assert self._facts.verdict
-        verdict = finite_or_null(values.verdict_values(self._facts.verdict))
-        write_card(self._folder / MODEL, {**self._card, "verdict": verdict})
 
     def _draw_optimism(self) -> Path:
         """The picture of what each score was worth."""
@@ -277,6 +288,17 @@ class Job:
         metrics |= children.decision_metrics(facts.decision) if facts.decision else {}
         tags = children.receipt_tags(facts.receipt) if facts.receipt else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
+
+
+def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
+    """Put `new` in the place of `folder`, which goes `aside`; or leave that where it is. Raises OSError."""
+    try:
+        folder.rename(aside)
+        new.rename(folder)
+    except BaseException:
+        if not folder.exists():
+            aside.rename(folder)
+        raise
 
 
 @contextmanager

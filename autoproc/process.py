@@ -138,11 +138,11 @@ def _carry_out(
     that goes wrong then can cost both."""
     from autoproc.finishing import (
         Engines,
+        calibrated,
         decide_by_out_of_fold,
         final_model,
         final_networks,
         select_winner,
-        tempered,
         train_on_all_rows,
         trained_again,
         winner_alone,
@@ -154,9 +154,9 @@ def _carry_out(
     from autoproc.steps.verdict import score_holdout
 
     metric, targets, protocol = prepared.chosen.metric, prepared.targets, prepared.protocol
-    engines = Engines(plan)
+    engines = Engines(prepared, plan, job.warn)
     fresh, all_rows = trained_again(plan, protocol)
-    with engines.open(prepared, *protocol.fold_sets) as engine:
+    with engines.open(*protocol.fold_sets) as engine:
         with job.step("baseline"):
             until = deadline.share(plan.baseline.time_share)
             baseline = train_baseline(engine, prepared, plan, until)
@@ -179,14 +179,15 @@ def _carry_out(
     del engine  # its memory is for those that follow
     with job.step("fresh folds"):
         until = until.share(fresh / (fresh + all_rows)) if all_rows else until
-        selection = select_winner(engines, prepared, plan, search, until, job.tell_finalist, job.warn)
+        selection = select_winner(engines, search, until, job.tell_finalist)
         job.tell_selection(selection)
     with job.step("export"):
-        final = final_networks(engines, prepared, plan, selection, job.warn)
+        final = final_networks(engines, selection)
         decision = decide_by_out_of_fold(prepared, selection.winner, final, plan)
         job.tell_decision(decision)
-        final = tempered(final, decision)
+        final = calibrated(final, decision)
         model = final_model(prepared, final, decision, plan)
+        alone = winner_alone(prepared, plan, selection.winner, final)
         job.export(model, selection.winner, final)
     with job.step("holdout"):
         reason = plan.reopen_holdout
@@ -194,14 +195,12 @@ def _carry_out(
             receipt = write_receipt(job.home.path, holdout.key, job.run_id, prepared.fingerprint, reason)
         job.tell_receipt(receipt)
         opened, winner = holdout.open(receipt), selection.winner
-        alone = winner_alone(prepared, plan, winner, final)
         verdict = score_holdout(opened, model, alone, prepared.chosen, winner, targets, references, plan.seed)
-        job.tell_verdict(verdict)
+        job.tell_verdict(verdict, engines.memory)
     if plan.ship == "all-rows":
-        job.save(engines.memory)
         with job.step("all rows"):
             until = deadline.share(_ALL_ROWS_SHARE)
-            shipped = train_on_all_rows(engines, prepared, opened.table, plan, selection, final, until, job.warn)
+            shipped = train_on_all_rows(engines, opened.table, selection, final, until)
             if shipped:
                 job.ship(final_model(prepared, shipped, decision, plan), winner, shipped)
     return job.complete(engines.memory)

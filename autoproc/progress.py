@@ -5,6 +5,8 @@ import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -143,6 +145,11 @@ class ToldProgress:
     def __init__(self, inner: Progress) -> None:
         self.told: list[tuple[str, str]] = []
         self._inner = inner
+        self._endures = False
+
+    def endure(self) -> None:
+        """From now on an `inner` that cannot write any more, as where its pipe is closed, ends nothing."""
+        self._endures = True
 
     @property
     def warnings(self) -> list[str]:
@@ -150,25 +157,41 @@ class ToldProgress:
 
     def say(self, step: str, text: str) -> None:
         self.told.append((step, text))
-        self._inner.say(step, text)
+        with self._enduring():
+            self._inner.say(step, text)
 
     def warn(self, text: str) -> None:
         self.told.append((WARNING, text))
-        self._inner.warn(text)
+        with self._enduring():
+            self._inner.warn(text)
 
     def update(self, step: str, text: str) -> None:
-        self._inner.update(step, text)
+        with self._enduring():
+            self._inner.update(step, text)
+
+    @contextmanager
+    def _enduring(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # the latter of a stream that was closed on this side
+            if not self._endures:
+                raise
 
 
 class LogProgress:
     """Hands everything on to `inner` and appends the finished lines, with their time, to the file `path`.
 
-    Raises HomeError when the file cannot be written.
+    Raises HomeError when the file cannot be written, but after `endure` warns of it, once.
     """
 
     def __init__(self, inner: Progress, path: Path) -> None:
         self._inner = inner
         self._path = path
+        self._endures = self._has_warned = False
+
+    def endure(self) -> None:
+        """From now on a file that cannot be written ends nothing."""
+        self._endures = True
 
     def say(self, step: str, text: str) -> None:
         self._inner.say(step, text)
@@ -188,7 +211,12 @@ class LogProgress:
             with self._path.open("a", encoding="utf-8") as log:
                 log.writelines(f"{now} {line}\n" for line in lines)
         except OSError as error:
-            raise HomeError(f"The job's log {self._path} cannot be written: {error.strerror}.") from error
+            problem = f"The job's log {self._path} cannot be written: {error.strerror}."
+            if not self._endures:
+                raise HomeError(problem) from error
+            if not self._has_warned:
+                self._has_warned = True
+                self._inner.warn(problem)
 
 
 def _is_watched(stream: TextIO) -> bool:

@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,8 @@ def tune(
     """The process from the baseline to the final model, of which all kinds are made; and what the temperatures of
     those of fold networks would be."""
     metric = prepared.chosen.metric
-    engines = Engines(plan)
-    with engines.open(prepared, *prepared.protocol.fold_sets) as engine:
+    engines = Engines(prepared, plan, print)
+    with engines.open(*prepared.protocol.fold_sets) as engine:
         until = deadline.share(plan.baseline.time_share)
         baseline = train_baseline(engine, prepared, plan, until)
         rate = baseline.network.candidate.train.learning_rate
@@ -98,9 +99,9 @@ def tune(
         until, space = deadline.share(SEARCH_SHARE), load_space(plan.space)
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
-    selection = select_winner(engines, prepared, plan, search, until, ignore, ignore)
+    selection = select_winner(engines, search, until, ignore)
     networks = {
-        kind: final_networks(engines, prepared, plan.model_copy(update={"final": kind}), selection, print)
+        kind: final_networks(replace(engines, plan=plan.model_copy(update={"final": kind})), selection)
         for kind in KINDS
     }
     finals = {kind: final.weights for kind, final in networks.items()}

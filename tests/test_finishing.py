@@ -14,6 +14,7 @@ from autoproc.calibration import tempered
 from autoproc.data.metrics import METRICS
 from autoproc.data.table import Table, read_table
 from autoproc.deadline import NEVER, Deadline
+from autoproc.errors import DataError
 from autoproc.finishing import Engines
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
@@ -47,7 +48,7 @@ class Searched:
         winner = replace(self.finalists[0], trained=replace(self.finalists[0].trained, **changes))
         selection = Selection((winner, *self.finalists[1:]), winner, "", None)
         plan = self.plan.model_copy(update={"final": kind, "memory_limit": memory})
-        return finishing.final_networks(Engines(plan), self.prepared, plan, selection, self.warned.append)
+        return finishing.final_networks(Engines(self.prepared, plan, self.warned.append), selection)
 
     def of_all_rows(
         self, final: FinalNetworks, kind: FinalKind, holdout: Table, deadline: Deadline = NEVER, **changes: Any
@@ -55,9 +56,8 @@ class Searched:
         """The final model of the kind, trained on the holdout's rows too; `changes` are made to the plan."""
         plan = self.plan.model_copy(update={"final": kind, **changes})
         selection = Selection(self.finalists, self.finalists[0], "", None)
-        return finishing.train_on_all_rows(
-            Engines(plan), self.prepared, holdout, plan, selection, final, deadline, self.warned.append
-        )
+        engines = Engines(self.prepared, plan, self.warned.append)
+        return finishing.train_on_all_rows(engines, holdout, selection, final, deadline)
 
     def is_of_folds(self, final: FinalNetworks) -> bool:
         mine = self.finalists[0].trained.weights
@@ -149,17 +149,18 @@ def test_where_training_on_all_rows_fails_the_scored_model_stays(searched: Searc
 def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Searched) -> None:
     search = Search((), searched.finalists, "trials", 0.0)
     told: list[Finalist] = []
-    prepared, plan, warned = searched.prepared, searched.plan, searched.warned
-    selection = finishing.select_winner(Engines(plan), prepared, plan, search, NEVER, told.append, warned.append)
+    prepared, warned = searched.prepared, searched.warned
+    engines = Engines(prepared, searched.plan, warned.append)
+    selection = finishing.select_winner(engines, search, NEVER, told.append)
     assert [each.trial.number for each in told] == [0, 1] and warned == []
     assert selection.optimism and all(each.fresh for each in selection.finalists)
-    scarce = plan.model_copy(update={"memory_limit": 1000})
-    unscored = finishing.select_winner(Engines(scarce), prepared, scarce, search, NEVER, told.append, warned.append)
+    scarce = replace(engines, plan=searched.plan.model_copy(update={"memory_limit": 1000}))
+    unscored = finishing.select_winner(scarce, search, NEVER, told.append)
     assert unscored.winner is searched.finalists[0] and unscored.optimism is None
     assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
     assert unscored.reason == "the search's best: it was not scored on fresh folds for want of memory"
-    unsplit = replace(prepared, protocol=replace(prepared.protocol, fresh=()))
-    first = finishing.select_winner(Engines(plan), unsplit, plan, search, NEVER, told.append, warned.append)
+    unsplit = engines.on(replace(prepared, protocol=replace(prepared.protocol, fresh=())))
+    first = finishing.select_winner(unsplit, search, NEVER, told.append)
     assert first.reason.endswith("on fresh folds for want of another way to split the rows")
 
 
@@ -195,11 +196,11 @@ def certain() -> Searched:
     protocol = {"kind": "k_fold", "folds": 3}
     plan = make_plan(None, {"target": "failed", "device": "cpu", "protocol": protocol})
     prepared = process.inspect(plan, tables.table("binary"))
-    engines = Engines(plan)
-    with engines.open(prepared, prepared.protocol.splits) as engine:
+    engines = Engines(prepared, plan, print)
+    with engines.open(prepared.protocol.splits) as engine:
         searched = Searched(engine, prepared, plan, TrainSpec(20, 0, batch_size=32, learning_rate=0.01))
     search = Search((), searched.finalists, "trials", 0.0)
-    selection = finishing.select_winner(engines, prepared, plan, search, NEVER, lambda each: None, print)
+    selection = finishing.select_winner(engines, search, NEVER, lambda each: None)
     searched.finalists = tuple(
         replace(each, trained=sharpened(each.trained), fresh=sharpened(each.rescored))
         for each in selection.finalists
@@ -233,7 +234,7 @@ def test_exported_fold_networks_predict_what_was_scored(certain: Searched) -> No
     without = replace(certain.finalists[0], fresh=None)
     selection = Selection((without,), without, "", None)
     plan = certain.plan.model_copy(update={"final": "folds"})
-    final = finishing.final_networks(Engines(plan), certain.prepared, plan, selection, certain.warned.append)
+    final = finishing.final_networks(Engines(certain.prepared, plan, certain.warned.append), selection)
     decision = decided(certain, final)
     assert decision.calibration
     predicted = [(fold, tempered(part, decision.calibration.temperature)) for fold, part in unseen(certain, final)]
@@ -255,7 +256,7 @@ def test_exported_networks_are_those_that_were_scored_and_their_average_is_tempe
         counts[fold.validation] += share
     for rows, scored in zip(prepared.protocol.splits, final.out_of_fold, strict=True):
         np.testing.assert_allclose((totals / counts)[rows.validation], scored, rtol=1e-4, atol=1e-6)
-    model = finishing.final_model(prepared, finishing.tempered(final, decision), decision, certain.plan)
+    model = finishing.final_model(prepared, finishing.calibrated(final, decision), decision, certain.plan)
     average = Predictor(prepared.problem.task, prepared.schema.layout, final.weights).mean(prepared.matrix)
     cooled = tempered(average, decision.calibration.temperature)
     np.testing.assert_allclose(model.predict(prepared.matrix), cooled, rtol=1e-5)
@@ -272,23 +273,39 @@ def test_networks_of_fresh_folds_are_trained_on_all_rows_too(certain: Searched, 
         assert (again.fold_set, again.candidate, count) == (scored.fold_set, scored.candidate, counted)
 
 
-def test_where_all_rows_cannot_be_split_anew_the_other_networks_are_shipped(
+def test_where_all_rows_cannot_be_split_anew_the_scored_model_stays(
     certain: Searched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without the networks of fresh folds it would be a model of another kind than the one that was scored."""
     final, more = certain.final("folds"), read_table(tables.table("binary", seed=9))
     choose = finishing.choose_protocol
     monkeypatch.setattr(finishing, "choose_protocol", lambda *args: replace(choose(*args), fresh=()))
-    shipped = certain.of_all_rows(final, "folds", more)
-    assert shipped and [each.fold_set for each, _ in shipped.parts] == [0]
-    assert shipped.weights[SHARE].sum() == pytest.approx(1) and len(shipped.weights[SHARE]) == 3
+    assert certain.of_all_rows(final, "folds", more) is None
     assert certain.warned == [
-        "All rows cannot be split anew, as fresh folds are; their networks are not in the shipped model."
+        "Training on all rows failed (all rows cannot be split anew, as fresh folds are); the model that was scored is "
+        "exported."
     ]
     certain.warned.clear()
-    fresh_alone = replace(final, parts=tuple(part for part in final.parts if part[0].fold_set == FRESH))
-    assert certain.of_all_rows(fresh_alone, "folds", more) is None
-    assert certain.warned[-1].startswith("Training on all rows failed (there are no folds to train its networks on)")
-    certain.warned.clear()
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "reason"),
+    [
+        ("autoproc.data.table.Table.with_rows", MemoryError(), "out of memory"),
+        ("autoproc.data.vectorize.Schema.matrix", MemoryError("no room for 3 GB"), "no room for 3 GB"),
+        ("autoproc.finishing.encode_target", DataError("a class is new"), "a class is new"),
+    ],
+)
+def test_where_all_rows_cannot_be_made_ready_the_scored_model_stays(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception, reason: str
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise error
+
+    final, more = searched.final("refit"), read_table(tables.table("regression", seed=9))
+    monkeypatch.setattr(step, broken)
+    assert searched.of_all_rows(final, "refit", more) is None
+    assert searched.warned == [f"Training on all rows failed ({reason}); the model that was scored is exported."]
 
 
 @pytest.mark.parametrize("kind", ["folds", "refit"])
@@ -310,19 +327,20 @@ def test_what_is_trained_after_the_search_is_planned(
 
 
 def test_the_memory_is_that_of_the_largest_engine(searched: Searched) -> None:
-    engines, prepared = Engines(searched.plan), searched.prepared
+    prepared = searched.prepared
+    engines = Engines(prepared, searched.plan, print)
     estimates = []
-    for network in (NetworkSpec(2, 400), NetworkSpec(1, 4)):
-        with engines.open(prepared, prepared.protocol.splits) as engine:
+    for network, rows in ((NetworkSpec(2, 400), engines.on(prepared)), (NetworkSpec(1, 4), engines)):
+        with rows.open(prepared.protocol.splits) as engine:
             engine.start(0, Candidate(network, QUICK))
             estimates.append(engine.memory.estimated)
     assert engines.memory.estimated == max(estimates) and engines.memory.peak >= engine.memory.peak
 
 
 def test_what_an_engine_held_is_free_when_the_next_one_opens(searched: Searched) -> None:
-    engines, folds = Engines(searched.plan), searched.prepared.protocol.splits
-    with engines.open(searched.prepared, folds) as engine:
+    engines, folds = Engines(searched.prepared, searched.plan, print), searched.prepared.protocol.splits
+    with engines.open(folds) as engine:
         data = ref(engine._data)
     del engine
-    with engines.open(searched.prepared, folds):
+    with engines.open(folds):
         assert data() is None

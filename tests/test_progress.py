@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.errors import HomeError
-from autoproc.progress import LogProgress, SilentProgress, TerminalProgress, layout
+from autoproc.progress import LogProgress, SilentProgress, TerminalProgress, ToldProgress, layout
 
 SHOW_CURSOR = "\x1b[?25h"
 ERASE_LINE = "\r\x1b[1A\x1b[2K"
@@ -136,3 +136,51 @@ def test_a_pipe_is_told_what_goes_on_after_half_a_minute_of_silence(monkeypatch:
     for now[0], text in [(10.0, "soon"), (31.0, "trial 1"), (40.0, "trial 2"), (62.0, "trial 3")]:
         progress.update("search", text)
     assert stream.getvalue().splitlines() == ["search      trial 1", "search      trial 3"]
+
+
+class Closed(SilentProgress):
+    """Cannot write any more."""
+
+    def __init__(self, error=None):
+        self.error = error or BrokenPipeError()
+
+    def say(self, step, text):
+        raise self.error
+
+    def warn(self, text):
+        raise self.error
+
+    def update(self, step, text):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("I/O operation on closed file")])
+def test_a_stream_that_is_closed_counts_until_it_is_to_be_endured(error):
+    told = ToldProgress(Closed(error))
+    calls = [lambda: told.say("metric", "RMSE"), lambda: told.warn("careful"), lambda: told.update("search", "trial 1")]
+    for call in calls:
+        with pytest.raises(type(error)):
+            call()
+    told.endure()
+    for call in calls:
+        call()
+    assert told.told == [("metric", "RMSE"), ("warning", "careful")] * 2, "what nobody sees is remembered"
+
+
+def test_an_error_of_another_kind_is_never_endured():
+    told = ToldProgress(Closed(ZeroDivisionError()))
+    told.endure()
+    with pytest.raises(ZeroDivisionError):
+        told.say("metric", "RMSE")
+
+
+def test_a_log_that_cannot_be_written_is_warned_of_once_where_that_is_to_be_endured(tmp_path):
+    told = ToldProgress(SilentProgress())
+    progress = LogProgress(told, tmp_path / "gone" / "job.log")
+    with pytest.raises(HomeError, match="cannot be written"):
+        progress.say("metric", "RMSE")
+    progress.endure()
+    progress.say("search", "96 trials")
+    progress.warn("careful")
+    warning = f"The job's log {tmp_path / 'gone' / 'job.log'} cannot be written: No such file or directory."
+    assert told.told[1:] == [("search", "96 trials"), ("warning", warning), ("warning", "careful")]

@@ -75,16 +75,19 @@ def export_bundle(
     """Write a bundle, load it again, and compare its predictions of the rows `sample` with those of the
     trained networks (`predict`); only a bundle that agrees gets its place.
 
-    Raises OSError, and RuntimeError when the two differ.
+    Raises OSError, BundleError where it cannot be loaded, and RuntimeError when the two differ; then nothing is left.
     """
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    write_bundle(unfinished, card, schema, final)
-    loaded = load(unfinished)
-    trained, exported = predict(schema.matrix(sample)), loaded.network(loaded.schema.matrix(sample))
-    if not np.allclose(trained, exported, rtol=_TOLERANCE, atol=_TOLERANCE):
-        raise RuntimeError(f"the exported model differs from the trained one by {np.abs(trained - exported).max()}")
-    unfinished.rename(folder)
+    try:
+        write_bundle(unfinished, card, schema, final)
+        loaded = load(unfinished)
+        trained, exported = predict(schema.matrix(sample)), loaded.network(loaded.schema.matrix(sample))
+        if not np.allclose(trained, exported, rtol=_TOLERANCE, atol=_TOLERANCE):
+            raise RuntimeError(f"the exported model differs from the trained one by {np.abs(trained - exported).max()}")
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def load(path: str | Path) -> Model:

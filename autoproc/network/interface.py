@@ -77,11 +77,18 @@ class Engine(Protocol):
 
 def train_together(engine: Engine, candidates: Sequence[Candidate], deadline: Deadline = NEVER) -> tuple[Trained, ...]:
     """Train candidates side by side, each to its own end or until the time is over; in the order given."""
+    return tuple(trained for trained, _ in train_within(engine, candidates, deadline))
+
+
+def train_within(
+    engine: Engine, candidates: Sequence[Candidate], deadline: Deadline
+) -> tuple[tuple[Trained, bool], ...]:
+    """Train candidates side by side; in the order given, each with whether it came to its own end in time."""
     for key, candidate in enumerate(candidates):
         engine.start(key, candidate)
-    trained: dict[int, Trained] = {}
-    while len(trained) < len(candidates):
+    ended: dict[int, tuple[Trained, bool]] = {}
+    while len(ended) < len(candidates):
         for standing in engine.train_epoch():
             if standing.finished or deadline.passed:
-                trained[standing.key] = engine.collect(standing.key)
-    return tuple(trained[key] for key in range(len(candidates)))
+                ended[standing.key] = engine.collect(standing.key), standing.finished
+    return tuple(ended[key] for key in range(len(candidates)))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric, Target
 from autoproc.deadline import NEVER, Deadline
 from autoproc.network.averaging import joined
-from autoproc.network.interface import Engine, train_together
+from autoproc.network.interface import Engine, train_within
 from autoproc.outcomes import Finalist, FinalNetworks
 from autoproc.plan import FinalKind
 from autoproc.results import FloatArray, Fold, Protocol, Trained
@@ -26,7 +26,7 @@ _ROUNDS = 20  # finalists that the ensemble may be made of, with repetition
 
 Part = tuple[Trained, float]
 """A training, and how much its networks count together."""
-Predict = Callable[[Trained, Sequence[Fold]], Sequence[NDArray[np.floating]]]
+PredictUnseen = Callable[[Trained, Sequence[Fold]], Sequence[NDArray[np.floating]]]
 """What each network of a training predicts of its own fold's validation rows."""
 
 
@@ -43,7 +43,7 @@ def everything(n_rows: int) -> Fold:
     return Fold(np.arange(n_rows), np.arange(0))
 
 
-def fold_networks(winner: Finalist, protocol: Protocol, predict: Predict) -> FinalNetworks:
+def fold_networks(winner: Finalist, protocol: Protocol, predict: PredictUnseen) -> FinalNetworks:
     """The winner's networks, each trained on its own fold."""
     rows = protocol.once(winner.trained)
     unseen = _by_unseen(winner, protocol, predict)
@@ -51,7 +51,7 @@ def fold_networks(winner: Finalist, protocol: Protocol, predict: Predict) -> Fin
 
 
 def ensemble(
-    finalists: Sequence[Finalist], protocol: Protocol, predict: Predict, targets: Target, metric: Metric
+    finalists: Sequence[Finalist], protocol: Protocol, predict: PredictUnseen, targets: Target, metric: Metric
 ) -> FinalNetworks:
     """Fold networks of the finalists, each counting as often as it was picked: one after the other is added to the
     average, whichever makes that best out of fold, and the best average of all sizes is taken.
@@ -94,13 +94,13 @@ def made_of(final: FinalNetworks, parts: Sequence[Part], kind: FinalKind | None 
 
 
 def _train_all(engine: Engine, wanted: Sequence[Trained], deadline: Deadline) -> list[Trained]:
-    trained = train_together(engine, [each.candidate for each in wanted], deadline)
-    if deadline.passed:  # what is cut short is not what was scored
-        raise NoTimeError
-    for each in trained:
-        if each.failed:
-            raise FinalFailedError(each.failed)
-    return [replace(new, fold_set=old.fold_set) for new, old in zip(trained, wanted, strict=True)]
+    ended = train_within(engine, [each.candidate for each in wanted], deadline)
+    for trained, in_time in ended:
+        if not in_time:  # what is cut short is not what was scored
+            raise NoTimeError
+        if trained.failed:
+            raise FinalFailedError(trained.failed)
+    return [replace(new, fold_set=old.fold_set) for (new, _), old in zip(ended, wanted, strict=True)]
 
 
 def _final(kind: FinalKind, parts: Sequence[Part], out_of_fold: Sequence[NDArray[np.floating]]) -> FinalNetworks:
@@ -117,7 +117,7 @@ def _parts(finalist: Finalist, count: int) -> list[Part]:
     return [(trained, count / len(trainings)) for trained in trainings]
 
 
-def _by_unseen(finalist: Finalist, protocol: Protocol, predict: Predict) -> FloatArray:
+def _by_unseen(finalist: Finalist, protocol: Protocol, predict: PredictUnseen) -> FloatArray:
     """What a finalist's networks predict of each row that they have not been trained on, on average, (n, ...); NaN for
     rows that all have."""
     trainings = _trainings(finalist)

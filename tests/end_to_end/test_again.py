@@ -88,7 +88,8 @@ def test_a_score_of_a_re_used_holdout_is_marked_wherever_it_stands(
     card = json.loads((rerun.model / "card.json").read_text(encoding="utf-8"))
     assert card["verdict"]["receipt"]["opening"] == 2
     assert "holdout     RE-USED, opening 2" in rerun.ended.err
-    assert "RE-USED, opening 2 (to see <it> again)" in here("show", "--home", rerun.home).out
+    shown = here("show", "--home", rerun.home).out
+    assert "RE-USED, opening 2, " in shown and "(reason given: to see <it> again)" in shown
     assert "RE-USED" not in here("show", "--home", binary.home).out
     [parent] = rerun.record.parents
     [child] = rerun.record.children(parent.info.run_id, "verdict")

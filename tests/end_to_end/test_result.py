@@ -89,7 +89,9 @@ def test_networks_are_better_than_the_dummy_and_the_numbers_hang_together(finish
     assert selection["winner"] in selection["finalists"] and all(each["fresh"] for each in selection["finalists"])
     assert verdict["cross_validated"] == selection["winner"]["score"]
     assert verdict["fresh"] == selection["winner"]["fresh"]
-    assert verdict["optimism"]["score"] == pytest.approx(sign * (verdict["fresh"]["score"] - verdict["score"]))
+    assert verdict["optimism"]["score"] == pytest.approx(
+        sign * (verdict["fresh"]["score"] - verdict["single"]["score"])
+    )
     assert search["n_trials"] == 5
     assert [rung["number"] for rung in result["growth"]["rungs"]] == [0, 1]
     assert result["growth"]["verdict"]["reason"]

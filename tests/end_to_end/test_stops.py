@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import autoproc
 from autoproc.errors import HomeError
+from autoproc.finishing import winner_alone
 from autoproc.tracking import names
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Ended, Record, command, environment
@@ -62,7 +64,8 @@ def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path
     [parent] = Record(folder / "mlruns").parents
     assert parent.info.status == "FINISHED"
     assert "**does not beat** the dummy" in parent.data.tags[names.DESCRIPTION]
-    assert "does not beat the dummy" in here("show").out
+    baseline = json.loads(here("show", "--json").out)["baseline"]
+    assert not baseline["beats_dummy"] and baseline["reason"] in here("show").out
 
 
 def test_an_error_of_ours_keeps_its_traceback(
@@ -104,13 +107,21 @@ def test_an_error_while_the_holdout_is_scored_leaves_the_model(
     assert "**Stopped:** the holdout is broken" in assert_closed(folder, "FAILED")
 
 
-def test_the_model_stands_before_the_receipt_is_written(
+def test_the_model_and_all_that_is_scored_stand_before_the_receipt_is_written(
     here: Callable[..., Ended], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ready = []
+
+    def noted(*arguments: Any) -> object:
+        ready.append("the winner's networks")
+        return winner_alone(*arguments)
+
     def broken(*arguments: object) -> None:
         assert (job_folder(folder) / "model" / "card.json").is_file()
+        assert ready == ["the winner's networks"]
         raise ZeroDivisionError("no receipt")
 
+    monkeypatch.setattr("autoproc.finishing.winner_alone", noted)
     monkeypatch.setattr("autoproc.process.write_receipt", broken)
     tables.write(tables.table(), folder / "table.csv")
     tables.write_plan(folder, trials=1)

@@ -91,7 +91,7 @@ def test_a_model_that_predicts_something_else_gets_no_place(tmp_path: Path) -> N
             place, made.card, bundles.SCHEMA, made.final, bundles.rows(),
             lambda matrix: made.predict(matrix) + 0.01,
         )  # fmt: skip
-    assert not place.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_was_cut_off_does_not_stand_in_the_way(tmp_path: Path) -> None:

@@ -58,6 +58,24 @@ def test_what_is_not_trained_to_its_end_in_time_is_no_final_model() -> None:
     assert train_again(engine, [(trained(7), 1.0)], Deadline.after(1000))[0][0].n_epochs > 1
 
 
+def test_what_came_to_its_end_as_the_time_ran_out_is_the_final_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last epoch is the one in which the time runs out, of which only those that need more know."""
+    now = [0.0]
+    monkeypatch.setattr("autoproc.deadline.time.monotonic", lambda: now[0])
+
+    def script(candidate: Candidate, epoch: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        now[0] = 100.0 * (epoch >= 3)
+        return np.array([0.9]), np.array([0.1])
+
+    def again(*best_epochs: int) -> Trained:
+        now[0] = 0.0
+        return refit(ScriptedEngine(script, n_folds=1), trained(*best_epochs), Deadline.after(50))
+
+    assert again(3).n_epochs == 3
+    with pytest.raises(NoTimeError):
+        again(4)
+
+
 def with_rates(rates: np.ndarray, *best_epochs: int) -> Trained:
     best = trained(*best_epochs)
     return replace(best, curves=replace(best.curves, learning_rate=rates))
