@@ -1,11 +1,13 @@
 """Probabilities that mean what they say: one temperature for all logits (Guo et al. 2017), found out of fold.
 
 Dividing logits by a temperature above 1 makes probabilities less certain, below 1 more certain. The order of a binary
-problem's rows and the likeliest class of each row stay as they are. It is the average of all networks that is tempered,
-as it is the average that it was fitted on.
+problem's rows and the likeliest class of each row stay as they are, as far as the numbers can tell: temperatures below
+about 0.5 bring some probabilities so near to 1 that not even 64 bits keep them apart. What is tempered is the average
+of all networks, for that is what the temperature was fitted on.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +18,23 @@ from autoproc.outcomes import Calibration
 from autoproc.results import FloatArray, Fold, Score
 
 Classes = NDArray[np.int64]
+_Item = TypeVar("_Item", bound=np.generic)
 Predict = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 
 _LOWEST, _HIGHEST = 0.1, 10.0  # temperatures: beyond these a network knows all, or nothing
-_CLIP = float(np.finfo(np.float32).eps)  # as the log loss clips probabilities
+_FITTED_CLIP = float(np.finfo(np.float32).eps)  # as the log loss clips, so that one sure and wrong row is not all
+_CLIP = 1e-50  # below every float32 but 0: two probabilities are never clipped to the same
+_PARTS = 5
 
 
 def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDArray[np.floating]]) -> Calibration:
     """The temperature of out-of-fold probabilities, (n_k,) or (n_k, C) of each fold's validation rows, and whether it
     earns its place: whether the log loss of each fold, at the temperature of the folds that share no row with it, is
-    lower by more than one standard error. A single fold's rows are parted in two halves instead."""
-    rows = [fold.validation for fold in folds]
-    parts = list(out_of_fold)
-    if len(rows) == 1:
-        rows, parts = [rows[0][0::2], rows[0][1::2]], [parts[0][0::2], parts[0][1::2]]
-    truth = [targets[mine] for mine in rows]
+    lower by more than one standard error. A single fold's rows are parted in five instead."""
+    truth, parts = parted(targets, folds, out_of_fold)
     after = []
-    for k, mine in enumerate(rows):
-        others = [j for j, theirs in enumerate(rows) if not np.isin(theirs, mine).any()]
-        temperature = fit_temperature(np.concatenate([truth[j] for j in others]), _joined(parts, others))
+    for k, others in enumerate(apart(folds)):
+        temperature = fit_temperature(_joined(truth, others), _joined(parts, others))
         after.append(_log_loss(truth[k], tempered(parts[k], temperature)))
     before = Score.of(np.array([_log_loss(y, part) for y, part in zip(truth, parts, strict=True)]))
     cross_fitted = Score.of(np.array(after))
@@ -45,7 +45,7 @@ def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDA
 
 def fit_temperature(y: Classes, probabilities: NDArray[np.floating]) -> float:
     """The temperature in [0.1, 10] with the lowest log loss of `probabilities`, (n,) of class 1 or (n, C)."""
-    logits = _logits(probabilities)
+    logits = _logits(probabilities, _FITTED_CLIP)
     of_truth = np.arange(len(y)), y
 
     def loss(log_temperature: float) -> float:
@@ -57,32 +57,51 @@ def fit_temperature(y: Classes, probabilities: NDArray[np.floating]) -> float:
 
 
 def tempered(probabilities: NDArray[np.floating], temperature: float) -> FloatArray:
-    """Probabilities, (n,) of class 1 or (n, C), with their logits divided by the temperature.
+    """Probabilities, (n,) of class 1 or (n, C), with their logits divided by the temperature; in 64 bits, for 32 would
+    make many of those near 1 the same.
 
     >>> tempered(np.array([0.5, 0.9]), 2.0).round(3).tolist()
     [0.5, 0.75]
     """
-    scaled = np.exp(_log_softmax(_logits(probabilities) / temperature))
+    scaled = np.exp(_log_softmax(_logits(probabilities, _CLIP) / temperature))
     return scaled[:, 1] if probabilities.ndim == 1 else scaled
 
 
 def with_temperature(predict: Predict, temperature: float) -> Predict:
-    """Prediction of tempered probabilities; a temperature of 1 leaves it as it is, values too."""
+    """Prediction of tempered probabilities, in 64 bits; a temperature of 1 leaves it as it is, values too."""
     if temperature == 1:
         return predict
 
     def predict_tempered(matrix: NDArray[np.float32]) -> NDArray[np.floating]:
-        probabilities = predict(matrix)
-        return tempered(probabilities, temperature).astype(probabilities.dtype)
+        return tempered(predict(matrix), temperature)
 
     return predict_tempered
 
 
-def _logits(probabilities: NDArray[np.floating]) -> FloatArray:
+def parted(
+    targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDArray[np.floating]]
+) -> tuple[list[Classes], list[NDArray[np.floating]]]:
+    """The targets and the predictions of each fold's validation rows; those of a single fold in five parts, so that
+    there are some that a choice can be tried on."""
+    if len(folds) > 1:
+        return [targets[fold.validation] for fold in folds], list(out_of_fold)
+    truth, starts = targets[folds[0].validation], range(_PARTS)
+    return [truth[k::_PARTS] for k in starts], [out_of_fold[0][k::_PARTS] for k in starts]
+
+
+def apart(folds: Sequence[Fold]) -> list[list[int]]:
+    """For each of the parts that `parted` makes the numbers of those that share no row with it."""
+    if len(folds) == 1:
+        return [[j for j in range(_PARTS) if j != k] for k in range(_PARTS)]
+    rows = [fold.validation for fold in folds]
+    return [[j for j, theirs in enumerate(rows) if not np.isin(theirs, mine).any()] for mine in rows]
+
+
+def _logits(probabilities: NDArray[np.floating], clip: float) -> FloatArray:
     """Logits (n, C), up to a number that all of a row have in common; two classes where there is one column."""
     of_one = probabilities.astype(np.float64)
     by_class = np.stack([1 - of_one, of_one], axis=1) if of_one.ndim == 1 else of_one
-    return np.asarray(np.log(np.clip(by_class, _CLIP, 1)), dtype=np.float64)
+    return np.asarray(np.log(np.clip(by_class, clip, 1)), dtype=np.float64)
 
 
 def _log_softmax(logits: FloatArray) -> FloatArray:
@@ -90,7 +109,7 @@ def _log_softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float64)
 
 
-def _joined(parts: Sequence[NDArray[np.floating]], chosen: Sequence[int]) -> NDArray[np.floating]:
+def _joined(parts: Sequence[NDArray[_Item]], chosen: Sequence[int]) -> NDArray[_Item]:
     return np.concatenate([parts[j] for j in chosen])
 
 

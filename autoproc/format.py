@@ -32,13 +32,16 @@ def format_mean(mean: float, standard_error: float) -> str:
 
 
 def format_estimate(score: float, interval: tuple[float, float]) -> str:
-    """A score on the holdout with its 95 % interval.
+    """A score on the holdout with its 95 % interval, if there is one.
 
-    >>> format_estimate(0.7284, (0.64, 0.8))
-    '0.728 (95 %: 0.640 to 0.800)'
+    >>> format_estimate(0.7284, (0.64, 0.8)), format_estimate(0.7284, (float("nan"), float("nan")))
+    ('0.728 (95 %: 0.640 to 0.800)', '0.728 (no interval)')
     """
-    low, high = map(format_score, interval)
-    return f"{format_score(score)} (95 %: {low} to {high})"
+    low, high = interval
+    if math.isnan(score):
+        return format_score(score)
+    between = "no interval" if math.isnan(low) else f"95 %: {format_score(low)} to {format_score(high)}"
+    return f"{format_score(score)} ({between})"
 
 
 def format_count(count: int) -> str:

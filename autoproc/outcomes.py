@@ -1,7 +1,8 @@
 """The frozen values of what follows the search: finalists, the final model, and the verdict."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,17 @@ from autoproc.spec import NetworkSpec
 
 GROWN, DEFAULT = COMPARED = (0, 1)
 """Numbers of the trials with the grown network and with the default configuration, which are always finalists."""
+
+ClassName = Literal["negative", "positive"]
+
+CONSTANTS: dict[ClassName, float] = {"negative": math.inf, "positive": -math.inf}
+"""Thresholds at which every row is taken for one class."""
+
+ResampleUnit = Literal["rows", "groups", "stretches of time"]
+
+SingleNetworks = Literal["fold networks", "last fold network", "refit"]
+"""Those of the winner's least chosen folds; forward in time early ones have not seen what comes before the holdout, and
+there it is the refit, if that is exported, or else the network of the last fold."""
 
 
 @dataclass(frozen=True)
@@ -65,24 +77,37 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A score with its 95 % interval, in the measure's units; NaN bounds where none can be known."""
+
+    score: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What the model's decisions spare of the mean cost of a row (`by`), beside the cheaper of the two decisions that
+    look at no row: to take all rows for one class (`over`)."""
+
+    by: Estimate
+    over: ClassName
+
+
+@dataclass(frozen=True)
 class DecisionCosts:
-    """Mean costs of a row out of fold: at the threshold, at 0.5, and where all rows are taken for one class."""
+    """Mean costs of a row out of fold: at the threshold that is cheapest on the other folds, at 0.5, and where all rows
+    are taken for one class."""
 
     at_threshold: float
     at_half: float
     all_negative: float
     all_positive: float
-
-    @property
-    def blind(self) -> tuple[float, str]:
-        """The lowest cost of a decision that looks at no row, and what it takes every row for."""
-        return min((self.all_negative, "negative"), (self.all_positive, "positive"))
+    saving: Saving
 
 
 @dataclass(frozen=True)
 class DecisionThreshold:
-    """The probability from which on a row is positive, and why; `costs` is None where the plan names none. Threshold
-    and costs come from the same rows, so that the costs flatter a little."""
+    """The probability from which on a row is positive, and why; `costs` is None where the plan names none."""
 
     value: float
     reason: str
@@ -93,19 +118,11 @@ class DecisionThreshold:
 class OutOfFold:
     """What networks of the final model's kind predict of rows that they have not been trained on, after calibration:
     the metrics by name, the calibration of classes, and the threshold of a binary problem. The same rows have chosen
-    the epochs, the networks that count and the threshold, so that these scores flatter a little."""
+    the epochs, the networks of an ensemble and the threshold, so that these scores flatter a little."""
 
     scores: dict[str, Score]
     calibration: Calibration | None
     threshold: DecisionThreshold | None
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score on the holdout with its 95 % bootstrap interval, in the measure's units."""
-
-    score: float
-    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -171,13 +188,30 @@ class ReferenceVerdict:
 
 
 @dataclass(frozen=True)
+class Resamples:
+    """What was drawn for the holdout's intervals, of how many there are, and the share of the resamples that lacked a
+    class, or any variation of a target, and were left out."""
+
+    FEW: ClassVar[int] = 20  # units: of fewer, percentiles of a bootstrap are clearly too narrow
+
+    unit: ResampleUnit
+    n_units: int
+    left_out: float
+
+    @property
+    def are_few(self) -> bool:
+        return self.n_units < self.FEW
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The one holdout score, beside the winner's on the search's folds (`cross_validated`) and on `fresh` ones, the
-    dummy's and the references'. `single` is what the winner's networks of the fresh folds, or else of the search's,
-    come to here one by one, on average (by time that of the latest rows); `optimism` is how much better they scored on
-    their folds. Their average, or whatever else is exported, may well score better than single networks do.
+    dummy's and the references'. `single` is what the winner's networks that `single_are` score on the holdout one by
+    one, on average; `optimism` is how much better those of the least chosen folds scored on their folds. Their average,
+    or whatever else is exported, may well score better than single networks do.
 
-    `beside` holds further measures by name; for binary problems also those at the decision `threshold`.
+    `beside` holds further measures by name; for binary problems also those at the decision `threshold`, and where costs
+    are known the `saving`.
     """
 
     metric: str
@@ -192,3 +226,6 @@ class Verdict:
     optimism: Estimate
     fresh: Score | None = None
     references: tuple[ReferenceVerdict, ...] = ()
+    single_are: SingleNetworks = "fold networks"
+    saving: Saving | None = None
+    resamples: Resamples | None = None

@@ -37,13 +37,13 @@ from autoproc.outcomes import DEFAULT, Calibration, Finalist, Receipt, Selection
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
 from autoproc.process import SEARCH_SHARE, prepare
+from autoproc.resampling import Resampling
 from autoproc.results import Score, Weights
 from autoproc.space_file import load_space
 from autoproc.steps.baseline import train_baseline
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import search_regularisation
 from autoproc.steps.selection import pick
-from autoproc.steps.verdict import bootstrap
 
 UNUSED_SHARE = 0.5
 KINDS = ("folds", "refit", "refits", "ensemble")
@@ -156,9 +156,8 @@ def judged(prepared: Prepared, weights: Weights, targets: np.ndarray, frame: pd.
     """The holdout's score with its interval, as the verdict has it."""
     metric, problem = prepared.chosen.metric, prepared.problem
     predictions = Predictor(problem.task, prepared.schema.layout, weights).mean(prepared.schema.matrix(frame))
-    estimate = bootstrap(
-        lambda y, predicted: {"score": metric.one(y, predicted)}, targets, predictions, problem.is_classification, 0
-    )["score"]
+    resampling = Resampling(targets, problem.is_classification, 0)
+    estimate = resampling.estimate(lambda y, predicted: {"score": metric.one(y, predicted)}, predictions)["score"]
     return [estimate.score, *estimate.interval]
 
 

@@ -125,20 +125,47 @@ def test_no_row_is_scored_at_a_temperature_that_it_helped_to_find(
     folds = folds_of(n_rows, n_folds, repeats) if n_folds > 1 else (Fold.validating(np.arange(30, 60), n_rows),)
     calibrate(y, folds, [p[fold.validation] for fold in folds])
     *others, everything = fitted
-    assert len(others) == len(scored) == max(n_folds * repeats, 2)
+    assert len(others) == len(scored) == (n_folds * repeats if n_folds > 1 else 5)
     for known, mine in zip(others, scored, strict=True):
         assert known and mine and not known & mine
         assert known | mine == everything, "nothing is wasted"
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_prediction_with_a_temperature_is_tempered_and_keeps_its_type(n_classes: int) -> None:
-    _, p = drawn(1.0, n_classes, 50)
-    of_rows = {"rows": p.astype(np.float32)}
-    predict = with_temperature(lambda matrix: of_rows["rows"], 2.0)
-    found = predict(np.zeros((50, 1), np.float32))
-    np.testing.assert_allclose(found, tempered(of_rows["rows"], 2.0), rtol=1e-6)
-    assert found.dtype == np.float32
+def test_prediction_with_a_temperature_is_that_of_known_values() -> None:
+    """Odds of 9 : 1 become 3 : 1 at a temperature of 2 and 81 : 1 at a half; of three classes the roots count."""
+
+    def at(temperature: float, probabilities: list[float] | list[list[float]]) -> NDArray[np.floating]:
+        known = np.array(probabilities, dtype=np.float64)
+        return with_temperature(lambda matrix: known, temperature)(np.zeros((len(known), 1), np.float32))
+
+    assert at(2.0, [0.9, 0.5, 0.1, 0.0, 1.0]) == pytest.approx([0.75, 0.5, 0.25, 0, 1])
+    assert at(0.5, [0.9, 0.1]) == pytest.approx([81 / 82, 1 / 82])
+    assert at(2.0, [[0.64, 0.16, 0.04]]) == pytest.approx(np.array([[0.8, 0.4, 0.2]]) / 1.4)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.9, 1.1, 5.0])
+def test_probabilities_as_networks_give_them_stay_in_order_next_to_0_and_1(temperature: float) -> None:
+    """Those of networks have 32 bits, of which near 1 no two neighbours may fall together, nor tiny ones near 0."""
+    one = np.float32(1)
+    near_one = [one]
+    for _ in range(40):
+        near_one.append(np.nextafter(near_one[-1], np.float32(0)))
+    rising = np.array([0, 1e-44, 1e-30, 1e-9, 1e-8, 1e-7, 0.01, 0.5, 0.9, 0.99, 0.9999, *near_one[::-1]], np.float32)
+    found = with_temperature(lambda matrix: rising, temperature)(np.zeros((len(rising), 1), np.float32))
+    assert (np.diff(found) > 0).all()
+    assert found[0] >= 0 and found[-1] <= 1
+
+
+def test_a_low_temperature_keeps_apart_what_32_bits_would_not() -> None:
+    found = tempered(np.array([0.9, 0.95, 0.97], np.float32), 0.1)
+    assert (np.diff(found) > 0).all()
+    assert len(np.unique(found.astype(np.float32))) == 1, "or else this test is of no use"
+
+
+def test_one_sure_and_wrong_row_is_not_all_that_the_temperature_hangs_on() -> None:
+    y, p = drawn(1.0)
+    wrong = np.append(p, np.float32(1e-44))
+    assert fit_temperature(np.append(y, 1), wrong) == pytest.approx(fit_temperature(y, p), rel=0.1)
 
 
 def test_a_temperature_of_one_leaves_prediction_as_it_is() -> None:

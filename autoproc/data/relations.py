@@ -11,6 +11,8 @@ from autoproc.data.table import Table
 from autoproc.errors import DataError
 from autoproc.plan import Plan
 
+_STRETCHES = 10
+
 
 @dataclass(frozen=True, eq=False)
 class Relations:
@@ -36,13 +38,13 @@ UNRELATED = Relations()
 
 def resampled_together(relations: Relations) -> NDArray[np.int64] | None:
     """Numbers (n,) of rows whose errors may be alike, and which a bootstrap therefore draws as one: whole groups, or
-    else stretches of time of sqrt(n) rows (Flegal and Jones 2010), in which one time is never parted. None where each
-    row stands for itself."""
+    else at most ten stretches of time (Schmeiser 1982: more tell little more of the noise, and are more alike), of
+    sqrt(n) rows at least, in which one time is never parted. None where each row stands for itself."""
     if relations.groups is not None or relations.times is None:
         return relations.groups
     _, moment, counts = np.unique(relations.times, return_inverse=True, return_counts=True)
-    first = np.cumsum(counts) - counts
-    return np.asarray(first // round(np.sqrt(len(moment))), dtype=np.int64)[moment]
+    first, n_rows = np.cumsum(counts) - counts, len(moment)
+    return np.asarray(first // max(round(np.sqrt(n_rows)), -(-n_rows // _STRETCHES)), dtype=np.int64)[moment]
 
 
 def read_relations(table: Table, plan: Plan) -> Relations:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from autoproc.optimism import of_mean
 from autoproc.outcomes import Finalist, Selection, Verdict
-from autoproc.report.lines import metric_title
+from autoproc.report.phrases import metric_title, single_name
 
 # Told apart by colour-blind eyes too.
 _SEARCHED, _WINNER, _EXPORTED = "#b45309", "#1d4ed8", "#4b5563"
@@ -33,7 +33,8 @@ def optimism_picture(selection: Selection, verdict: Verdict) -> str:
     """What the search's best and the winner scored on the folds that chose, on fresh ones and on the holdout, and the
     exported model there, each with a 95 % interval where there is one.
 
-    A line joins scores of one configuration's networks; the exported model is another model than any of them.
+    A line joins scores of one configuration's networks. The exported model is another model than any of them, but for
+    the winner's refit: by time, where that is exported, it also stands for the winner's networks on the holdout.
     """
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     canvas, axes = FigureCanvasSVG(figure), figure.add_subplot()
@@ -43,7 +44,7 @@ def optimism_picture(selection: Selection, verdict: Verdict) -> str:
     searched = _points(first) if winner is not first else []
     lines = [
         (searched, -_APART, "o-", _SEARCHED, f"the search's best, trial {first.trial.number}"),
-        ([*_points(winner), *own], 0.0, "o-", _WINNER, f"the winner, trial {winner.trial.number}"),
+        ([*_points(winner), *own], 0.0, "o-", _WINNER, _winner_label(winner, verdict)),
         (exported, _APART, "D", _EXPORTED, "exported model"),
     ]
     shown = [place for place in _PLACES if any(point.place == place for points, *_ in lines for point in points)]
@@ -54,12 +55,18 @@ def optimism_picture(selection: Selection, verdict: Verdict) -> str:
     axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylabel(metric_title(verdict.metric, verdict.threshold))
     without = any(math.isnan(point.interval[0]) for points, *_ in lines for point in points)
-    bars = "bars: 95 %; a single split has none" if without else "bars: 95 %"
+    bars = "bars: 95 %, where it is known" if without else "bars: 95 %"
     axes.set_title(f"What each score was worth ({bars})", loc="left", fontsize="medium")
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=len(lines), frameon=False)
     return _svg(canvas)
+
+
+def _winner_label(winner: Finalist, verdict: Verdict) -> str:
+    """Says which network the line ends in, where it is none of those that it comes from."""
+    label = f"the winner, trial {winner.trial.number}"
+    return label if verdict.single_are == "fold networks" else f"{label}\n(holdout: {single_name(verdict)})"
 
 
 def _svg(canvas: FigureCanvasSVG) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from autoproc.format import format_bytes, format_count, format_mean, format_score, format_seconds
 from autoproc.outcomes import Finalist, OutOfFold, Search, Selection, Verdict
-from autoproc.report import lines
+from autoproc.report import phrases
 from autoproc.report.facts import JobFacts
 from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, escaped, listed
 from autoproc.results import Baseline, Growth, Protocol, Reference, Rung
@@ -71,21 +71,22 @@ def _verdict(verdict: Verdict, direction: str, decision: OutOfFold | None) -> It
         )
     mark = " (re-use)" if verdict.receipt.opening > 1 else ""
     better = "higher" if direction == "maximize" else "lower"
-    cross_validated = lines.score_text(verdict.cross_validated)
+    cross_validated = phrases.score_text(verdict.cross_validated)
     rows = [
-        (f"**holdout{mark}**", f"**{lines.estimate_text(verdict.holdout)}**"),
+        (f"**holdout{mark}**", f"**{phrases.estimate_text(verdict.holdout)}**"),
         ("dummy on the holdout", format_score(verdict.dummy)),
         ("the winner's single networks, cross-validated (the search chose by it)", cross_validated),
-        *([("the same on fresh folds", lines.score_text(verdict.fresh))] if verdict.fresh else []),
-        (f"the same on the holdout{mark}", lines.estimate_text(verdict.single)),
-        *((f"{each.name}{mark}", lines.reference_text(each)) for each in verdict.references),
-        *((f"{title}{mark}", text) for title, text in lines.beside_measures(verdict, decision)),
+        *([("the same on fresh folds", phrases.score_text(verdict.fresh))] if verdict.fresh else []),
+        (f"{phrases.single_name(verdict)} on the holdout{mark}", phrases.estimate_text(verdict.single)),
+        *((f"{each.name}{mark}", phrases.reference_text(each)) for each in verdict.references),
+        *((f"{title}{mark}", text) for title, text in phrases.beside_measures(verdict, decision)),
     ]
-    yield _table((f"{lines.metric_title(verdict.metric, verdict.threshold)} ({better} is better)", "score"), rows)
+    yield _table((f"{phrases.metric_title(verdict.metric, verdict.threshold)} ({better} is better)", "score"), rows)
     part = "" if mark else ", none of which had a part in any choice"
+    told = phrases.resamples_text(verdict.resamples) if verdict.resamples else ""
     yield (
         f"{format_count(verdict.n_rows)} rows{part}; opened at {escaped(verdict.receipt.opened_at)}. In brackets stand "
-        "95 % bootstrap intervals; ± is the standard error over folds."
+        f"95 % bootstrap intervals; ± is the standard error over folds.{f' {_capital(told)}.' if told else ''}"
     )
 
 
@@ -118,7 +119,7 @@ def _decisions(facts: JobFacts) -> Iterator[str]:
     yield "## Decisions"
     rows = [
         ("problem", problem.task.replace("_", " "), _sentence(problem.reason)),
-        ("metric", f"{lines.metric_title(facts.metric)}, {facts.metric_direction}", _sentence(facts.metric_reason)),
+        ("metric", f"{phrases.metric_title(facts.metric)}, {facts.metric_direction}", _sentence(facts.metric_reason)),
         ("protocol", _protocol(protocol), _sentence(protocol.reason)),
         ("holdout", f"{format_count(protocol.n_holdout)} rows", "sealed before anything was looked at"),
     ]
@@ -139,8 +140,8 @@ def _protocol(protocol: Protocol) -> str:
 def _baseline(baseline: Baseline) -> Iterator[str]:
     beats = "beats" if baseline.beats_dummy else "**does not beat**"
     rows = [
-        ("dummy", lines.score_text(baseline.dummy)),
-        (f"network {baseline.network.candidate.network}", lines.trained_text(baseline.network)),
+        ("dummy", phrases.score_text(baseline.dummy)),
+        (f"network {baseline.network.candidate.network}", phrases.trained_text(baseline.network)),
     ]
     yield "## Baseline"
     yield _table(("model", "validation"), rows)
@@ -149,7 +150,7 @@ def _baseline(baseline: Baseline) -> Iterator[str]:
 
 def _references(references: Sequence[Reference]) -> Iterator[str]:
     yield "## Reference models"
-    yield _table(("model", "validation"), [(escaped(each.name), lines.score_text(each.score)) for each in references])
+    yield _table(("model", "validation"), [(escaped(each.name), phrases.score_text(each.score)) for each in references])
     yield "scikit-learn's with default settings, on the same folds."
 
 
@@ -170,7 +171,7 @@ def _rung(rung: Rung, chosen: int) -> tuple[str, ...]:
         str(rung.number + 1),
         str(trained.candidate.network),
         training,
-        lines.trained_text(trained),
+        phrases.trained_text(trained),
         str(rung.verdict.epoch),
         rung.verdict.summary,
     )
@@ -180,40 +181,44 @@ def _rung(rung: Rung, chosen: int) -> tuple[str, ...]:
 def _search(search: Search) -> Iterator[str]:
     best = search.best
     yield "## Search"
-    yield f"{lines.search_counts(search)}. The best is trial {best.number}: **{lines.score_text(best.score)}**."
-    rows = [(escaped(name), escaped(lines.value_text(name, value))) for name, value in best.parameters.items()]
+    yield f"{phrases.search_counts(search)}. The best is trial {best.number}: **{phrases.score_text(best.score)}**."
+    rows = [(escaped(name), escaped(phrases.value_text(name, value))) for name, value in best.parameters.items()]
     yield _table(("parameter", "value"), rows)
 
 
 def _selection(selection: Selection) -> Iterator[str]:
     winner = selection.winner
     yield "## Fresh folds"
-    yield f"Trial {winner.trial.number}{lines.finalist_name(winner)} wins: {_sentence(selection.reason)}."
+    yield f"Trial {winner.trial.number}{phrases.finalist_name(winner)} wins: {_sentence(selection.reason)}."
     rows = [_finalist(each, each is winner) for each in selection.finalists]
     yield _table(("trial", "on the search's folds", "on fresh folds"), rows)
     if selection.optimism:
-        yield f"{_sentence(lines.optimism_text('the search', selection.optimism))}."
+        yield f"{_sentence(phrases.optimism_text('the search', selection.optimism))}."
 
 
 def _finalist(finalist: Finalist, wins: bool) -> tuple[str, ...]:
-    fresh = lines.trained_text(finalist.fresh) if finalist.fresh else "not scored"
-    number = f"{finalist.trial.number}{lines.finalist_name(finalist)}"
-    cells = (number, lines.score_text(finalist.trial.score), escaped(fresh))
+    fresh = phrases.trained_text(finalist.fresh) if finalist.fresh else "not scored"
+    number = f"{finalist.trial.number}{phrases.finalist_name(finalist)}"
+    cells = (number, phrases.score_text(finalist.trial.score), escaped(fresh))
     return tuple(f"**{cell}**" for cell in cells) if wins else cells
 
 
 def _decision(decision: OutOfFold) -> Iterator[str]:
     yield "## Out of fold"
     threshold = decision.threshold.value if decision.threshold else None
-    rows = [(lines.metric_title(name, threshold), lines.score_text(score)) for name, score in decision.scores.items()]
+    scores = decision.scores.items()
+    rows = [(phrases.metric_title(name, threshold), phrases.score_text(score)) for name, score in scores]
     yield _table(("metric", "networks that were not trained on the row"), rows)
-    yield "The same rows chose the epochs, the networks that count and the threshold, so these scores flatter a little."
+    yield (
+        "The same rows chose the epochs, the networks of an ensemble and the threshold, so these scores flatter a "
+        "little."
+    )
     if decision.calibration:
-        yield f"Calibration: {lines.calibration_text(decision.calibration)}."
+        yield f"Calibration: {phrases.calibration_text(decision.calibration)}."
     if decision.threshold:
-        yield f"Threshold {_sentence(lines.threshold_text(decision.threshold))}."
+        yield f"Threshold {_sentence(phrases.threshold_text(decision.threshold))}."
     if decision.threshold and decision.threshold.costs:
-        yield f"{_sentence(lines.costs_text(decision.threshold.costs)).capitalize()}."
+        yield f"{_capital(_sentence(phrases.costs_text(decision.threshold.costs)))}."
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -223,3 +228,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _sentence(text: str) -> str:
     return escaped(text.rstrip("."), MAX_SENTENCE)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

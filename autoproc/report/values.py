@@ -5,7 +5,17 @@ from dataclasses import asdict
 from typing import Any
 
 from autoproc.data.metrics import ChosenMetric
-from autoproc.outcomes import Calibration, DecisionThreshold, Estimate, Finalist, OutOfFold, Search, Selection, Verdict
+from autoproc.outcomes import (
+    Calibration,
+    DecisionThreshold,
+    Estimate,
+    Finalist,
+    OutOfFold,
+    Saving,
+    Search,
+    Selection,
+    Verdict,
+)
 from autoproc.plan import CostPlan
 from autoproc.results import Baseline, Growth, Problem, Protocol, Reference, Rung, Score
 
@@ -121,12 +131,14 @@ def verdict_values(verdict: Verdict) -> Values:
         "cross_validated": verdict.cross_validated.mean,
         "cross_validated_standard_error": verdict.cross_validated.standard_error,
         "fresh": verdict.fresh and _score_values(verdict.fresh),
-        "single": _estimate_values(verdict.single),
+        "single": {"networks": verdict.single_are, **_estimate_values(verdict.single)},
         "optimism": _estimate_values(verdict.optimism),
         "dummy": verdict.dummy,
         "n_rows": verdict.n_rows,
         "threshold": verdict.threshold,
         "beside": {name: _estimate_values(estimate) for name, estimate in verdict.beside.items()},
+        "saving": verdict.saving and _saving_values(verdict.saving),
+        "resamples": verdict.resamples and asdict(verdict.resamples),
         "references": [
             {
                 "name": each.name,
@@ -176,7 +188,7 @@ def _threshold_values(threshold: DecisionThreshold) -> Values:
     return {
         "value": threshold.value,
         "reason": threshold.reason,
-        "costs": threshold.costs and asdict(threshold.costs),
+        "costs": threshold.costs and {**asdict(threshold.costs), "saving": _saving_values(threshold.costs.saving)},
     }
 
 
@@ -192,6 +204,10 @@ def _evidence(rung: Rung) -> Values:
 
 def _score_values(score: Score) -> Values:
     return {"score": score.mean, "standard_error": score.standard_error}
+
+
+def _saving_values(saving: Saving) -> Values:
+    return {"over": f"all {saving.over}", **_estimate_values(saving.by)}
 
 
 def _estimate_values(estimate: Estimate) -> Values:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autoproc.calibration import calibrate, tempered
+from autoproc.calibration import apart, calibrate, parted, tempered
 from autoproc.data.metrics import (
     ChosenMetric,
     Target,
@@ -17,7 +17,8 @@ from autoproc.data.metrics import (
     expected_cost,
     has_rare_positive,
 )
-from autoproc.outcomes import DecisionCosts, DecisionThreshold, OutOfFold
+from autoproc.optimism import of_mean
+from autoproc.outcomes import CONSTANTS, ClassName, DecisionCosts, DecisionThreshold, Estimate, OutOfFold, Saving
 from autoproc.plan import CostPlan
 from autoproc.results import FloatArray, Fold, Problem, Score
 
@@ -59,8 +60,37 @@ def choose_threshold(
     if cost is not None:
         threshold = cheapest_threshold(y, probability, cost)
         prices = f"{cost.false_negative:g} a false negative, {cost.false_positive:g} a false positive"
-        costs = [expected_cost(y, probability, where, cost) for where in (threshold, 0.5, np.inf, -np.inf)]
-        return DecisionThreshold(threshold, f"lowest cost out of fold, {prices}", DecisionCosts(*costs))
+        costs = decision_costs(targets.astype(np.int64), folds, out_of_fold, cost)
+        return DecisionThreshold(threshold, f"lowest cost out of fold, {prices}", costs)
     if has_rare_positive(problem):
         return DecisionThreshold(best_threshold(y, probability), "best F1 out of fold, as the positive class is rare")
     return DecisionThreshold(0.5, "the positive class is not rare, and no costs were named")
+
+
+def decision_costs(
+    targets: NDArray[np.int64], folds: Sequence[Fold], out_of_fold: Predictions, cost: CostPlan
+) -> DecisionCosts:
+    """Costs as means over the folds, of which none pays at a threshold that its own rows have chosen: of noise, that
+    would nearly always be cheaper than to take every row for one class."""
+    truth, parts = parted(targets, folds, out_of_fold)
+    rows = [(y, part.astype(np.float64)) for y, part in zip(truth, parts, strict=True)]
+
+    def by_fold(thresholds: Sequence[float]) -> FloatArray:
+        return np.array([expected_cost(y, p, at, cost) for (y, p), at in zip(rows, thresholds, strict=True)])
+
+    mine = by_fold([_cheapest([rows[j] for j in others], cost) for others in apart(folds)])
+    half, negative, positive = (by_fold([at] * len(rows)) for at in (0.5, CONSTANTS["negative"], CONSTANTS["positive"]))
+    over: ClassName = "negative" if negative.mean() < positive.mean() else "positive"
+    saved = Score.of((negative if over == "negative" else positive) - mine)
+    return DecisionCosts(
+        at_threshold=float(mine.mean()),
+        at_half=float(half.mean()),
+        all_negative=float(negative.mean()),
+        all_positive=float(positive.mean()),
+        saving=Saving(Estimate(saved.mean, of_mean(saved)), over),
+    )
+
+
+def _cheapest(rows: Sequence[tuple[NDArray[np.int64], FloatArray]], cost: CostPlan) -> float:
+    y, probability = map(np.concatenate, zip(*rows, strict=True))
+    return cheapest_threshold(y, probability, cost)

@@ -99,7 +99,9 @@ def decision_metrics(decision: OutOfFold) -> dict[str, float]:
         metrics[names.THRESHOLD] = decision.threshold.value
     if decision.threshold and decision.threshold.costs:
         costs = asdict(decision.threshold.costs)
+        saving = costs.pop("saving")["by"]["score"]
         metrics |= {names.out_of_fold(f"cost_{when}"): cost for when, cost in costs.items()}
+        metrics[names.out_of_fold(names.SAVING)] = saving
     return metrics
 
 
@@ -108,6 +110,8 @@ def _holdout_metrics(verdict: Verdict) -> dict[str, float]:
     beside = {names.holdout_measure(measure): estimate.score for measure, estimate in verdict.beside.items()}
     beside |= {names.holdout_measure(each.name): each.holdout.score for each in verdict.references}
     beside[names.HOLDOUT_SINGLE] = verdict.single.score
+    if verdict.saving:
+        beside[names.holdout_measure(names.SAVING)] = verdict.saving.by.score
     return {names.HOLDOUT: verdict.holdout.score, names.HOLDOUT_LOWER: low, names.HOLDOUT_UPPER: high, **beside}
 
 

@@ -40,6 +40,7 @@ TEMPERATURE = "calibration/temperature"
 LOG_LOSS_BEFORE = "calibration/log_loss_before"
 LOG_LOSS_AFTER = "calibration/log_loss_after"
 THRESHOLD = "job/threshold"
+SAVING = "saving"  # of costs, out of fold and on the holdout
 
 STAGE = "autoproc.stage"
 STATE = "autoproc.state"

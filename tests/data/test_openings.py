@@ -32,7 +32,7 @@ def test_a_finished_job_has_a_score(tmp_path: Path, receipt: Receipt) -> None:
 
 def test_a_score_that_is_not_defined_is_not_called_nan(tmp_path: Path, receipt: Receipt) -> None:
     write_result(tmp_path, json.dumps({"verdict": VERDICT | {"interval": [None, None]}}))
-    assert opening_of(tmp_path, receipt).score_text == "average precision 0.728 (95 %: not known to not known)"
+    assert opening_of(tmp_path, receipt).score_text == "average precision 0.728 (no interval)"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"verdict": null}', '{"verdict": {"score": 1}}'])

@@ -77,14 +77,15 @@ def test_unseen_rows_are_of_groups_without_training_rows(rows: list[tuple[int, b
     assert unseen(None, train, asked) is asked
 
 
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=300))
 def test_a_bootstrap_draws_stretches_of_time_as_one(times: list[int]) -> None:
     moments = np.array(times, dtype=np.float64)
     together = resampled_together(Relations(times=moments))
     assert together is not None
     spans = [moments[together == number] for number in np.unique(together)]
     assert all(before.max() < after.min() for before, after in pairwise(spans)), "in order of time"
-    rows = round(np.sqrt(len(times)))
+    assert len(spans) <= 10
+    rows = max(round(np.sqrt(len(times))), -(-len(times) // 10))
     for span in spans:
         *_, last = np.unique(span, return_counts=True)
         assert len(span) - last[-1] < rows, "no longer than asked for, but for a last time of many rows"

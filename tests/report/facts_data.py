@@ -13,6 +13,7 @@ from autoproc.outcomes import (
     OutOfFold,
     Receipt,
     ReferenceVerdict,
+    Saving,
     Search,
     Selection,
     Verdict,
@@ -113,10 +114,14 @@ def selection() -> Selection:
     return Selection((first, grown), grown, reason, Estimate(0.082, (-0.01, 0.17)))
 
 
+def saving() -> Saving:
+    return Saving(Estimate(0.33, (0.21, 0.45)), "negative")
+
+
 def decision() -> OutOfFold:
     calibration = Calibration(1.312, score(0.412, 0.01), score(0.398, 0.01), True)
     reason = "lowest cost out of fold, 20 a false negative, 1 a false positive"
-    threshold = DecisionThreshold(0.062, reason, DecisionCosts(0.35, 0.52, 0.68, 0.966))
+    threshold = DecisionThreshold(0.062, reason, DecisionCosts(0.35, 0.52, 0.68, 0.966, saving()))
     return OutOfFold({"average_precision": score(0.742), "f1": score(0.61)}, calibration, threshold)
 
 

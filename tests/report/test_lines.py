@@ -6,10 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from autoproc.outcomes import DecisionCosts, Estimate, ReferenceVerdict, Selection
-from autoproc.report import lines
+from autoproc.outcomes import (
+    DecisionCosts,
+    Estimate,
+    ReferenceVerdict,
+    Resamples,
+    Saving,
+    Selection,
+    SingleNetworks,
+)
+from autoproc.report import lines, phrases
 from autoproc.results import Reference, Score
 from tests.report import facts_data as data
+
+NAN = float("nan")
 
 
 def test_the_start_names_table_problem_metric_and_protocol() -> None:
@@ -64,7 +74,7 @@ def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None
 
 def test_no_scheduler_is_said() -> None:
     parameters = {"depth": 1, "width": 8, "optimizer": "adam", "scheduler": "none", "l1": 3e-6}
-    assert lines.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
+    assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
 
 
 def test_a_trial_tells_how_far_the_search_is() -> None:
@@ -82,9 +92,9 @@ def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows; "
         "dummy 0.0340 on the same rows",
         "the winner's single networks: cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh "
-        "folds, 0.719 (95 %: 0.630 to 0.790) here",
+        "folds; on the holdout the same 0.719 (95 %: 0.630 to 0.790)",
         "boosted trees 0.780 (95 %: 0.700 to 0.850): it is better by 0.0520 (95 %: 0.0100 to 0.0900); the network is "
-        "not the best choice here",
+        "not the best choice for this table",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
         "recall at threshold 0.31: 0.600 (95 %: 0.500 to 0.700)",
     ]
@@ -113,7 +123,7 @@ def test_where_there_are_no_fresh_folds_the_searchs_best_wins() -> None:
     ],
 )
 def test_optimism_in_words(score: float, interval: tuple[float, float], told: str) -> None:
-    assert lines.optimism_text("X", Estimate(score, interval)) == told
+    assert phrases.optimism_text("X", Estimate(score, interval)) == told
 
 
 def test_the_references_stand_in_one_line() -> None:
@@ -132,13 +142,13 @@ def test_the_references_stand_in_one_line() -> None:
         (
             Estimate(-0.02, (-0.03, -0.01)),
             "0.750 (95 %: 0.700 to 0.800): it is better by 0.0200 (95 %: 0.0100 to 0.0300); the network is not the "
-            "best choice here",
+            "best choice for this table",
         ),
     ],
 )
 def test_a_reference_is_compared_in_plain_words(lead: Estimate, told: str) -> None:
     reference = ReferenceVerdict("boosted trees", Estimate(0.75, (0.7, 0.8)), lead)
-    assert lines.reference_text(reference) == told
+    assert phrases.reference_text(reference) == told
     verdict = replace(data.verdict(), references=(reference,))
     assert f"boosted trees {told}" in lines.verdict_line(verdict).splitlines()
 
@@ -149,12 +159,13 @@ def test_a_re_use_is_marked_with_its_reason() -> None:
 
 
 def test_a_single_split_says_why_it_has_no_error() -> None:
-    assert lines.score_text(Score(0.7, float("nan"), (0.7,))) == "0.700 (one split)"
+    assert phrases.score_text(Score(0.7, float("nan"), (0.7,))) == "0.700 (one split)"
 
 
 def test_an_estimate_that_is_not_defined_is_not_called_nan() -> None:
     nan = float("nan")
-    assert lines.estimate_text(Estimate(nan, (nan, nan))) == "not known (95 %: not known to not known)"
+    assert phrases.estimate_text(Estimate(nan, (nan, nan))) == "not known"
+    assert phrases.estimate_text(Estimate(0.5, (nan, nan))) == "0.500 (no interval)"
 
 
 def test_a_model_without_a_score_says_how_it_comes_to_one() -> None:
@@ -181,33 +192,72 @@ def test_the_decision_tells_temperature_and_threshold_with_what_they_change() ->
     assert lines.decision_line(data.decision()) == (
         "temperature 1.31: log loss 0.412 ± 0.0058 -> 0.398 ± 0.0058 out of fold (these rows also chose the epochs)\n"
         "threshold 0.062: lowest cost out of fold, 20 a false negative, 1 a false positive\n"
-        "cost of a row out of fold (these rows also chose the threshold): 0.350; at 0.5 0.520, all negative 0.680, all "
-        "positive 0.966"
+        "cost of a row out of fold, at the threshold of the other folds: 0.350; at 0.5 0.520, all negative 0.680, all "
+        "positive 0.966; the model is cheaper than to take every row for negative, by 0.330 (95 %: 0.210 to 0.450)"
     )
-
-
-def test_costs_that_a_decision_without_a_network_has_too_are_said_plainly() -> None:
-    assert lines.costs_text(DecisionCosts(0.62, 2.5, 7.7, 0.62)).endswith(
-        "all positive 0.620: the model is not cheaper than taking every row for positive"
-    )
-    assert lines.costs_text(DecisionCosts(0.3, 0.3, 0.29, 0.9)).endswith("than taking every row for negative")
 
 
 @pytest.mark.parametrize(
-    ("cost", "told"),
+    ("by", "told"),
     [
-        (Estimate(0.69, (0.6, 0.72)), "; not cheaper than taking every row for negative (0.680 out of fold)"),
+        (Estimate(-0.1, (-0.2, 0.1)), "not cheaper than to take every row for positive"),
+        (Estimate(0.0, (0.0, 0.0)), "not cheaper than to take every row for positive"),
         (
-            Estimate(0.5, (0.4, 0.7)),
-            "; not cheaper beyond noise than taking every row for negative (0.680 out of fold)",
+            Estimate(0.1, (-0.1, 0.3)),
+            "not cheaper beyond noise than to take every row for positive, by 0.100 (95 %: -0.100 to 0.300)",
         ),
-        (Estimate(0.5, (0.4, 0.6)), ""),
+        (
+            Estimate(0.2, (NAN, NAN)),
+            "not cheaper beyond noise than to take every row for positive, by 0.200 (no interval)",
+        ),
+        (Estimate(0.2, (0.1, 0.3)), "cheaper than to take every row for positive, by 0.200 (95 %: 0.100 to 0.300)"),
     ],
 )
-def test_the_holdouts_cost_is_compared_with_that_of_one_class_for_all(cost: Estimate, told: str) -> None:
-    verdict = replace(data.verdict(), beside={"expected_cost": cost})
-    line = lines.verdict_line(verdict, data.decision()).splitlines()[-1]
-    assert line == f"expected cost at threshold 0.31: {lines.estimate_text(cost)}{told}"
+def test_a_saving_is_told_in_plain_words(by: Estimate, told: str) -> None:
+    saving = Saving(by, "positive")
+    assert phrases.saving_text(saving) == told
+    assert phrases.costs_text(DecisionCosts(0.6, 2.5, 7.7, 0.7, saving)).endswith(f"; the model is {told}")
+
+
+def test_the_holdouts_cost_stands_beside_that_out_of_fold_with_what_it_saves_there() -> None:
+    verdict = replace(data.verdict(), beside={"expected_cost": Estimate(0.4, (0.3, 0.5))}, saving=data.saving())
+    assert lines.verdict_line(verdict, data.decision()).splitlines()[-1] == (
+        "expected cost at threshold 0.31: 0.400 (95 %: 0.300 to 0.500), 0.350 out of fold; cheaper than to take every "
+        "row for negative, by 0.330 (95 %: 0.210 to 0.450)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("single_are", "told"),
+    [
+        ("fold networks", "; on the holdout the same 0.719 (95 %: 0.630 to 0.790)"),
+        ("last fold network", "; on the holdout that of the last fold 0.719 (95 %: 0.630 to 0.790)"),
+        ("refit", "; on the holdout the winner's refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
+    ],
+)
+def test_it_is_said_which_network_of_the_winners_meets_the_holdout(single_are: SingleNetworks, told: str) -> None:
+    assert told in lines.verdict_line(replace(data.verdict(), single_are=single_are))
+
+
+@pytest.mark.parametrize(
+    ("resamples", "told"),
+    [
+        (Resamples("groups", 1, 0.0), "no intervals: the holdout is of one group"),
+        (Resamples("groups", 4, 0.0), "intervals: by Student's t over 4 groups"),
+        (
+            Resamples("stretches of time", 10, 0.358),
+            "intervals: by Student's t over 10 stretches of time; 36 % of the resamples lack a class or hold one value "
+            "alone, and are left out",
+        ),
+    ],
+)
+def test_few_units_and_incomplete_resamples_are_told(resamples: Resamples, told: str) -> None:
+    assert lines.verdict_line(replace(data.verdict(), resamples=resamples)).splitlines()[-1] == told
+
+
+def test_nothing_is_said_of_intervals_as_they_should_be() -> None:
+    usual = replace(data.verdict(), resamples=Resamples("groups", 20, 0.02))
+    assert lines.verdict_line(usual) == lines.verdict_line(data.verdict())
 
 
 def test_a_temperature_that_does_not_help_is_told_as_none() -> None:
@@ -218,7 +268,7 @@ def test_a_temperature_that_does_not_help_is_told_as_none() -> None:
 
 def test_measures_at_the_threshold_name_it() -> None:
     beside = {name: Estimate(0.5, (0.4, 0.6)) for name in ("f1", "f1_at_threshold", "expected_cost")}
-    titles = [title for title, _ in lines.beside_measures(replace(data.verdict(), beside=beside))]
+    titles = [title for title, _ in phrases.beside_measures(replace(data.verdict(), beside=beside))]
     assert titles == ["f1 at 0.5", "f1 at threshold 0.31", "expected cost at threshold 0.31"]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autoproc.outcomes import Estimate, Selection
+from autoproc.outcomes import Estimate, Selection, SingleNetworks
 from autoproc.report.pictures import optimism_picture
 from autoproc.results import Score
 from tests.report import facts_data as data
@@ -71,10 +71,16 @@ def test_a_single_split_has_no_bar_and_the_picture_says_so() -> None:
     single = replace(best, trained=replace(best.trained, score=Score.of(np.array([0.742]))))
     picture = optimism_picture(Selection((single,), single, "", None), data.verdict())
     assert len(heights(picture, WINNER)) == len(heights(picture, EXPORTED)) == 1, "on the holdout alone"
-    assert "a single split has none" in picture
-    assert "a single split" not in optimism_picture(data.selection(), data.verdict())
+    assert "where it is known" in picture
+    assert "where it is known" not in optimism_picture(data.selection(), data.verdict())
 
 
 def test_the_same_job_draws_the_same_picture() -> None:
     first, again = (optimism_picture(data.selection(), data.verdict()) for _ in range(2))
     assert first == again
+
+
+@pytest.mark.parametrize(("single_are", "told"), [("last fold network", "last fold"), ("refit", "refit on all")])
+def test_by_time_the_winners_line_says_which_network_it_ends_in(single_are: SingleNetworks, told: str) -> None:
+    assert told in optimism_picture(data.selection(), replace(data.verdict(), single_are=single_are))
+    assert told not in optimism_picture(data.selection(), data.verdict())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoproc.outcomes import Resamples
 from autoproc.report.facts import JobFacts
 from autoproc.report.story import story
 from autoproc.results import Column
@@ -145,8 +146,16 @@ def test_the_story_tells_what_was_settled_out_of_fold() -> None:
     told = story(replace(data.start(), decision=data.decision()))
     assert "## Out of fold" in told
     assert "| f1 at 0.5 | 0.610 ± 0.023 |" in told
-    assert "The same rows chose the epochs, the networks that count and the threshold" in told
+    assert "The same rows chose the epochs, the networks of an ensemble and the threshold" in told
     assert "Calibration: temperature 1.31: log loss 0.412 ± 0.0058 -> 0.398 ± 0.0058 out of fold (these rows" in told
     assert "Threshold 0.062: lowest cost out of fold, 20 a false negative" in told
-    assert "Cost of a row out of fold (these rows also chose the threshold): 0.350; at 0.5 0.520" in told
+    assert "Cost of a row out of fold, at the threshold of the other folds: 0.350; at 0.5 0.520" in told
     assert "Out of fold" not in story(data.start())
+
+
+def test_by_time_the_story_says_which_network_meets_the_holdout_and_what_the_intervals_are_of() -> None:
+    verdict = replace(data.verdict(), single_are="refit", resamples=Resamples("stretches of time", 10, 0.0))
+    told = story(finished(verdict=verdict))
+    assert "| the winner's refit on all development rows on the holdout | 0.719 (95 %: 0.630 to 0.790) |" in told
+    assert "Intervals: by Student's t over 10 stretches of time." in told
+    assert "Intervals:" not in story(finished())

@@ -7,7 +7,7 @@ import pytest
 
 from autoproc.data.metrics import METRICS, ChosenMetric
 from autoproc.format import finite_or_null
-from autoproc.outcomes import OutOfFold
+from autoproc.outcomes import OutOfFold, Resamples
 from autoproc.plan import CostPlan
 from autoproc.report import values
 from tests.report import facts_data as data
@@ -116,6 +116,17 @@ def test_the_verdict_has_its_interval_and_its_receipt() -> None:
     assert (receipt["key"], receipt["opening"], receipt["reason"]) == ("key", 2, "again")
 
 
+def test_the_verdict_says_which_networks_what_was_drawn_and_what_is_saved() -> None:
+    plain = values.verdict_values(data.verdict())
+    assert (plain["saving"], plain["resamples"]) == (None, None)
+    assert plain["single"] == {"networks": "fold networks", "score": 0.719, "interval": [0.63, 0.79]}
+    changes = {"saving": data.saving(), "single_are": "refit", "resamples": Resamples("groups", 4, 0.25)}
+    told = values.verdict_values(replace(data.verdict(), **changes))  # type: ignore[arg-type]
+    assert told["saving"] == {"over": "all negative", "score": 0.33, "interval": [0.21, 0.45]}
+    assert told["single"]["networks"] == "refit"
+    assert told["resamples"] == {"unit": "groups", "n_units": 4, "left_out": 0.25}
+
+
 def test_references_stand_with_their_folds_and_with_the_networks_lead() -> None:
     [told] = values.reference_values(data.references())
     assert told == {
@@ -151,6 +162,7 @@ def test_the_decision_holds_calibration_threshold_costs_and_scores_out_of_fold()
     assert told["threshold"]["value"] == 0.062
     assert told["threshold"]["costs"] == {
         "at_threshold": 0.35, "at_half": 0.52, "all_negative": 0.68, "all_positive": 0.966,
+        "saving": {"over": "all negative", "score": 0.33, "interval": [0.21, 0.45]},
     }  # fmt: skip
     assert told["cost"] == {"false_negative": 20.0, "false_positive": 1.0}
 

@@ -6,7 +6,7 @@ from scipy.special import expit
 from sklearn.metrics import f1_score, log_loss, root_mean_squared_error
 
 from autoproc.calibration import tempered
-from autoproc.data.metrics import choose_metric, expected_cost
+from autoproc.data.metrics import cheapest_threshold, choose_metric, expected_cost
 from autoproc.plan import CostPlan, Plan
 from autoproc.results import Fold, Problem
 from autoproc.steps.decision import choose_threshold, decide
@@ -55,15 +55,39 @@ def test_costs_choose_the_threshold_whether_the_class_is_rare_or_not(positives: 
     parts = tuple(expit(2 * y[fold.validation] - 1 + random.normal(size=200)).astype(np.float32) for fold in FOLDS)
     found = choose_threshold(binary(positives), y, FOLDS, parts, DEAR)
     assert found is not None and found.value < 0.5
-    truth, p = y, np.concatenate(parts)
-    assert found.costs is not None
-    assert found.costs.at_threshold == pytest.approx(expected_cost(truth, p, found.value, DEAR))
-    assert found.costs.at_half == pytest.approx(expected_cost(truth, p, 0.5, DEAR))
-    assert found.costs.at_threshold < found.costs.at_half
-    assert found.costs.all_negative == pytest.approx(20 * np.mean(y == 1))
-    assert found.costs.all_positive == pytest.approx(np.mean(y == 0))
-    assert found.costs.blind == (min(found.costs.all_negative, found.costs.all_positive), "positive")
+    p = np.concatenate(parts)
+    first, second = ((y[fold.validation], part.astype(float)) for fold, part in zip(FOLDS, parts, strict=True))
+    assert found.value == cheapest_threshold(y, p.astype(float), DEAR)
+    costs = found.costs
+    assert costs is not None
+    mine = [
+        expected_cost(*scored, cheapest_threshold(*chosen, DEAR), DEAR)
+        for scored, chosen in ((first, second), (second, first))
+    ]
+    assert costs.at_threshold == pytest.approx(np.mean(mine))
+    assert costs.at_half == pytest.approx(expected_cost(y, p, 0.5, DEAR))
+    assert costs.all_negative == pytest.approx(20 * np.mean(y == 1))
+    assert costs.all_positive == pytest.approx(np.mean(y == 0))
+    assert costs.saving.over == ("positive" if costs.all_positive < costs.all_negative else "negative")
+    cheaper = min(costs.all_negative, costs.all_positive)
+    assert costs.saving.by.score == pytest.approx(cheaper - costs.at_threshold)
     assert found.reason == "lowest cost out of fold, 20 a false negative, 1 a false positive"
+
+
+@pytest.mark.parametrize("n_folds", [1, 5])
+@pytest.mark.parametrize("signal", [0.0, 1.5])
+def test_only_where_there_is_a_signal_decisions_are_cheaper_beyond_noise(signal: float, n_folds: int) -> None:
+    """On noise, a threshold chosen by the rows that pay at it is nearly always cheaper than one class for all."""
+    cost, n_cheaper = CostPlan(false_negative=5.0, false_positive=1.0), 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        y = (random.random(800) < 0.15).astype(np.int64)
+        p = expit(random.normal(-1.7, 0.5, 800) + signal * y)
+        folds = [Fold.validating(np.arange(k, 800, max(n_folds, 2)), 800) for k in range(n_folds)]
+        found = choose_threshold(binary(15), y, folds, [p[fold.validation] for fold in folds], cost)
+        assert found is not None and found.costs is not None
+        n_cheaper += found.costs.saving.by.interval[0] > 0
+    assert n_cheaper >= 38 if signal else n_cheaper <= 3
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression", "vector_regression"])

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from autoproc.data.holdout import SealedHoldout, seal
@@ -14,11 +13,12 @@ from autoproc.data.metrics import ChosenMetric, Target, choose_metric
 from autoproc.data.problem import define_problem, encode_target
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
-from autoproc.outcomes import Finalist, Receipt, ReferenceVerdict, Verdict
+from autoproc.outcomes import Finalist, Receipt, ReferenceVerdict, Resamples, Verdict
 from autoproc.plan import CostPlan, Plan
+from autoproc.resampling import Resampling
 from autoproc.results import Curves, Problem, Score, Trained, Trial
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
-from autoproc.steps.verdict import FinalModel, Matrix, bootstrap, compare, score_holdout
+from autoproc.steps.verdict import FinalModel, Matrix, compare, score_holdout
 
 SCORE = Score.of(np.array([0.8, 0.9]))
 FRESH = Score.of(np.array([0.7, 0.8]))
@@ -34,100 +34,6 @@ def winner(fresh: bool = True) -> Finalist:
 
 def binary(positives: int, n_rows: int = 100) -> Problem:
     return Problem("binary", ("y",), ("no", "yes"), (n_rows - positives, positives), (), "")
-
-
-# The interval
-
-
-def mean_error(targets: Target, predictions: Matrix) -> dict[str, float]:
-    return {"error": float(np.mean(np.abs(targets - predictions))), "bias": float(np.mean(targets - predictions))}
-
-
-def plain_interval(scores: list[float]) -> tuple[float, float]:
-    ordered = np.sort(scores)
-    places = np.array([0.025, 0.975]) * (len(ordered) - 1)
-    below = places.astype(int)
-    low, high = ordered[below] + (places - below) * (ordered[below + 1] - ordered[below])
-    return low, high
-
-
-def test_the_interval_equals_that_of_a_plain_loop() -> None:
-    random = np.random.default_rng(3)
-    targets, predictions = random.normal(size=40), random.normal(size=40).astype(np.float32)
-    found = bootstrap(mean_error, targets, predictions, stratified=False, seed=11)
-    generator = np.random.default_rng(11)
-    errors = []
-    for _ in range(1000):
-        rows = [generator.choice(40) for _ in range(40)]
-        errors.append(float(np.mean([abs(targets[row] - predictions[row]) for row in rows])))
-    assert found["error"].score == mean_error(targets, predictions)["error"]
-    # numpy draws an array of rows at once as it draws them one by one
-    assert found["error"].interval == pytest.approx(plain_interval(errors))
-
-
-def test_the_interval_of_a_mean_is_about_that_of_its_standard_error() -> None:
-    values = np.random.default_rng(0).normal(size=400)
-    found = bootstrap(mean_error, values, np.zeros(400, np.float32), stratified=False, seed=0)["bias"]
-    error = values.std() / 20
-    assert found.interval == pytest.approx((found.score - 1.96 * error, found.score + 1.96 * error), abs=0.3 * error)
-
-
-@settings(max_examples=10)
-@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(0, 2**32 - 1))
-def test_a_stratified_resample_has_as_many_rows_of_each_class(counts: list[int], seed: int) -> None:
-    targets = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
-    seen: list[np.ndarray] = []
-
-    def note(resampled: Target, predictions: Matrix) -> dict[str, float]:
-        assert (resampled == predictions).all(), "targets and predictions of the same rows"
-        seen.append(np.bincount(resampled, minlength=len(counts)))
-        return {"n": float(len(resampled))}
-
-    bootstrap(note, targets, targets.astype(np.float32), stratified=True, seed=seed)
-    assert len(seen) == 1001
-    assert all((found == counts).all() for found in seen)
-
-
-def test_rows_are_drawn_again_and_again_with_repetition() -> None:
-    seen = set()
-
-    def note(targets: Target, predictions: Matrix) -> dict[str, float]:
-        seen.add(tuple(sorted(predictions)))
-        return {"n": 0.0}
-
-    bootstrap(note, np.zeros(6), np.arange(6, dtype=np.float32), stratified=False, seed=0)
-    assert len(seen) > 300
-    assert any(len(set(rows)) < 6 for rows in seen)
-
-
-def test_the_interval_of_rows_that_hang_together_covers_what_groups_differ_by() -> None:
-    """Errors differ as much between groups as within: an interval of single rows would cover too seldom."""
-    covered = {True: 0, False: 0}
-    for seed in range(20):
-        random = np.random.default_rng(seed)
-        groups = np.repeat(np.arange(15), 40)
-        errors = random.normal(size=15)[groups] + random.normal(size=600)
-        for known in covered:
-            found = bootstrap(mean_error, errors, np.zeros(600, np.float32), False, seed, groups if known else None)[
-                "bias"
-            ]
-            covered[known] += found.interval[0] <= 0 <= found.interval[1]
-    assert covered[True] >= 16
-    assert covered[False] <= 13
-
-
-def test_the_same_seed_gives_the_same_interval() -> None:
-    targets, predictions = np.arange(30) / 7, np.zeros(30, np.float32)
-    first, again, other = (bootstrap(mean_error, targets, predictions, False, seed) for seed in (1, 1, 2))
-    assert first == again != other
-
-
-def test_a_resample_on_which_a_measure_is_not_defined_is_left_out_of_its_interval() -> None:
-    def measure(targets: Target, predictions: Matrix) -> dict[str, float]:
-        return {"share": float(np.mean(targets)) if targets.any() else float("nan")}
-
-    found = bootstrap(measure, np.array([0.0, 0.0, 1.0]), np.zeros(3, np.float32), stratified=False, seed=0)
-    assert np.isfinite(found["share"].interval).all()
 
 
 # The opening
@@ -239,12 +145,6 @@ def test_with_times_whole_stretches_are_resampled() -> None:
     assert widths[0] > 3 * widths[1]
 
 
-def test_of_one_group_alone_no_interval_can_be_known() -> None:
-    found = bootstrap(mean_error, np.arange(5.0), np.zeros(5, np.float32), False, 0, np.zeros(5, np.int64))
-    assert found["bias"].score == 2.0
-    assert np.isnan(found["bias"].interval).all()
-
-
 def test_costs_are_reported_at_the_threshold_beside_the_metric(rare: pd.DataFrame) -> None:
     case = prepared(rare, threshold=0.6, cost=CostPlan(false_negative=20.0, false_positive=1.0))
     verdict = case.verdict()
@@ -256,6 +156,51 @@ def test_costs_are_reported_at_the_threshold_beside_the_metric(rare: pd.DataFram
     assert low < expected < high
     assert verdict.holdout == prepared(rare, threshold=0.6).verdict().holdout
     assert "expected_cost" not in prepared(rare, threshold=0.6).verdict().beside
+
+
+@pytest.mark.parametrize(("threshold", "is_cheaper"), [(0.35, True), (0.9, False)])
+def test_the_saving_is_over_the_cheaper_class_for_all_on_the_holdouts_own_rows(
+    rare: pd.DataFrame, threshold: float, is_cheaper: bool
+) -> None:
+    """In the holdout 10 of 100 rows are positive: taken for negative they cost 1.0 a row, all positive 0.9."""
+    case = prepared(rare, threshold, cost=CostPlan(false_negative=10.0, false_positive=1.0))
+    verdict = case.verdict()
+    positives = int((rare.drop(case.development.lines)["y"] == "yes").sum())
+    cheaper = {"negative": positives / 10, "positive": 1 - positives / 100}
+    assert verdict.saving is not None
+    assert verdict.saving.over == min(cheaper, key=lambda name: cheaper[name])
+    spared = min(cheaper.values()) - verdict.beside["expected_cost"].score
+    assert verdict.saving.by.score == pytest.approx(spared)
+    low, high = verdict.saving.by.interval
+    assert low <= spared <= high
+    assert (low > 0) == is_cheaper
+    assert "saving" not in verdict.beside
+    assert prepared(rare, threshold).verdict().saving is None
+
+
+def test_the_verdict_says_what_was_drawn_and_which_networks_stand_alone(rare: pd.DataFrame) -> None:
+    case = prepared(rare, threshold=0.6)
+    assert case.verdict().resamples == Resamples("rows", 100, 0.0)
+    case = prepared(rare, threshold=0.6)
+    by_time = replace(case, model=replace(case.model, single_are="refit"))
+    assert by_time.verdict().single_are == "refit"
+
+
+def test_intervals_of_few_groups_keep_to_what_scores_can_be() -> None:
+    random = np.random.default_rng(0)
+    groups, y = np.repeat(np.arange(8), 20), random.permutation(160) % 2
+    frame = pd.DataFrame({"x": (y + 0.5 * random.normal(size=160)).round(3), "y": np.where(y, "yes", "no")})
+    plan = Plan(target=("y",), holdout_share=0.5, group="who", metric=("roc_auc", "mcc", "log_loss"))
+    development, holdout = seal(read_table(frame.assign(who=groups)), plan)
+    problem = define_problem(development, plan)
+    model = FinalModel(Schema.fit(development, problem), problem, lambda matrix: expit(5 * matrix[:, 0] - 2.5), 0.5)
+    verdict = Opened(development, holdout, problem, choose_metric(problem, plan), model).verdict()
+    assert verdict.resamples is not None and verdict.resamples.unit == "groups" and verdict.resamples.are_few
+    for name in ("mcc", "precision", "recall"):
+        low, high = verdict.beside[name].interval
+        assert -1 <= low < high <= 1
+    assert verdict.holdout.interval[1] <= 1 and verdict.single.interval[1] <= 1
+    assert verdict.beside["log_loss"].interval[0] >= 0
 
 
 def test_f1_that_was_asked_for_is_that_at_one_half_and_stands_apart_from_that_at_the_threshold(
@@ -304,14 +249,14 @@ def test_a_reference_is_compared_on_the_same_resamples() -> None:
     targets = np.arange(300) % 2
     good = np.clip(targets + generator.normal(0, 0.6, 300), 0, 1).astype(np.float32)
     metric = choose_metric(binary(150, 300), Plan(target=("y",))).metric
-    _, same = compare(metric, targets, good, good.astype(np.float64), True, 0)
+    _, same = compare(metric, Resampling(targets, True, 0), good, good.astype(np.float64))
     assert (same.score, same.interval) == (0.0, (0.0, 0.0))
     worse = np.where(np.arange(300) < 30, 1 - good, good)
-    theirs, lead = compare(metric, targets, good, worse, True, 0)
+    theirs, lead = compare(metric, Resampling(targets, True, 0), good, worse)
     assert theirs.score == pytest.approx(roc_auc_score(targets, worse))
     assert lead.score == pytest.approx(roc_auc_score(targets, good) - theirs.score)
     assert 0 < lead.interval[0] < lead.score < lead.interval[1]
-    _, behind = compare(metric, targets, worse, good, True, 0)
+    _, behind = compare(metric, Resampling(targets, True, 0), worse, good)
     assert ReferenceVerdict("trees", theirs, behind).is_better
     assert not ReferenceVerdict("trees", theirs, lead).is_better
 
@@ -329,4 +274,4 @@ def test_predictions_of_several_columns_are_compared_too(shape: tuple[int, int])
         targets = right = generator.normal(size=shape)
     metric = choose_metric(problem, Plan(target=problem.targets)).metric
     wrong = generator.random(shape)
-    assert compare(metric, targets, right, wrong, problem.is_classification, 0)[1].interval[0] > 0
+    assert compare(metric, Resampling(targets, problem.is_classification, 0), right, wrong)[1].interval[0] > 0

@@ -15,6 +15,7 @@ from autoproc.outcomes import (
     OutOfFold,
     Receipt,
     ReferenceVerdict,
+    Saving,
     Search,
     Selection,
     Verdict,
@@ -208,10 +209,18 @@ def test_the_jobs_own_values_fill_in_as_they_become_known() -> None:
     assert known[names.DUMMY] == 0.2
 
 
+def test_what_the_decisions_save_on_the_holdout_is_recorded_where_costs_are_known() -> None:
+    saving = Saving(Estimate(0.25, (0.1, 0.4)), "negative")
+    assert verdict_child(replace(VERDICT, saving=saving)).metrics["holdout/saving"] == 0.25
+    assert "holdout/saving" not in verdict_child(VERDICT).metrics
+
+
 def test_what_was_settled_out_of_fold_is_recorded_for_every_metric() -> None:
     before, after = Score.of(np.array([0.4, 0.5])), Score.of(np.array([0.3, 0.4]))
     scores = {"f1": Score.of(np.array([0.6, 0.8])), "roc_auc": Score.of(np.array([0.9, 0.8]))}
-    threshold = DecisionThreshold(0.2, "", DecisionCosts(0.3, 0.4, 0.5, 0.6))
+    threshold = DecisionThreshold(
+        0.2, "", DecisionCosts(0.3, 0.4, 0.5, 0.6, Saving(Estimate(0.2, (0.1, 0.3)), "negative"))
+    )
     decision = OutOfFold(scores, Calibration(1.5, before, after, True), threshold)
     assert decision_metrics(decision) == pytest.approx(
         {
@@ -221,6 +230,7 @@ def test_what_was_settled_out_of_fold_is_recorded_for_every_metric() -> None:
             "out_of_fold/cost_at_half": 0.4,
             "out_of_fold/cost_all_negative": 0.5,
             "out_of_fold/cost_all_positive": 0.6,
+            "out_of_fold/saving": 0.2,
             names.TEMPERATURE: 1.5,
             names.LOG_LOSS_BEFORE: 0.45,
             names.LOG_LOSS_AFTER: 0.35,
