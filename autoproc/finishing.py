@@ -19,7 +19,7 @@ from autoproc.errors import DataError, PlanError
 from autoproc.network import device_memory
 from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.predictor import Predictor, out_of_fold
-from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection
+from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection, SingleNetworks
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.results import FRESH, Fold, Protocol, Trained
@@ -207,4 +207,12 @@ def final_model(prepared: Prepared, final: FinalNetworks, decision: OutOfFold, p
     problem, schema = prepared.problem, prepared.schema
     threshold = decision.threshold.value if decision.threshold else None
     average = Predictor(problem.task, schema.layout, final.weights).mean
-    return FinalModel(schema, problem, with_temperature(average, final.temperature), threshold, plan.cost)
+    predict = with_temperature(average, final.temperature)
+    return FinalModel(schema, problem, predict, threshold, plan.cost, _single_networks(plan, final))
+
+
+def _single_networks(plan: Plan, final: FinalNetworks) -> SingleNetworks:
+    """Which of the winner's networks `winner_alone` takes."""
+    if plan.time is None:
+        return "fold networks"
+    return "refit" if final.kind in ("refit", "refits") else "last fold network"

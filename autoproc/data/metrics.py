@@ -32,9 +32,22 @@ class Need(NamedTuple):
     words: str
 
 
-_TWO_CLASSES = Need(lambda y: bool(np.any(y != y[0])), "rows of two classes or more")
-_VARIETY = Need(lambda y: bool(np.all(np.ptp(y, axis=0) > 0)), "a target that is not the same in all rows")
-_NO_ZEROS = Need(lambda y: bool(np.all(y)), "true values other than 0, because it divides by them")
+def _has_two_values(y: Target) -> bool:
+    return bool(np.any(y != y[0]))
+
+
+def _varies(y: Target) -> bool:
+    """Whether every target does."""
+    return bool(np.all(np.ptp(y, axis=0) > 0))
+
+
+def _has_no_zero(y: Target) -> bool:
+    return bool(np.all(y))
+
+
+_TWO_CLASSES = Need(_has_two_values, "rows of two classes or more")
+_VARIETY = Need(_varies, "a target that is not the same in all rows")
+_NO_ZEROS = Need(_has_no_zero, "true values other than 0, because it divides by them")
 
 
 @dataclass(frozen=True)

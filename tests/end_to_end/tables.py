@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
     "device": "cpu",
     "protocol": {"kind": "k_fold", "folds": 3},
     "train": {"max_epochs": 8, "patience": 4},
-    "baseline": {"max_epochs": 10, "learning_rates": [0.01, 0.03]},
+    "baseline": {"max_epochs": 20, "learning_rates": [0.01, 0.03]},
     "growth": {"rungs": [[1, 4], [1, 8]], "max_epochs": 8, "patience": 5, "learning_rate_factors": [1.0, 0.3]},
 }
 
