@@ -120,12 +120,16 @@ def test_a_saved_plan_is_refused_where_its_holdout_was_opened(
 def test_another_seed_seals_other_rows_and_makes_another_model(
     binary: Finished, here: Callable[..., Ended], folder: Path
 ) -> None:
-    ended = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 1, "--json", "--quiet")
+    ended = here(
+        "tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 3, "--json", "--quiet", "--force"
+    )
     assert (ended.code, ended.err) == (0, "")
     other = json.loads(ended.out)
     assert other["verdict"]["receipt"]["key"] == binary.result["verdict"]["receipt"]["key"]
     assert other["verdict"]["receipt"]["opening"] == 1, "receipts hold for a home"
-    again = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 2, "--json", "--quiet")
+    again = here(
+        "tune", "--config", binary.job / "plan.yaml", "--home", "mlruns", "--seed", 2, "--json", "--quiet", "--force"
+    )
     assert again.code == 2 and "another --seed does not make the rows fresh" in again.err
     assert other["growth"] != binary.result["growth"]
     weights = folder / "mlruns" / "jobs" / other["run_id"] / "model" / WEIGHTS

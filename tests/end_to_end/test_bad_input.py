@@ -240,7 +240,7 @@ def test_rows_that_lack_columns(refused: Refused, binary: Finished) -> None:
     rows = tables.table().drop(columns="size").rename(columns={"town": "Town"})
     tables.write(rows, Path("new.csv"))
     told = refused("predict", binary.model, "new.csv", "--out", "p.csv")
-    assert "lack 2 of the 5 columns" in told and "'size', 'town'" in told and "Did you mean 'Town'?" in told
+    assert "lack 2 of the 5 columns" in told and "'size', 'town'" in told and "Did you mean 'Town' for 'town'?" in told
     assert not Path("p.csv").exists()
 
 

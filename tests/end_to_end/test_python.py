@@ -23,7 +23,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_frame_is_tuned_and_its_model_predicts(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     frame = tables.table("multiclass").assign(new=np.arange(tables.N_ROWS) % 3 == 0)
     before = frame.copy()
-    result = autoproc.tune(frame, "grade", quiet=True, **{**tables.SMALL, "trials": 2})
+    result = autoproc.tune(frame, "grade", quiet=True, **{**tables.SMALL, "trials": 2, "force": True})
     assert capfd.readouterr() == ("", "")
     pd.testing.assert_frame_equal(frame, before)
     assert result.to_json()["problem"]["n_features"] == 6
