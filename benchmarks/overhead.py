@@ -28,7 +28,7 @@ from typing import Any
 
 START, TRAINING, EXIT, OTHER = "start-up, imports", "training", "exit", "other"
 PARTS = {
-    "reading, preparing": ("autoproc.process:prepare", "autoproc.process:make_engine"),
+    "reading, preparing": ("autoproc.process:prepare", "autoproc.finishing:make_engine"),
     "MLflow, opening": ("autoproc.tracking.home:open_home", "autoproc.tracking.mlflow_tracker:open_tracker"),
     "MLflow, writing": ("autoproc.tracking.children:*", "autoproc.tracking.background:BackgroundTracker.*"),
     "Optuna": (
@@ -43,10 +43,10 @@ PARTS = {
         "autoproc.network.engine:StackEngine.out_of_fold",
         "autoproc.overfit:*",
         "autoproc.steps.baseline:train_baseline",
-        "autoproc.steps.verdict:choose_threshold",
+        "autoproc.steps.decision:choose_threshold",
     ),
     "engine": ("autoproc.network.engine:StackEngine.*",),
-    "export": ("autoproc.process:final_weights", "autoproc.job:Job.export", "autoproc.job:Job.complete"),
+    "export": ("autoproc.finishing:final_networks", "autoproc.job:Job.export", "autoproc.job:Job.complete"),
     "holdout": (
         "autoproc.data.receipts:check_unopened",
         "autoproc.data.receipts:write_receipt",
