@@ -19,7 +19,7 @@ COLUMNS = ("table", "task", "metric", "dummy", "baseline", "growth", "best trial
 
 
 def run(table: str, time_limit: str, seed: int, home: str, *options: str) -> dict[str, Any]:
-    """The result of one job with further `options`, with its `wall` seconds and peak `memory` in MB."""
+    """The result of one job with further `options`, with its `wall` seconds and peak of memory, `peak_mb`."""
     path, _, targets = table.rpartition(":")
     command = [sys.executable, "-m", "autoproc", "tune", path, "--target", targets, "--json", "--home", home]
     command += ["--time-limit", time_limit, "--seed", str(seed), *options]
@@ -28,7 +28,7 @@ def run(table: str, time_limit: str, seed: int, home: str, *options: str) -> dic
     done = subprocess.run(measured, stdout=subprocess.PIPE, check=True, text=True)
     wall = time.monotonic() - started
     result, memory = done.stdout.rsplit("\n", 2)[:2]
-    return {"table": Path(path).stem, "wall": wall, "memory": float(memory), **json.loads(result)}
+    return {"table": Path(path).stem, "wall": wall, **json.loads(result), "peak_mb": float(memory)}
 
 
 def run_child(command: list[str]) -> None:
@@ -59,7 +59,7 @@ def line(result: dict[str, Any]) -> str:
         f"**{number(verdict['score'])}** ({number(low)} to {number(high)})",
         str(result["search"]["n_trials"]),
         f"{result['wall']:.0f}",
-        f"{result['memory']:.0f}",
+        f"{result['peak_mb']:.0f}",
     )
     return f"| {' | '.join(cells)} |"
 

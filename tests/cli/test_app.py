@@ -116,7 +116,10 @@ def test_arguments_that_do_not_parse(fails, arguments, message):
             ["tune", "my.csv", "-t", "y", "--folds", "1"],
             "'protocol.folds' must be greater than or equal to 2, but is 1",
         ),
-        (["spaces", "defualt"], "no search space 'defualt'; there are classic, default, quick, wide. Did you mean 'default'?"),
+        (
+            ["spaces", "defualt"],
+            "no search space 'defualt'; there are classic, default, quick, wide. Did you mean 'default'?",
+        ),
         (["show"], "There is no job in mlruns. Run `autoproc tune` first, or name another --home."),
         (["show", "3f2a", "--home", "elsewhere"], "There is no job in elsewhere."),
         (["export", "last", "model"], "There is no job in mlruns."),
