@@ -44,6 +44,8 @@ _REFERENCES_SHARE = 0.15
 SEARCH_SHARE = 0.9
 # ... and what the training on all rows may take of what is left for it: the rest is for the second export.
 _ALL_ROWS_SHARE = 0.9
+# It was asked for by name: so many seconds it has in any case.
+_ALL_ROWS_SECONDS = 10.0
 
 
 def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
@@ -199,7 +201,7 @@ def _carry_out(
         job.tell_verdict(verdict, engines.memory)
     if plan.ship == "all-rows":
         with job.step("all rows"):
-            until = deadline.share(_ALL_ROWS_SHARE)
+            until = deadline.share(_ALL_ROWS_SHARE).at_least(_ALL_ROWS_SECONDS)
             shipped = train_on_all_rows(engines, opened.table, selection, final, until)
             if shipped:
                 job.ship(final_model(prepared, shipped, decision, plan), winner, shipped)

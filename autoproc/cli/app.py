@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import Sequence
 from types import FrameType
@@ -20,6 +21,7 @@ from autoproc.cli.tune import inspect, tune
 from autoproc.errors import AutoprocError, NoSignalError
 
 _GARBAGE_THRESHOLD = 100_000  # objects between two searches for garbage: libraries' hundreds of thousands are none
+_AGAIN_SECONDS = 0.1
 INTERNAL, USER_ERROR, NO_SIGNAL, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 
@@ -62,6 +64,7 @@ class _Terminated(KeyboardInterrupt):
 def main() -> int:
     """Run the command line of this process; the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _interrupt_again
     gc.set_threshold(_GARBAGE_THRESHOLD)  # loads the libraries in four fifths of the time
     code = run(sys.argv[1:])
     gc.freeze()  # a process that ends need not be tidied up, which would take it more than a second
@@ -90,6 +93,17 @@ def run(arguments: Sequence[str]) -> int:
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:
     raise _Terminated
+
+
+def _interrupt_again(dropped: "sys.UnraisableHookArgs") -> None:
+    """Python drops what is raised while it tidies up, in a weak reference's callback say: an interrupt that comes just
+    then comes once more, or the job would go on, and open its holdout."""
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    number = signal.SIGTERM if isinstance(dropped.exc_value, _Terminated) else signal.SIGINT
+    # To the main thread, so that it does not wait for what it waits for.
+    threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, [threading.main_thread().ident, number]).start()
 
 
 def _paragraph(text: str) -> str:

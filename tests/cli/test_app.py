@@ -159,3 +159,32 @@ def test_a_real_process_ends_with_the_exit_code(empty_folder):
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith("autoproc: No table was named.")
+
+
+_DROPPED = """
+import signal, sys, time
+from autoproc.cli import app
+
+class Tidied:
+    def __del__(self):
+        signal.raise_signal(signal.{name})
+
+def command(arguments):
+    try:
+        del_me = Tidied()
+        del del_me
+        time.sleep(20)
+    except KeyboardInterrupt as interrupt:
+        return 7 if isinstance(interrupt, app._Terminated) else 6
+
+app.run = command
+sys.exit(app.main())
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 6), ("SIGTERM", 7)])
+def test_an_interrupt_that_python_drops_while_it_tidies_up_comes_again(name, code):
+    ended = subprocess.run(
+        [sys.executable, "-c", _DROPPED.format(name=name)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (code, "")
