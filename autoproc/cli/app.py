@@ -102,8 +102,16 @@ def _interrupt_again(dropped: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(dropped)
         return
     number = signal.SIGTERM if isinstance(dropped.exc_value, _Terminated) else signal.SIGINT
-    # To the main thread, so that it does not wait for what it waits for.
-    threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, [threading.main_thread().ident, number]).start()
+    threading.Timer(_AGAIN_SECONDS, _send, [number]).start()
+
+
+def _send(number: signal.Signals) -> None:
+    """Send a signal to the main thread; where that can be done, it wakes from whatever it waits for."""
+    main_thread = threading.main_thread().ident
+    if sys.platform == "win32" or main_thread is None:
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(main_thread, number)
 
 
 def _paragraph(text: str) -> str:

@@ -116,14 +116,16 @@ def select(finalists: Sequence[Finalist], metric: Metric, why_unscored: str = FO
     if not rescored:
         reason = "the search's best: it " + ("failed on fresh folds, like all others" if first.fresh else unscored)
         return Selection(tuple(finalists), first, reason, None)
+    optimism = between_folds(first.trained.score, first.rescored.score, metric) if first.rescored else None
+    if rescored == [first]:
+        reason = "the search's best: no other finalist was scored on fresh folds"
+        return Selection(tuple(finalists), first, reason, optimism)
     winner = rescored[pick([(each.trained.score, each.rescored.score) for each in rescored if each.rescored], metric)]
-    several = f"{len(rescored)} finalists" if len(rescored) > 1 else "one finalist"
-    scored = "the search's best alone" if rescored == [first] else several
+    scored = f"{len(rescored)} finalists" if len(rescored) > 1 else "one finalist"
     if not first.fresh:
         scored += f" that the search saw level with its best, which {unscored}"
     elif winner is not first:
         scored += "; the search had preferred another"
-    optimism = between_folds(first.trained.score, first.rescored.score, metric) if first.rescored else None
     return Selection(tuple(finalists), winner, f"best of both scores, of {scored}", optimism)
 
 

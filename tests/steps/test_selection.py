@@ -104,7 +104,7 @@ def test_the_searchs_best_alone_has_some_seconds_after_the_deadline() -> None:
     search, fresh = replace(searched([0.9, 0.8]), seconds_an_epoch=0.1), engine()
     finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(0.0), lambda finalist: None)
     assert [bool(each.fresh) for each in finalists] == [True, False]
-    assert select(finalists, AUC).reason == "best of both scores, of the search's best alone"
+    assert select(finalists, AUC).reason == "the search's best: no other finalist was scored on fresh folds"
 
 
 def test_none_is_trained_for_longer_than_in_the_search() -> None:
