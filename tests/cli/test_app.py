@@ -178,6 +178,7 @@ def command(arguments):
         return 7 if isinstance(interrupt, app._Terminated) else 6
 
 app.run = command
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background would ignore it
 sys.exit(app.main())
 """
 
