@@ -25,6 +25,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from autoproc.calibration import with_temperature
+from autoproc.configurations import final_kind
 from autoproc.data.metrics import METRICS, Metric
 from autoproc.data.problem import encode_target
 from autoproc.data.scores import log_loss
@@ -63,7 +64,7 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
     score = on_rows(prepared, unused_rows)
     # A benchmark, not a job: nothing is exported, and no receipt is left behind.
     opened = holdout.open(Receipt(holdout.key, "", "benchmark", prepared.fingerprint, 1, None, ""))
-    metric, problem = prepared.chosen.metric, prepared.problem
+    metric, problem, exported = prepared.chosen.metric, prepared.problem, final_kind(plan)
     return {
         "table": Path(path).stem,
         "seed": seed,
@@ -77,7 +78,8 @@ def run(table: str, seed: int, time_limit: str, options: dict[str, Any]) -> dict
         "calibration": {
             kind: tempered_losses(prepared, finals[kind], calibrations[kind], unused_rows) for kind in calibrations
         },
-        "holdout": judged(prepared, finals["folds"], encode_target(opened.table, problem), opened.table.frame),
+        "judged": exported,
+        "holdout": judged(prepared, finals[exported], encode_target(opened.table, problem), opened.table.frame),
         "n_holdout": holdout.n_rows,
         "n_unused": int(unused.sum()),
     }
@@ -106,9 +108,9 @@ def tune(
     }
     finals = {kind: final.weights for kind, final in networks.items()}
     calibrations = {
-        kind: decide_by_out_of_fold(prepared, selection.winner, networks[kind], plan).calibration
+        kind: calibration
         for kind in ("folds", "ensemble")
-        if prepared.problem.is_classification
+        if (calibration := decide_by_out_of_fold(prepared, selection.winner, networks[kind], plan).calibration)
     }
     finals["folds of the search"] = selection.winner.trained.weights
     return selection, finals, calibrations
@@ -118,7 +120,7 @@ def tempered_losses(
     prepared: Prepared, weights: Weights, calibration: Calibration, frame: pd.DataFrame
 ) -> dict[str, Any]:
     """The log loss on rows, of the networks' average as it is and with the temperature."""
-    y, matrix = encode_target(read_table(frame), prepared.problem), prepared.schema.matrix(frame)
+    y, matrix = encode_target(read_table(frame), prepared.problem).astype(np.int64), prepared.schema.matrix(frame)
     average = Predictor(prepared.problem.task, prepared.schema.layout, weights).mean
     losses = [
         float(log_loss(y, with_temperature(average, temperature)(matrix)[None])[0])
@@ -229,7 +231,7 @@ def unit(line: dict[str, Any]) -> float:
 
 def rule_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "\n| rule | gain over the default, standard errors | worse than the default | mean rank |\n|---|---|---|---|"
-    gains = {name: [] for name in RULES}
+    gains: dict[str, list[float]] = {name: [] for name in RULES}
     for line in lines:
         metric, default = metric_of(line), default_of(line["finalists"])["unused"]
         for name, rule in RULES.items():
@@ -268,7 +270,7 @@ def coverage_lines(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "\n| table | the holdout's interval covers the score on the rows set aside | their rows |\n|---|---|---|"
     for table in dict.fromkeys(line["table"] for line in lines):
         mine = [line for line in lines if line["table"] == table]
-        covered = sum(line["holdout"][1] <= line["finals"]["folds"] <= line["holdout"][2] for line in mine)
+        covered = sum(line["holdout"][1] <= line["finals"][line["judged"]] <= line["holdout"][2] for line in mine)
         yield f"| {table} | {covered} of {len(mine)} | {mine[0]['n_holdout']:,}, {mine[0]['n_unused']:,} |"
 
 
