@@ -124,21 +124,21 @@ class OffOr:
 
 @dataclass(frozen=True)
 class Rising:
-    """`count` epochs that rise, between low and high."""
+    """Up to `count` epochs that rise, between low and high: those that coincide are one."""
 
     count: int
     low: int
     high: int
 
     def sample(self, name: str, suggest: Suggest) -> tuple[int, ...]:
-        return tuple(sorted(suggest.integer(f"{name}.{i}", self.low, self.high) for i in range(self.count)))
+        return tuple(sorted({suggest.integer(f"{name}.{i}", self.low, self.high) for i in range(self.count)}))
 
     def encode(self, name: str, value: Any) -> dict[str, Value]:
         spread = [value[min(i, len(value) - 1)] for i in range(self.count)]
         return {f"{name}.{i}": min(max(epoch, self.low), self.high) for i, epoch in enumerate(spread)}
 
     def extremes(self) -> tuple[tuple[int, ...], ...]:
-        return ((self.low,) * self.count, (self.high,) * self.count)
+        return ((self.low,), (self.high,))
 
 
 @dataclass(frozen=True)

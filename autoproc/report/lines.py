@@ -87,7 +87,7 @@ def selection_line(selection: Selection) -> str:
     if winner is not selection.finalists[0]:
         lines.append(phrases.configuration_text(winner.trial.parameters))
     if selection.optimism:
-        lines.append(phrases.optimism_text("the search", selection.optimism))
+        lines.append(phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism))
     return "\n".join(lines)
 
 
@@ -106,7 +106,7 @@ def verdict_line(verdict: Verdict, decision: OutOfFold | None = None) -> str:
     lines = [
         f"{phrases.opening_text(verdict)}: {title} {phrases.estimate_text(verdict.holdout)} on "
         f"{format_count(verdict.n_rows)} rows; dummy {format_score(verdict.dummy)} on the same rows",
-        f"the winner's single networks: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
+        f"the winner alone: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
         + (f", {score_text(verdict.fresh)} on fresh folds" if verdict.fresh else "")
         + f"; on the holdout {phrases.single_name(verdict)} {phrases.estimate_text(verdict.single)}",
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoproc.outcomes import (
+    CUT_SHORT,
     DecisionCosts,
     Estimate,
     ReferenceVerdict,
@@ -72,6 +73,14 @@ def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None
     )
 
 
+def test_trials_that_the_time_limit_ended_are_counted() -> None:
+    search = data.search()
+    trials = (replace(search.trials[0], reason=CUT_SHORT), *search.trials[1:])
+    cut_short = replace(search, trials=trials)
+    assert phrases.search_counts(cut_short) == "4 trials, 1 pruned, 1 failed, 1 cut short by the time limit"
+    assert phrases.search_counts(replace(search, stopped_by="trials")) == "4 trials, 1 pruned, 1 failed"
+
+
 def test_no_scheduler_is_said() -> None:
     parameters = {"depth": 1, "width": 8, "optimizer": "adam", "scheduler": "none", "l1": 3e-6}
     assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
@@ -91,8 +100,8 @@ def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     assert told == [
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows; "
         "dummy 0.0340 on the same rows",
-        "the winner's single networks: cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh "
-        "folds; on the holdout the same 0.719 (95 %: 0.630 to 0.790)",
+        "the winner alone: cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh folds; on "
+        "the holdout the same networks one by one 0.719 (95 %: 0.630 to 0.790)",
         "boosted trees 0.780 (95 %: 0.700 to 0.850): it is better by 0.0520 (95 %: 0.0100 to 0.0900); the network is "
         "not the best choice for this table",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
@@ -105,25 +114,27 @@ def test_the_winner_stands_with_its_reason_and_with_how_far_the_search_flattered
     assert first == "trial 0 (the grown network) wins: 0.710 ± 0.023"
     assert why == "best of both scores, of 2 finalists; the search had preferred another"
     assert configuration.startswith("2 x 64, adamw")
-    assert optimism == "the search flattered itself by 0.0820 (95 %: -0.0100 to 0.170): not beyond noise"
+    assert optimism == (
+        "the score that chose trial 3 and its epochs flattered it by 0.0820 (95 %: -0.0100 to 0.170): not beyond noise"
+    )
 
 
 def test_where_there_are_no_fresh_folds_the_searchs_best_wins() -> None:
     best = data.search().finalists[0]
-    told = lines.selection_line(Selection((best,), best, "the search's best: it was not scored on fresh folds", None))
-    assert told == "trial 3 wins\nthe search's best: it was not scored on fresh folds"
+    told = lines.selection_line(Selection((best,), best, "the search's best, which was not scored", None))
+    assert told == "trial 3 wins\nthe search's best, which was not scored"
 
 
 @pytest.mark.parametrize(
     ("score", "interval", "told"),
     [
-        (0.08, (0.02, 0.14), "X flattered itself by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
-        (-0.08, (-0.14, -0.02), "X did not flatter itself: worse by 0.0800 (95 %: -0.140 to -0.0200)"),
-        (0.08, (data.NAN, data.NAN), "X flattered itself by 0.0800 (no interval: one split)"),
+        (0.08, (0.02, 0.14), "flattered it by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
+        (-0.08, (-0.14, -0.02), "did not flatter it: it is better on fresh folds, by 0.0800 (95 %: 0.0200 to 0.140)"),
+        (0.08, (data.NAN, data.NAN), "flattered it by 0.0800 (no interval: one split)"),
     ],
 )
 def test_optimism_in_words(score: float, interval: tuple[float, float], told: str) -> None:
-    assert phrases.optimism_text("X", Estimate(score, interval)) == told
+    assert phrases.optimism_text(7, Estimate(score, interval)) == f"the score that chose trial 7 and its epochs {told}"
 
 
 def test_the_references_stand_in_one_line() -> None:
@@ -230,9 +241,9 @@ def test_the_holdouts_cost_stands_beside_that_out_of_fold_with_what_it_saves_the
 @pytest.mark.parametrize(
     ("single_are", "told"),
     [
-        ("fold networks", "; on the holdout the same 0.719 (95 %: 0.630 to 0.790)"),
-        ("last fold network", "; on the holdout that of the last fold 0.719 (95 %: 0.630 to 0.790)"),
-        ("refit", "; on the holdout the winner's refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
+        ("fold networks", "; on the holdout the same networks one by one 0.719 (95 %: 0.630 to 0.790)"),
+        ("last fold network", "; on the holdout its network of the last fold 0.719 (95 %: 0.630 to 0.790)"),
+        ("refit", "; on the holdout its refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
     ],
 )
 def test_it_is_said_which_network_of_the_winners_meets_the_holdout(single_are: SingleNetworks, told: str) -> None:
