@@ -31,7 +31,7 @@ from autoproc.report.text import MAX_SENTENCE, one_line
 from autoproc.results import Score, Trained
 
 AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
-_OFF = ("dropout", "l1", "weight_decay")
+_OFF = ("dropout", "l1", "weight_decay", "averaging")
 _ONE: dict[ResampleUnit, str] = {"rows": "row", "groups": "group", "stretches of time": "stretch of time"}
 _MANY = 0.05
 
