@@ -1,6 +1,6 @@
 """What each part of the default configuration is worth: it is trained on five folds of the training rows at two
-learning rates, whole and with one part changed; the rate is chosen on the folds, and the fold networks' average is scored
-on the test rows of the outer splits (`benchmarks/peers/sets.py`); by time it is the latest fold's network alone.
+learning rates, whole and with one part changed. The rate is chosen on the folds, and the average of the fold networks
+is scored on the test rows of the outer splits (`benchmarks/peers/sets.py`); by time it is the latest fold's network.
 
     python -m benchmarks.ablation --data DIR --seeds 3 --out lines.jsonl
     python -m benchmarks.ablation --out lines.jsonl --summary
