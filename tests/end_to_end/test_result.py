@@ -154,7 +154,7 @@ def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished, tas
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
         "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search", "fresh",
-        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "model", "look",
+        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "result", "model", "next",
     ]  # fmt: skip
     assert "Column 'sold' holds times" in finished.ended.err
     assert "\x1b" not in finished.ended.err

@@ -77,15 +77,6 @@ def test_no_scheduler_is_said() -> None:
     assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
 
 
-def test_a_trial_tells_how_far_the_search_is() -> None:
-    complete, pruned, failed = data.search().trials[:3]
-    assert lines.trial_line(complete, complete.score, 1, 64) == (
-        "1 of at most 64 trials, best 0.700 ± 0.023; trial 0: 0.700 ± 0.023 (complete)"
-    )
-    assert lines.trial_line(pruned, complete.score, 2, 64).endswith("(pruned)")
-    assert lines.trial_line(failed, complete.score, 3, 64).endswith("trial 2: failed, not finite")
-
-
 def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     told = lines.verdict_line(data.verdict()).splitlines()
     assert told == [
