@@ -86,15 +86,6 @@ def test_no_scheduler_is_said() -> None:
     assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
 
 
-def test_a_trial_tells_how_far_the_search_is() -> None:
-    complete, pruned, failed = data.search().trials[:3]
-    assert lines.trial_line(complete, complete.score, 1, 64) == (
-        "1 of at most 64 trials, best 0.700 ± 0.023; trial 0: 0.700 ± 0.023 (complete)"
-    )
-    assert lines.trial_line(pruned, complete.score, 2, 64).endswith("(pruned)")
-    assert lines.trial_line(failed, complete.score, 3, 64).endswith("trial 2: failed, not finite")
-
-
 def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     told = lines.verdict_line(data.verdict()).splitlines()
     assert told == [
@@ -194,9 +185,26 @@ def test_the_model_is_shown_with_its_size(tmp_path: Path) -> None:
 
 
 def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path: Path) -> None:
-    assert lines.look_line(Path("mlruns").absolute()) == "autoproc ui\nautoproc predict last new.csv"
-    elsewhere = lines.look_line(tmp_path / "my jobs")
-    assert elsewhere.splitlines()[0] == f"autoproc ui --home '{tmp_path / 'my jobs'}'"
+    here = lines.next_line(Path("mlruns").absolute()).splitlines()
+    assert here[0] == "autoproc ui                         all trials, in the browser"
+    assert [line.split("   ")[0] for line in here[1:]] == [
+        "autoproc show",
+        "autoproc predict last new.csv",
+        "autoproc export last my-model.zip",
+    ]
+    elsewhere = lines.next_line(tmp_path / "my jobs").splitlines()
+    assert all(f" --home '{tmp_path / 'my jobs'}'   " in line for line in elsewhere)
+
+
+def test_the_result_is_a_table_of_the_network_and_its_rivals() -> None:
+    facts = replace(data.start(), baseline=data.baseline(), references=data.references(), verdict=data.verdict())
+    assert lines.result_table(facts).splitlines() == [
+        "average precision   cross-validated    holdout",
+        "exported network                       0.728 (95 %: 0.640 to 0.800)",
+        "single networks     0.742 ± 0.023      0.719 (95 %: 0.630 to 0.790)",
+        "boosted trees       0.800 ± 0.023      0.780 (95 %: 0.700 to 0.850)",
+        "dummy               0.0340 ± 0.00058   0.0340",
+    ]
 
 
 def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
