@@ -69,7 +69,7 @@ def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None
     assert first == "4 trials, 1 pruned, 1 failed (stopped by the time limit): 0.742 ± 0.021"
     assert second == (
         "2 x 64, adamw, StepLR(step_size 12, gamma 0.4), learning rate 0.002, dropout 0.12, L1 off, L2 off, "
-        "batch size 256"
+        "averaging off, batch size 256"
     )
 
 
