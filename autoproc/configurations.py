@@ -1,5 +1,6 @@
 """The configurations that the process itself proposes: what a plan's nulls mean for a given number of rows."""
 
+from dataclasses import replace
 from math import log2
 
 from autoproc.plan import FinalKind, Plan, ProtocolPlan
@@ -60,6 +61,17 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
         l1=train.l1,
         weight_decay=train.weight_decay,
         averaging=train.averaging,
+    )
+
+
+def neighbours(default: TrainSpec) -> tuple[tuple[TrainSpec, int], ...]:
+    """What is worth a try before anything is known: the default configuration with one thing changed, the likeliest
+    first, and how many rungs larger its network is."""
+    return (
+        (replace(default, dropout=0.0 if default.dropout else 0.1), 0),
+        (replace(default, learning_rate=0.3 * default.learning_rate), 0),
+        (default, 1),
+        (replace(default, dropout=0.25), 0),
     )
 
 

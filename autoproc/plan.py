@@ -132,7 +132,7 @@ class TrainPlan(_Section):
     batch_size: int | None = Field(None, ge=1, description="Null: by the number of training rows.")
     optimizer: Optimizer = "adamw"
     learning_rate: float | None = Field(None, gt=0, description="Null: the one that the baseline found.")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
     l1: float = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     averaging: float = Field(

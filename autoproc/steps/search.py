@@ -12,7 +12,7 @@ import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 
-from autoproc.configurations import default_training
+from autoproc.configurations import default_training, neighbours
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, Standing
@@ -65,9 +65,9 @@ def search_regularisation(
 ) -> Search:
     """Search until `plan.trials` trials are done or time is over; `on_trial` is told of each finished one.
 
-    Trial 0 is the grown network as it is, trial 1 the default configuration. `again` is how often the finalists' folds
-    will be trained once more before the deadline. For that up to half of the time is kept, and what the best of them
-    needs in any case: a trial that there is no time to score again has no part in the outcome.
+    Trial 0 is the grown network as it is, trial 1 the default configuration, and its neighbours follow. `again` is how
+    often the finalists' folds will be trained once more before the deadline. For that up to half of the time is kept,
+    and what the best of them needs in any case: a trial that there is no time to score again has no part in the outcome.
     """
     half = deadline.share(_LEAST_SHARE)
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
@@ -118,7 +118,8 @@ class _Loop:
         self._standings: dict[int, Standing] = {}
         self._epoch_seconds = 0.0  # that the latest epoch of all that run has taken
         self._enter_grown()
-        self._study.enqueue_trial(dict(space.encode(self._default)))
+        for training, more_rungs in ((self._default, 0), *neighbours(self._default)):
+            self._study.enqueue_trial(dict(space.encode(training, more_rungs)))
 
     @property
     def wants_more(self) -> bool:
