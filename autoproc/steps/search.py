@@ -67,7 +67,7 @@ def search_regularisation(
 
     Trial 0 is the grown network as it is, trial 1 the default configuration, and its neighbours follow. `again` is how
     often the finalists' folds will be trained once more before the deadline. For that up to half of the time is kept,
-    and what the best of them needs in any case: a trial that there is no time to score again has no part in the outcome.
+    and what the best of them needs in any case: a trial that cannot be scored again has no part in the outcome.
     """
     half = deadline.share(_LEAST_SHARE)
     loop = _Loop(engine, metric, plan, space, growth, on_trial)
