@@ -1,0 +1,52 @@
+"""The report's page in a real browser, opened from the disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoproc.report.comparison import comparison_page
+from autoproc.report.report import report_page
+from tests.report import evidence_data as made
+from tests.report.test_report import JOBS
+
+chromium = pytest.importorskip("tools.chromium")
+
+# A shape of any kind that a figure draws: points, bars, lines, or an image of cells.
+DRAWN = ".main-svg .trace, .main-svg .hm image"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    if chromium.find_chromium() is None:
+        pytest.skip(chromium.MISSING)
+    with chromium.open_browser() as opened:
+        yield opened
+
+
+def pages() -> dict[str, str]:
+    compared = comparison_page([made.evidence(), made.evidence(run_id="91bc0000")])
+    return {name: report_page(make()) for name, make in JOBS.items()} | {"comparison": compared}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_figure_is_drawn_without_an_error_or_a_request(browser, tmp_path: Path, scheme: str) -> None:
+    for name, content in pages().items():
+        page = chromium.new_page(browser)
+        page.emulate_media(color_scheme=scheme)
+        told: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message, told=told: told.append(message.text))
+        page.on("pageerror", lambda error, told=told: told.append(str(error)))
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        path = tmp_path / "page.html"
+        path.write_text(content, encoding="utf-8")
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-drawn]")
+        plots = page.locator(".plot")
+        assert plots.count() > 0
+        for i in range(plots.count()):
+            assert plots.nth(i).locator(DRAWN).count() > 0, (name, i)
+        assert page.locator(".injected").count() == 0
+        assert told == [] and asked == [path.as_uri()], name
+        page.context.close()
