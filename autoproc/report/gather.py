@@ -110,9 +110,8 @@ def _remarks(facts: JobFacts) -> Iterator[Remark]:
             tone: Tone = "bad" if each.is_better else "good" if low > 0 else "neutral"
             yield Remark(tone, f"Beside {each.name}: {phrases.standing_text(each)}.")
     if selection and selection.optimism:
-        beyond = selection.optimism.interval[0] > 0
         told = phrases.optimism_text("The search", selection.optimism)
-        yield Remark("neutral" if beyond else "good", f"{told}.")
+        yield Remark("neutral" if selection.optimism.score > 0 else "good", f"{told}.")
     if growth:
         yield Remark("neutral", f"{visible(growth.reason)[:1].upper()}{visible(growth.reason)[1:]}.")
     for warning in facts.warnings:

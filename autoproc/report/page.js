@@ -9,7 +9,9 @@
   const theme = () => {
     const style = getComputedStyle(document.documentElement);
     const [ink, soft, line, paper] = ["--ink", "--soft", "--line", "--paper"].map((n) => style.getPropertyValue(n).trim());
-    const axis = { gridcolor: line, linecolor: soft, zerolinecolor: line, tickfont: { color: soft } };
+    const axis = {
+      gridcolor: line, linecolor: soft, zerolinecolor: line, tickfont: { color: soft }, exponentformat: "power",
+    };
     return {
       layout: {
         font: { color: ink, size: 12, family: style.getPropertyValue("font-family") || "system-ui, sans-serif" },
@@ -18,7 +20,7 @@
         hoverlabel: { bgcolor: paper, bordercolor: soft, font: { color: ink }, align: "left" },
         xaxis: axis,
         yaxis: axis,
-        margin: { l: 56, r: 18, t: 28, b: 44 },
+        margin: { l: 40, r: 18, t: 22, b: 40 },
         dragmode: touch ? false : "zoom",
       },
     };

@@ -40,7 +40,13 @@ def report_page(evidence: Evidence) -> str:
     headings = [*bodies, *(topic for topic in TOPICS if topic not in bodies and figures[topic])]
     parts = [Part(heading, bodies.get(heading, ""), figures.get(heading, ())) for heading in headings]
     parts = [_with_columns(part, evidence.data) if part.heading == "Data" else part for part in parts]
-    return page(f"{', '.join(evidence.targets)}: {evidence.table}", _top(evidence, title.body), parts)
+    if evidence.trainings:
+        after = headings.index("Search") + 1
+        parts.insert(
+            after, Part("Curves of the best trials", "", list(training_figures(evidence.trainings, evidence.metric)))
+        )
+    state = "" if evidence.exported else title.body
+    return page(f"{', '.join(evidence.targets)}: {evidence.table}", _top(evidence, state), parts)
 
 
 def _figures(topic: str, evidence: Evidence) -> Iterator[Shown]:
@@ -57,7 +63,6 @@ def _figures(topic: str, evidence: Evidence) -> Iterator[Shown]:
     elif topic == "Search":
         if evidence.search:
             yield from search_figures(evidence.search, metric, direction)
-        yield from training_figures(evidence.trainings, metric)
     elif topic == "Out of fold":
         if evidence.predictions:
             yield from prediction_figures(evidence.predictions, [name for name, _ in evidence.data.classes])

@@ -14,7 +14,7 @@ Value = str | int | float
 
 FEWEST_TRIALS = 10
 """Of fewer an importance means nothing."""
-_SPAN = 30.0  # times the smallest: numbers that lie further apart stand on a logarithmic axis
+_SPAN = 10.0  # times the smallest: numbers that lie further apart stand on a logarithmic axis
 _TITLES = {"l1": "L1", "weight_decay": "L2"}
 
 

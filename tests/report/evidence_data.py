@@ -34,12 +34,13 @@ NAMES = (
     HTML,
     SCRIPT,
     "\"quoted\" & 'so' %{x} $x$",
-    "\U0001f469‍\U0001f52c lab",
+    "\U0001f469\u200d\U0001f52c lab",
     LONG,
     "bell\x07 red\x1b[31m\u202eback",
     "12",
 )
 
+PLACES = ("search's folds", "fresh folds", "holdout")
 STORY = """# failed of machines.csv
 
 Took 12 s.

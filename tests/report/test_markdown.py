@@ -6,9 +6,8 @@ from tests.report.pages import Read
 
 
 def test_headings_part_a_story() -> None:
-    title, first, second = sections(
-        "# a of b\n\nTook 1 s.\n\n## One\n\ntext\n\n## Two\n\n```\n## no heading\n\n<b>\n```\n"
-    )
+    code = "```\n## no heading\n\n<b>\n```\n"
+    title, first, second = sections(f"# a of b\n\nTook 1 s.\n\n## One\n\ntext\n\n## Two\n\n{code}")
     assert (title.heading, title.body) == ("a of b", "<p>Took 1 s.</p>")
     assert (first.heading, first.body) == ("One", "<p>text</p>")
     assert second.body == "<pre><code>## no heading\n\n&lt;b&gt;</code></pre>"

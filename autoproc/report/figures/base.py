@@ -4,6 +4,7 @@ Text in a figure may come from the data, and plotly reads some HTML in it: it is
 places of an axis, so that plotly never takes a name for a number, a date, or the same as another one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,21 @@ def hover(text: str) -> str:
 
 def axis(title: str, **more: Any) -> Json:
     """A numeric axis."""
-    return {"title": {"text": plotly_text(title)}, "automargin": True, **more}
+    return {"title": {"text": plotly_text(title), "standoff": 8}, "automargin": True, **more}
+
+
+def log_axis(title: str, low: float, high: float, off: float | None = None) -> Json:
+    """A logarithmic axis of positive numbers, with ticks that read as plain numbers; `off` is where zeros stand."""
+    decades = math.log10(high / low)
+    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1 else (1, 2, 5)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    named = {tick: f"{tick:.0e}".replace("e-0", "e-") if tick < 1e-4 else f"{tick:g}" for tick in ticks}
+    places = named if off is None else {off: "off", **{tick: name for tick, name in named.items() if tick > 2 * off}}
+    ends = [math.log10(low if off is None else off), math.log10(high)]
+    margin = 0.05 * (ends[1] - ends[0]) + 0.05
+    shown = {"tickvals": list(places), "ticktext": list(places.values()), "range": [ends[0] - margin, ends[1] + margin]}
+    return axis(title, type="log", tickmode="array", **shown)
 
 
 def places(names: Sequence[str], limit: int = MAX_LABEL, **more: Any) -> Json:

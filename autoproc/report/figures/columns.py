@@ -28,7 +28,7 @@ def importance_figure(importance: Importance, metric: str) -> Shown:
     }
     down = places([column.name for column in shown], range=[len(shown) - 0.4, -0.6])
     layout = {
-        "xaxis": axis(f"{metric_title(metric)} lost when the column is shuffled"),
+        "xaxis": axis(f"{metric_title(metric)} worse by, with the column shuffled"),
         "yaxis": down,
         "showlegend": False,
         "bargap": 0.3,

@@ -32,6 +32,7 @@ def _classes(data: DataFacts) -> Picture:
         f"{len(data.classes)} classes in {format_count(n_rows)} development rows; the rarest, "
         f"{shortened(least[0], 60)!r}, has {_percent(least[1], n_rows)}, the most frequent, "
         f"{shortened(most[0], 60)!r}, {_percent(most[1], n_rows)}.{more}",
+        half=len(shown) <= 4,
         **bars([name for name, _ in shown], [rows for _, rows in shown], "development rows", texts),
     )
 

@@ -117,7 +117,7 @@ def _rung(rung: RungFacts) -> Picture:
     layout = {
         "xaxis": axis("epoch", rangemode="tozero"),
         "yaxis": axis(metric_title(rung.measure)),
-        "legend": {**LEGEND, "y": -0.35, "yanchor": "top"},
+        "legend": {**LEGEND, "y": -0.3, "yanchor": "top"},
         "shapes": [shape],
         "annotations": [note],
     }

@@ -106,7 +106,7 @@ def _roc(predictions: ClassPredictions, n_classes: int) -> Picture:
     layout = {
         "xaxis": _share("false positives, share of negatives"),
         "yaxis": _share("true positives, share of positives"),
-        "legend": {**LEGEND, "y": -0.3, "yanchor": "top"},
+        "legend": {**LEGEND, "y": -0.2, "yanchor": "top"},
     }
     caption = f"In brackets stands the area under the curve{_of_whom(predictions, n_classes)}; dotted is chance."
     return Picture("ROC", caption, [chance, *lines], layout, height=400, half=True)
@@ -120,7 +120,7 @@ def _precision_recall(predictions: ClassPredictions, n_classes: int) -> Picture:
     layout = {
         "xaxis": _share("recall"),
         "yaxis": _share("precision"),
-        "legend": {**LEGEND, "y": -0.3, "yanchor": "top"},
+        "legend": {**LEGEND, "y": -0.2, "yanchor": "top"},
     }
     dotted = "" if base is None else f"; dotted is chance, {format_score(base)}"
     caption = f"In brackets stands the average precision{_of_whom(predictions, n_classes)}{dotted}."

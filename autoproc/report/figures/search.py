@@ -17,6 +17,7 @@ from autoproc.report.figures.base import (
     axis,
     bars,
     label,
+    log_axis,
     plotly_text,
 )
 from autoproc.report.phrases import configuration_text, metric_title
@@ -67,15 +68,15 @@ def _history(search: SearchFacts, done: Sequence[TrialFacts], title: str, direct
         *_named(search, done),
     ]
     layout = {
-        "xaxis": axis("trial", range=[-0.02 * last - 0.5, 1.02 * last + 0.5]),
+        "xaxis": axis("trial", range=[-0.02 * last - 0.5, 1.02 * last + 0.5], dtick=None if last > 10 else 1),
         "yaxis": axis(title, range=frame),
         "legend": dict(LEGEND),
     }
-    failed = f" {n_failed} failed, and have no score." if n_failed else ""
-    outside = f" {n_outside} pruned ones lie outside of the frame." if n_outside else ""
+    failed = f" Without a score, as they failed: {n_failed}." if n_failed else ""
+    outside = f" Outside of the frame, as they were pruned early: {n_outside}." if n_outside else ""
     caption = (
-        f"{len(search.trials)} trials, of which {len(done)} came to their end. The best of many is the best partly "
-        f"by luck.{failed}{outside}"
+        f"{len(done)} of {len(search.trials)} trials came to their end. The best of many is the best partly by luck."
+        f"{failed}{outside}"
     )
     return Picture("Score over trials", caption, [each for each in data if each["x"]], layout, height=380)
 
@@ -175,7 +176,7 @@ def _parallel(done: Sequence[TrialFacts], parameters: Sequence[Parameter], title
     names = [*(p.title for p in parameters), title]
     notes = [note for k, p in enumerate(parameters) for note in _scale(k, p)]
     notes += [_note(len(parameters), 0.0, f"{low:.4g}"), _note(len(parameters), 1.0, f"{high:.4g}")]
-    heads = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": [label(name, 16) for name in names]}
+    heads = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": [label(name, 18) for name in names]}
     layout = {
         "xaxis": {"side": "top", "range": [-0.3, len(names) - 0.5], "showgrid": True, "zeroline": False, **heads},
         "yaxis": {"visible": False, "range": [-0.2, 1.08]},
@@ -253,7 +254,7 @@ def _position(parameter: Parameter, trial: TrialFacts) -> float:
 
 def _off(parameter: Parameter) -> float:
     """Where zeros stand on a logarithmic axis."""
-    return parameter.low * float((parameter.low / parameter.high) ** 0.15)
+    return parameter.low * float((parameter.low / parameter.high) ** 0.2)
 
 
 def _slice_axis(parameter: Parameter) -> Json:
@@ -264,8 +265,4 @@ def _slice_axis(parameter: Parameter) -> Json:
         return axis(parameter.title, zeroline=False, **ticks)
     if not parameter.log:
         return axis(parameter.title, zeroline=False)
-    if not parameter.has_off:
-        return axis(parameter.title, type="log", exponentformat="power")
-    values = [_off(parameter), parameter.low, (parameter.low * parameter.high) ** 0.5, parameter.high]
-    names = ["off", *(f"{value:.1g}" for value in values[1:])]
-    return axis(parameter.title, type="log", tickmode="array", tickvals=values, ticktext=names)
+    return log_axis(parameter.title, parameter.low, parameter.high, _off(parameter) if parameter.has_off else None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from autoproc.report.evidence import Number, TrainingFacts
-from autoproc.report.figures.base import GREEN, LEGEND, PURPLE, Json, Picture, axis, vertical
+from autoproc.report.figures.base import GREEN, LEGEND, PURPLE, Json, Picture, axis, log_axis, vertical
 from autoproc.report.figures.growth import curves
 from autoproc.report.phrases import metric_title
 
@@ -20,7 +20,7 @@ def _score(training: TrainingFacts, metric: str) -> Picture:
     layout = {
         "xaxis": axis("epoch", rangemode="tozero"),
         "yaxis": axis(metric_title(metric)),
-        "legend": {**LEGEND, "y": -0.3, "yanchor": "top"},
+        "legend": {**LEGEND, "y": -0.25, "yanchor": "top"},
         "shapes": [shape],
         "annotations": [note],
     }
@@ -38,7 +38,7 @@ def _rates(training: TrainingFacts) -> Picture:
     n_steps = sum(_n_steps(rates) for rates in drawn)
     layout = {
         "xaxis": axis("epoch", rangemode="tozero"),
-        "yaxis": axis("learning rate", type="log", exponentformat="power", dtick=1 if _spans_decades(drawn) else None),
+        "yaxis": _rate_axis(drawn),
         "showlegend": False,
     }
     told = "the same in all folds" if same else "a line a fold"
@@ -85,6 +85,7 @@ def _length(rates: Sequence[Number]) -> int:
     return sum(rate is not None for rate in rates)
 
 
-def _spans_decades(folds: Sequence[Sequence[Number]]) -> bool:
+def _rate_axis(folds: Sequence[Sequence[Number]]) -> Json:
     known = [rate for rates in folds for rate in rates if rate]
-    return bool(known) and max(known) / min(known) > 100
+    low, high = (min(known), max(known)) if known else (1.0, 1.0)
+    return log_axis("learning rate", low, high) if high > 1.5 * low else log_axis("learning rate", low / 3, high * 3)
