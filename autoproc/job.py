@@ -249,22 +249,14 @@ class Job:
         return self._folder / OPTIMISM
 
     def _make_report(self) -> list[Path]:
-        """The page of the job as far as it came, as a list of one; of none, with a warning, where it cannot be made: no
-        job fails for its picture."""
-        from autoproc.report.gather import gather  # with the page half a second to load
-        from autoproc.report.importance import permutation_importance
-        from autoproc.report.report import write_report
-
+        """The page of the job as far as it came, as a list of one; of none, with a warning, where it cannot be made."""
         try:
+            from autoproc.report.making import make_report  # takes half a second to load
+
             with self.step("report"):
-                seconds = sum(self._seconds.values())
-                facts, prepared, plan = replace(self._facts, seconds=seconds), self._prepared, self._plan
-                evidence = gather(facts, prepared, documents.parameters(plan, prepared), self.run_id, self._final)
-                if self._final and facts.selection:
-                    importance = permutation_importance(prepared, facts.selection.winner, plan.seed)
-                    evidence = replace(evidence, importance=importance)
-                return [write_report(self._folder, evidence)]
-        except Exception as error:
+                facts = replace(self._facts, seconds=sum(self._seconds.values()))
+                return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
+        except Exception as error:  # whatever it is: no job fails for its pictures
             self.warn(f"The report could not be made ({type(error).__name__}: {' '.join(str(error).split())}).")
             return []
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from autoproc.format import format_score, format_seconds
 from autoproc.report.evidence import Evidence, Point
-from autoproc.report.figures.base import LEGEND, SERIES, Picture, Shown, axis, label
+from autoproc.report.figures.base import LEGEND, SERIES, Picture, Remarked, Shown, axis, label
 from autoproc.report.figures.scores import intervals
 from autoproc.report.page import Part, page, table
 from autoproc.report.phrases import metric_title
@@ -100,7 +100,7 @@ def _settings(jobs: Sequence[Evidence], names: Sequence[str]) -> str:
     return table(("setting", *names), rows) + told
 
 
-def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Picture:
+def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Shown:
     """The best score so far over the complete trials of each job."""
     data = []
     for name, job, color in zip(names, jobs, [*SERIES] * len(jobs), strict=False):
@@ -118,10 +118,13 @@ def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Pi
                     "hovertemplate": "trial %{x}: best so far %{y:.4~g}<extra></extra>",
                 }
             )
+    title = f"Best so far: {metric_title(metric)}"
+    if not data:
+        return Remarked(title, "No trial came to its end.")
     layout = {
         "xaxis": axis("trial"),
         "yaxis": axis(metric_title(metric)),
         "legend": {**LEGEND, "y": -0.2, "yanchor": "top"},
     }
     caption = "The best score on the search's folds, by trial. It chose, and flatters."
-    return Picture(f"Best so far: {metric_title(metric)}", caption, data, layout, height=420)
+    return Picture(title, caption, data, layout, height=420)

@@ -112,10 +112,10 @@ def _shuffled(
 
 
 def _scored(name: str, losses: FloatArray) -> ColumnImportance:
-    """The mean over the parts in which the metric is defined, with its interval."""
+    """The mean over the parts in which the metric is defined, with its interval; none of which need be known."""
     known = losses[np.isfinite(losses)]
     if not known.size:
         return ColumnImportance(name, None, None, None)
     score = Score.of(known)
-    low, high = of_mean(score)
+    low, high = (bound if np.isfinite(bound) else None for bound in of_mean(score))
     return ColumnImportance(name, score.mean, low, high)

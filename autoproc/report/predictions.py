@@ -23,6 +23,7 @@ _CELLS = 40  # of the density, each way
 _MOST_BINS = 40
 _TAIL = 0.005  # of the values on each side that a frame need not hold, if they lie far out
 _FAR = 0.5  # of the frame without them
+_NO_RANGE = 1e-9  # of the values: less is rounding
 _Z = float(stats.norm.ppf(0.975))
 
 Classes = NDArray[np.int64]
@@ -47,7 +48,9 @@ def histogram(name: str, values: FloatArray) -> Histogram:
     different values one bin each."""
     distinct = np.unique(values)
     gaps = np.diff(distinct)
-    if 1 < len(distinct) <= _MOST_BINS and np.ptp(gaps) <= 1e-9 * gaps.max():
+    if np.ptp(values) <= _NO_RANGE * np.abs(values).max():
+        edges = np.array([values.min() - 0.5, values.max() + 0.5])
+    elif 1 < len(distinct) <= _MOST_BINS and np.ptp(gaps) <= 1e-9 * gaps.max():
         edges = np.append(distinct - gaps[0] / 2, distinct[-1] + gaps[0] / 2)
     else:
         edges = np.histogram_bin_edges(values, min(_MOST_BINS, len(np.histogram_bin_edges(values, "auto"))))

@@ -42,9 +42,8 @@ def report_page(evidence: Evidence) -> str:
     parts = [_with_columns(part, evidence.data) if part.heading == "Data" else part for part in parts]
     if evidence.trainings:
         after = headings.index("Search") + 1
-        parts.insert(
-            after, Part("Curves of the best trials", "", list(training_figures(evidence.trainings, evidence.metric)))
-        )
+        curves = list(training_figures(evidence.trainings, evidence.metric))
+        parts.insert(after, Part("Curves of the best trials", "", curves))
     state = "" if evidence.exported else title.body
     return page(f"{', '.join(evidence.targets)}: {evidence.table}", _top(evidence, state), parts)
 

@@ -11,7 +11,8 @@ from tests.report.pages import Read, is_empty
 
 
 def other(**changes: object) -> Evidence:
-    return made.evidence(run_id="91bc" * 8, finished="2031-05-07 09:00", settings={"seed": 1, "trials": 4}, **changes)
+    settings = {"seed": 1, "trials": 4}
+    return made.evidence(**{"run_id": "91bc" * 8, "finished": "2031-05-07 09:00", "settings": settings, **changes})
 
 
 def test_scores_settings_and_searches_stand_beside_each_other() -> None:

@@ -84,6 +84,11 @@ def test_a_metric_that_says_nothing_of_the_rows_leaves_no_numbers(finalist: Fina
     assert {column.loss for column in permutation_importance(sample, finalist, seed=0).columns} == {None}
 
 
+def test_of_a_single_part_no_interval_is_known() -> None:
+    made = importance._scored("a", np.array([0.1, np.nan]))
+    assert (made.loss, made.low, made.high) == (0.1, None, None)
+
+
 def test_what_is_affordable_is_at_least_something() -> None:
     assert affordable(1, 3, 10) == Effort(1, 3, 5)
     assert affordable(5_000, 10**6, 10**9) == Effort(1, 500, 1)

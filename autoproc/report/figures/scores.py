@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from autoproc.format import format_score
-from autoproc.report.evidence import Evidence, FoldScores, Number, Point
+from autoproc.report.evidence import Evidence, FoldScores, Point
 from autoproc.report.figures.base import (
     BLUE,
     GREEN,
@@ -38,7 +38,7 @@ def worth_figures(evidence: Evidence) -> Iterator[Picture]:
 def reference_figures(evidence: Evidence) -> Iterator[Picture]:
     """The network beside other models, on the holdout."""
     if evidence.exported and evidence.others:
-        points = sorted([evidence.exported, *evidence.others], key=_rank(evidence.direction))
+        points = _best_first([evidence.exported, *evidence.others], evidence.direction)
         yield intervals(
             "On the same holdout",
             "Bars are 95 % intervals. Whether a difference is beyond noise follows from the paired comparison, which "
@@ -126,8 +126,9 @@ def _waterfall(points: Sequence[Point], exported: Point | None, metric: str, dir
     names = [point.name for point in shown]
     layout = {"xaxis": places(names, 24), "yaxis": axis(metric_title(metric)), "showlegend": False}
     caption = (
-        "The winner's networks on the folds that chose them, on folds that chose nothing, and on the holdout: what is "
-        "lost on the way was optimism. The diamond is the exported model on the holdout. Whiskers are 95 % intervals."
+        "The winner's networks on the folds that chose them, on folds that chose nothing, and on the holdout. An "
+        "orange step is what the score before it flattered by. The diamond is the exported model on the holdout. "
+        "Whiskers are 95 % intervals."
     )
     return Picture("What each score was worth", caption, data, layout, height=400)
 
@@ -159,9 +160,7 @@ def _told(point: Point) -> str:
     return f"{format_score(point.score)} (95 %: {format_score(point.low)} to {format_score(point.high)})"
 
 
-def _rank(direction: Direction):  # type: ignore[no-untyped-def]
-    def rank(point: Point) -> Number:
-        score = float("inf") if point.score is None else point.score
-        return -score if direction == "maximize" else score
-
-    return rank
+def _best_first(points: Sequence[Point], direction: Direction) -> list[Point]:
+    known = [(point.score, point) for point in points if point.score is not None]
+    ranked = sorted(known, key=lambda each: each[0], reverse=direction == "maximize")
+    return [point for _, point in ranked]
