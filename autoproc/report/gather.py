@@ -201,7 +201,7 @@ def _trial(trial: Trial) -> TrialFacts:
         _number(trial.score.standard_error),
         trial.n_epochs,
         visible(trial.reason),
-        trial.parameters,
+        {name: _shortened(value) for name, value in trial.parameters.items()},
     )
 
 
@@ -259,6 +259,10 @@ def _predictions(facts: JobFacts, prepared: Prepared, final: FinalNetworks) -> P
         classes=tuple(map(visible, prepared.problem.classes)),
     )
     return summarised(shown, prepared.targets[rows], predicted, threshold)
+
+
+def _shortened(value: str | int | float) -> str | int | float:
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def _numbers(values: FloatArray) -> list[Number]:

@@ -89,14 +89,14 @@ def trials(n: int = 24) -> list[TrialFacts]:
     """Trials in which a high learning rate is good and nothing else matters; a third is pruned, and one has failed."""
     made = []
     for number in range(n):
-        rate = 10 ** (-4 + 2 * ((7 * number) % n) / n)
+        rate = float(f"{10 ** (-4 + 2 * ((7 * number) % n) / n):.5g}")
         values: dict[str, str | int | float] = {
             "depth": 2,
             "width": 64 * (1 + number % 2),
             "optimizer": ("adam", "adamw", "rmsprop")[number % 3],
             "learning_rate": rate,
             "scheduler": ("none", "StepLR")[number % 2],
-            "dropout": 0.1 * (number % 4),
+            "dropout": (0.0, 0.1, 0.2, 0.3)[number % 4],
             "l1": 0.0 if number % 3 else 1e-6 * 10 ** (number % 4),
             "weight_decay": 1e-4 * (1 + number % 5),
             "batch_size": 256,
@@ -104,7 +104,7 @@ def trials(n: int = 24) -> list[TrialFacts]:
         if number % 2:
             values["scheduler.step_size"] = 5 + number
         state = "failed" if number == 3 and n > 3 else "pruned" if number % 3 == 1 and number > 1 else "complete"
-        score = None if state == "failed" else 0.6 + 0.05 * (4 + number % 2 / 50) + rate
+        score = None if state == "failed" else round(0.6 + 0.05 * (4 + number % 2 / 50) + rate, 5)
         made.append(TrialFacts(number, state, score, 0.02, 20, "", values))  # type: ignore[arg-type]
     return made
 

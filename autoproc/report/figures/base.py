@@ -51,12 +51,12 @@ Shown = Picture | Remarked
 
 
 def plotly_text(text: str) -> str:
-    """`text` as plotly shows it letter by letter.
+    """`text` as plotly shows it letter by letter; what stands between two dollars would be a formula.
 
-    >>> plotly_text("<b>a & b</b>")
-    '&lt;b&gt;a &amp; b&lt;/b&gt;'
+    >>> plotly_text("<b>$a & b$</b>")
+    '&lt;b&gt;&#36;a &amp; b&#36;&lt;/b&gt;'
     """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
 
 
 def label(text: str, limit: int = MAX_LABEL) -> str:

@@ -26,12 +26,16 @@ def _classes(data: DataFacts) -> Picture:
     n_rows = sum(rows for _, rows in data.classes)
     least, most = min(data.classes, key=lambda each: each[1]), max(data.classes, key=lambda each: each[1])
     more = f" Shown are the first {_MOST_CLASSES} of {len(data.classes)}." if len(shown) < len(data.classes) else ""
+    spread = (
+        f"each has {_percent(most[1], n_rows)}"
+        if least[1] == most[1]
+        else f"the rarest, {shortened(least[0], 60)!r}, has {_percent(least[1], n_rows)}, the most frequent, "
+        f"{shortened(most[0], 60)!r}, {_percent(most[1], n_rows)}"
+    )
     texts = [f"{format_count(rows)} ({_percent(rows, n_rows)})" for _, rows in shown]
     return Picture(
         "Class balance",
-        f"{len(data.classes)} classes in {format_count(n_rows)} development rows; the rarest, "
-        f"{shortened(least[0], 60)!r}, has {_percent(least[1], n_rows)}, the most frequent, "
-        f"{shortened(most[0], 60)!r}, {_percent(most[1], n_rows)}.{more}",
+        f"{len(data.classes)} classes in {format_count(n_rows)} development rows; {spread}.{more}",
         half=len(shown) <= 4,
         **bars([name for name, _ in shown], [rows for _, rows in shown], "development rows", texts),
     )

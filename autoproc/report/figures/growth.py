@@ -100,7 +100,7 @@ def _capacity(rungs: Sequence[RungFacts], metric: str) -> Picture:
         "hoverinfo": "skip",
     }
     layout = {
-        "xaxis": places(names, title={"text": "capacity: hidden layers x units"}),
+        "xaxis": places(names, title={"text": "capacity: hidden layers x units", "standoff": 8}),
         "yaxis": axis(metric_title(metric)),
         "legend": dict(LEGEND),
     }

@@ -69,8 +69,8 @@ def _confusion(predictions: ClassPredictions, classes: Sequence[str]) -> Picture
         "colorbar": {"title": {"text": "share of<br>the class"}, "thickness": 12, "tickformat": ".0%"},
     }
     layout = {
-        "xaxis": places(classes, 16, range=[-0.5, n - 0.5], title={"text": "predicted"}, showgrid=False),
-        "yaxis": places(classes, 16, range=[n - 0.5, -0.5], title={"text": "true"}, showgrid=False),
+        "xaxis": places(classes, 16, range=[-0.5, n - 0.5], title={"text": "predicted", "standoff": 8}, showgrid=False),
+        "yaxis": places(classes, 16, range=[n - 0.5, -0.5], title={"text": "true", "standoff": 8}, showgrid=False),
     }
     right = sum(row[i] for i, row in enumerate(counts))
     at = f", at threshold {predictions.threshold:.3g}" if predictions.threshold is not None else ""
@@ -130,7 +130,9 @@ def _precision_recall(predictions: ClassPredictions, n_classes: int) -> Picture:
 def _of_whom(predictions: ClassPredictions, n_classes: int) -> str:
     if n_classes == 2:
         return ""
-    return f", of each class against the rest (the {predictions.n_drawn} most frequent of {n_classes})"
+    if predictions.n_drawn == n_classes:
+        return ", of each class against the rest"
+    return f", of each of the {predictions.n_drawn} most frequent classes against the rest"
 
 
 def _reliability(groups: Reliability, n_classes: int) -> Picture:

@@ -165,7 +165,7 @@ def _parallel(done: Sequence[TrialFacts], parameters: Sequence[Parameter], title
         x: list[float | None] = []
         y: list[float | None] = []
         for trial in mine:
-            here = 0.5 if high == low or trial.score is None else (trial.score - low) / (high - low)
+            here = 0.5 if high == low or trial.score is None else round((trial.score - low) / (high - low), 3)
             x += [*range(len(parameters) + 1), None]
             y += [*(_apart(p.place(trial.values[p.name]), trial, len(done)) for p in parameters), here, None]
         if mine:
@@ -191,7 +191,7 @@ def _parallel(done: Sequence[TrialFacts], parameters: Sequence[Parameter], title
 
 def _apart(place: float, trial: TrialFacts, n_trials: int) -> float:
     """Lines that would lie on each other, a little apart."""
-    return place + 0.02 * (trial.number % 7 - 3) / 3 if n_trials > 1 else place
+    return round(place + 0.02 * (trial.number % 7 - 3) / 3 if n_trials > 1 else place, 3)
 
 
 def _scale(k: int, parameter: Parameter) -> Iterator[Json]:
@@ -247,7 +247,7 @@ def _slice(search: SearchFacts, having: Sequence[TrialFacts], parameter: Paramet
 def _position(parameter: Parameter, trial: TrialFacts) -> float:
     value = trial.values[parameter.name]
     if parameter.options:
-        return parameter.options.index(str(value)) + 0.25 * (trial.number % 7 - 3) / 3
+        return round(parameter.options.index(str(value)) + 0.25 * (trial.number % 7 - 3) / 3, 3)
     number = float(value)
     return _off(parameter) if parameter.log and number <= 0 else number
 
