@@ -27,6 +27,7 @@ from autoproc.results import Direction
 _GROUPS = 5  # of complete trials, by their score
 _RAMP = ("rgba(130,138,148,0.30)", "rgba(130,138,148,0.45)", "rgba(47,127,208,0.45)", "rgba(47,127,208,0.75)", ORANGE)
 _MOST_SLICES = 16
+_MOST_DRAWN = 1_000  # trials
 _FEWEST_IN_SLICE = 3
 _AXIS_WIDTH = 92  # pixels of a small screen
 
@@ -43,8 +44,17 @@ def search_figures(search: SearchFacts, metric: str, direction: Direction) -> It
         return
     yield _importance(search.trials, done, direction)
     common = [p for p in parameters if all(p.name in trial.values for trial in done)]
-    yield _parallel(done, common, title, direction)
-    yield from _slices(search, done, parameters, title)
+    drawn = _thinned(search, done)
+    if len(drawn) < len(done):
+        yield Remarked("Many trials", f"Drawn below are {len(drawn):,} of {len(done):,} complete trials.")
+    yield _parallel(drawn, common, title, direction)
+    yield from _slices(search, drawn, parameters, title)
+
+
+def _thinned(search: SearchFacts, done: Sequence[TrialFacts]) -> list[TrialFacts]:
+    """No more trials than a page can hold, evenly over the search, with the best and the winner."""
+    step = -(-len(done) // _MOST_DRAWN)
+    return [trial for i, trial in enumerate(done) if i % step == 0 or trial.number in (search.best, search.winner)]
 
 
 def _history(search: SearchFacts, done: Sequence[TrialFacts], title: str, direction: Direction) -> Picture:
@@ -88,7 +98,8 @@ def _marks(name: str, trials: Sequence[TrialFacts], color: str, symbol: str) -> 
         "y": [trial.score for trial in trials],
         "mode": "markers",
         "marker": {"color": color, "symbol": symbol, "size": 7 if symbol == "circle" else 5, "opacity": 0.75},
-        "text": [_told(trial) for trial in trials],
+        # What a trial was is told of as many as a page can hold.
+        "text": [_told(trial) if trial.number < _MOST_DRAWN else f"trial {trial.number}" for trial in trials],
         "hovertemplate": "%{text}<br>%{y:.4~g}<extra></extra>",
     }
 
@@ -220,28 +231,32 @@ def _slices(
 
 def _slice(search: SearchFacts, having: Sequence[TrialFacts], parameter: Parameter, title: str) -> Picture:
     marked = search.best if search.winner is None else search.winner
-    x = [_position(parameter, trial) for trial in having]
-    mine = [trial.number == marked for trial in having]
-    points = {
-        "x": x,
-        "y": [trial.score for trial in having],
-        "mode": "markers",
-        "marker": {
-            "size": [12 if it else 6 for it in mine],
-            "symbol": ["diamond" if it else "circle" for it in mine],
-            "color": [GREEN if it else BLUE for it in mine],
-            "opacity": 0.8,
-        },
-        "text": [
-            plotly_text(f"trial {trial.number}: {parameter.text(trial.values[parameter.name])}") for trial in having
-        ],
-        "hovertemplate": "%{text}<br>%{y:.4~g}<extra></extra>",
-    }
+    others = [trial for trial in having if trial.number != marked]
+    data = [
+        _slice_points(others, parameter, {"size": 6, "color": BLUE, "opacity": 0.8}),
+        _slice_points(
+            [trial for trial in having if trial.number == marked],
+            parameter,
+            {"size": 12, "color": GREEN, "symbol": "diamond", "opacity": 0.9},
+        ),
+    ]
     layout = {"xaxis": _slice_axis(parameter), "yaxis": axis(title), "showlegend": False}
     name = "the winner" if search.winner is not None else "the best"
-    diamond = f"; the diamond is {name}" if any(mine) else ""
+    diamond = f"; the diamond is {name}" if len(others) < len(having) else ""
     caption = f"{len(having)} complete trials{diamond}."
-    return Picture(parameter.title, caption, [points], layout, height=250, half=True)
+    return Picture(parameter.title, caption, [each for each in data if each["x"]], layout, height=250, half=True)
+
+
+def _slice_points(trials: Sequence[TrialFacts], parameter: Parameter, marker: Json) -> Json:
+    value = "" if parameter.options else ": %{x:.3~g}"
+    return {
+        "x": [_position(parameter, trial) for trial in trials],
+        "y": [trial.score for trial in trials],
+        "mode": "markers",
+        "marker": marker,
+        "text": [str(trial.number) for trial in trials],
+        "hovertemplate": f"trial %{{text}}{value}<br>%{{y:.4~g}}<extra></extra>",
+    }
 
 
 def _position(parameter: Parameter, trial: TrialFacts) -> float:
