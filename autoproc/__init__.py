@@ -34,7 +34,8 @@ def tune(
     """
     from autoproc import process
     from autoproc.plan import make_plan
-    from autoproc.progress import SilentProgress, TerminalProgress
+    from autoproc.progress import SilentProgress
+    from autoproc.progress.terminal import TerminalProgress
 
     file, frame = (data, None) if isinstance(data, str | PathLike) else (None, data)
     asked = {**plan, "target": target, "data": file}

@@ -6,22 +6,21 @@ from autoproc.plan import FinalKind, Plan, ProtocolPlan
 from autoproc.results import Protocol
 from autoproc.spec import NetworkSpec, TrainSpec
 
-_STEPS_AN_EPOCH = 24
 _BATCH_SIZES = (16, 512)
 _FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 16, 512
 _ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
 
 
 def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
-    """The plan's, or else the power of two that gives about 24 steps an epoch, from 16 to 512.
+    """The plan's, or else the power of two that is nearest to the root of the number of rows, from 16 to 512.
 
     >>> choose_batch_size(Plan(), 6_400), choose_batch_size(Plan(), 100)
-    (256, 16)
+    (64, 16)
     """
     if plan.train.batch_size is not None:
         return plan.train.batch_size
     smallest, largest = _BATCH_SIZES
-    return min(max(int(2 ** round(log2(max(n_train_rows, 1) / _STEPS_AN_EPOCH))), smallest), largest)
+    return min(max(int(2 ** round(log2(max(n_train_rows, 1)) / 2)), smallest), largest)
 
 
 def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
@@ -60,6 +59,7 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
         dropout=train.dropout,
         l1=train.l1,
         weight_decay=train.weight_decay,
+        averaging=train.averaging,
     )
 
 

@@ -18,7 +18,9 @@ from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, PlanError
 from autoproc.network import device_memory
 from autoproc.network.engine import StackEngine, choose_device
+from autoproc.network.interface import Engine
 from autoproc.network.predictor import Predictor, out_of_fold
+from autoproc.network.watched import OnEpoch, WatchedEngine, unwatched
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection, SingleNetworks
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
@@ -54,11 +56,12 @@ def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> S
 @dataclass(frozen=True)
 class Engines:
     """The engines of a job on its rows, of which one is open at a time: what one has left behind is free for the next.
-    `warn` tells what had to give way."""
+    `warn` tells what had to give way, and `on_epoch` is told of each epoch."""
 
     prepared: Prepared
     plan: Plan
     warn: Callable[[str], None]
+    on_epoch: OnEpoch = unwatched
     _seen: list[Memory] = field(default_factory=list, repr=False)  # of those that are closed
 
     def on(self, prepared: Prepared) -> "Engines":
@@ -66,14 +69,14 @@ class Engines:
         return replace(self, prepared=prepared)
 
     @contextmanager
-    def open(self, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[StackEngine]:
+    def open(self, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[Engine]:
         """An engine as `make_engine` makes it, with the plan's seed or another one. Raises PlanError where the memory
         limit leaves no room for it."""
         gc.collect()  # the parts of an engine refer to each other, so that nothing else frees the last one in time
         plan = self.plan if seed is None else self.plan.model_copy(update={"seed": seed})
         with closing(make_engine(self.prepared, plan, *fold_sets)) as engine:
             try:
-                yield engine
+                yield WatchedEngine(engine, self.on_epoch)
             finally:
                 self._seen.append(engine.memory)
 

@@ -21,16 +21,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from autoproc.deadline import Deadline
 from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
 from autoproc.format import finite_or_null
+from autoproc.network.interface import Standing
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
-from autoproc.progress import LogProgress, Progress, ToldProgress
+from autoproc.progress import KeptProgress, Progress, Status
 from autoproc.report import documents, lines, values
+from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
-from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score, Trained, Trial
+from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.background import BackgroundTracker
@@ -67,20 +70,19 @@ class Job:
         home: Home,
         folder: Path,
         tracker: BackgroundTracker,
-        told: ToldProgress,
+        progress: KeptProgress,
+        deadline: Deadline,
     ) -> None:
         self.home = home
         self.run_id = tracker.run_id
-        self._progress = LogProgress(told, folder / LOG)
-        self._told = told
+        self._progress = progress
         self._prepared = prepared
         self._plan = plan
         self._folder = folder
         self._tracker = tracker
         self._facts = JobFacts.of(prepared)
         self._seconds: dict[str, float] = {}
-        self._n_trials = 0
-        self._best_score: Score | None = None
+        self._standing = JobStanding(prepared.chosen.metric, plan, deadline)
         self._card: dict[str, Any] = {}
         self._final: FinalNetworks | None = None
 
@@ -88,9 +90,12 @@ class Job:
     def step(self, name: str) -> Iterator[None]:
         """Measure a step's seconds."""
         started = time.monotonic()
-        self._progress.update(name, "...")
+        self._progress.update(self._standing.begin(name))
         yield
         self._seconds[name] = round(time.monotonic() - started, 2)
+
+    def tell_epoch(self, standings: Sequence[Standing]) -> None:
+        self._progress.update(self._standing.epoch(standings))
 
     def tell_start(self, seconds: float) -> None:
         """What was decided before training, and how long that took."""
@@ -122,8 +127,7 @@ class Job:
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
-        if verdict:
-            self._progress.update("growth", verdict.reason)
+        self._progress.update(self._standing.rung(number, trained, verdict))
 
     def tell_growth(self, growth: Growth) -> None:
         self._note(growth=growth)
@@ -131,19 +135,16 @@ class Job:
 
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
         self._tracker.record(children.trial_child(trial, trained))
-        self._n_trials += 1
-        best, metric = self._best_score, self._prepared.chosen.metric
-        if best is None or (trial.state == "complete" and metric.gain(trial.score.mean, best.mean) > 0):
-            best = self._best_score = trial.score
-        self._progress.update("search", lines.trial_line(trial, best, self._n_trials, self._plan.trials))
+        self._progress.update(self._standing.trial(trial))
 
     def tell_search(self, search: Search) -> None:
         self._note(search=search)
+        self._standing.searched(search)
         self._progress.say("search", lines.search_line(search))
 
     def tell_finalist(self, finalist: Finalist) -> None:
         self._tracker.record(children.fresh_child(finalist))
-        self._progress.update("fresh folds", lines.finalist_line(finalist))
+        self._progress.update(self._standing.finalist(finalist))
 
     def tell_selection(self, selection: Selection) -> None:
         self._note(selection=selection)
@@ -167,7 +168,6 @@ class Job:
     def tell_receipt(self, receipt: Receipt) -> None:
         """Returns when the record has the receipt, unless MLflow is away: a job that is killed from here on shows there
         that it had opened the holdout. From here on nobody who does not listen any more ends the job."""
-        self._told.endure()
         self._progress.endure()
         self._note(receipt=receipt)
         self._tracker.attach(Path(receipt.path), names.RECEIPT_FOLDER)
@@ -221,11 +221,13 @@ class Job:
         self._facts = replace(self._facts, memory=memory)
         report = self._make_report()
         self._note(seconds=sum(self._seconds.values()))
+        self._progress.say("result", lines.result_table(self._facts))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism(), *report):
             self._tracker.attach(made)
-        self._progress.say("look", lines.look_line(self.home.path))
+        self._progress.say("next", lines.next_line(self.home.path))
+        self._progress.update(Status("record", running="waiting until MLflow has all of it"))
         return JobResult(self.run_id, self.home.path, path, content)
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
@@ -265,8 +267,10 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
-        ours = not isinstance(error, AutoprocError | KeyboardInterrupt)
+        ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
+        if isinstance(error, BrokenPipeError):
+            reason = "nobody reads any more what the job tells: the pipe is closed"
         text = "".join(traceback.format_exception(error)) if ours else reason
         # Where the log cannot be written, the error itself is what people have to see.
         with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
@@ -286,8 +290,8 @@ class Job:
             **documents.result(self._facts, self._prepared, self._plan),
             "model": {"path": str(self._folder / MODEL), **model},
             "seconds": self._seconds,
-            "warnings": self._told.warnings,
-            "told": [{"step": step, "text": text} for step, text in self._told.told],
+            "warnings": self._progress.warnings,
+            "told": [{"step": step, "text": text} for step, text in self._progress.told],
         }
 
     def _describe_model(self, model: FinalModel, winner: Finalist, kind: FinalKind) -> dict[str, Any]:
@@ -321,7 +325,9 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 
 @contextmanager
-def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float) -> Iterator[Job]:
+def running_job(
+    prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float, deadline: Deadline
+) -> Iterator[Job]:
     """A job from its first line to its end: whatever ends it is in its log and in the record.
 
     `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
@@ -330,16 +336,17 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
     problem, table = prepared.problem, prepared.development
     name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
-    told = ToldProgress(progress)
+    kept = KeptProgress(progress)
     tracker = BackgroundTracker(
-        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=told.warn)
+        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
     )
     with _closing_record(tracker):
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
-        job = Job(prepared, resolved, home, folder, tracker, told)
+        job = Job(prepared, resolved, home, folder, tracker, kept, deadline)
         try:
+            kept.log_to(folder / LOG)
             job.tell_start(round(time.monotonic() - started, 2))
             yield job
         except BaseException as error:

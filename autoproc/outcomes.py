@@ -14,6 +14,9 @@ from autoproc.spec import NetworkSpec
 GROWN, DEFAULT = COMPARED = (0, 1)
 """Numbers of the trials with the grown network and with the default configuration, which are always finalists."""
 
+CUT_SHORT = "cut short by the time limit"
+"""The reason of a trial that counts as complete though it might have trained on."""
+
 ClassName = Literal["negative", "positive"]
 
 CONSTANTS: dict[ClassName, float] = {"negative": math.inf, "positive": -math.inf}

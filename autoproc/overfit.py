@@ -185,7 +185,8 @@ def _reason(moved: _Moved, overfit: bool, late_enough: bool) -> str:
     if overfit:
         return f"{moved.name} overfits: {moved} (noise {noise})"
     if not late_enough:
-        return f"{moved.name} does not overfit in {moved.last} epochs: validation still improves at epoch {moved.epoch}"
+        told = f"{moved.name} does not overfit in {moved.last} epochs: validation is best at epoch {moved.epoch}"
+        return f"{told}, too near the end for a fall to show"
     return f"{moved.name} does not overfit: {moved}, which is not beyond noise ({noise}) in both"
 
 

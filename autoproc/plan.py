@@ -135,6 +135,9 @@ class TrainPlan(_Section):
     dropout: float = Field(0.1, ge=0, lt=1)
     l1: float = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
+    averaging: float = Field(
+        0.1, ge=0, le=1, description="Share of the steps so far over which parameters are averaged; 0: none."
+    )
 
 
 class CostPlan(_Section):

@@ -29,7 +29,7 @@ from autoproc.deadline import Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
-from autoproc.progress import Progress, SilentProgress
+from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.results import Baseline
 from autoproc.tracking.home import open_home
 
@@ -64,7 +64,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     started = time.monotonic()
     deadline = Deadline.after(plan.time_limit)
     progress = progress or SilentProgress()
-    progress.update("table", "reading")
+    progress.update(Status("table", running="reading"))
     space = load_space(plan.space)
     plan = space.complete(plan)
     prepared, holdout = prepare(plan, frame)
@@ -74,7 +74,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     choose_device(plan.device)
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
-    with running_job(prepared, plan, home, progress, started) as job:
+    with running_job(prepared, plan, home, progress, started, deadline) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 
@@ -156,7 +156,7 @@ def _carry_out(
     from autoproc.steps.verdict import score_holdout
 
     metric, targets, protocol = prepared.chosen.metric, prepared.targets, prepared.protocol
-    engines = Engines(prepared, plan, job.warn)
+    engines = Engines(prepared, plan, job.warn, job.tell_epoch)
     fresh, all_rows = trained_again(plan, protocol)
     with engines.open(*protocol.fold_sets) as engine:
         with job.step("baseline"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
-from autoproc.plan import InputsPlan, Plan
+from autoproc.plan import InputsPlan, Plan, TrainPlan
 from autoproc.spec import Candidate, NetworkSpec, Scheduler, TrainSpec, make_scheduler
 
 Value = str | int | float | bool
@@ -124,21 +124,21 @@ class OffOr:
 
 @dataclass(frozen=True)
 class Rising:
-    """`count` epochs that rise, between low and high."""
+    """Up to `count` epochs that rise, between low and high: those that coincide are one."""
 
     count: int
     low: int
     high: int
 
     def sample(self, name: str, suggest: Suggest) -> tuple[int, ...]:
-        return tuple(sorted(suggest.integer(f"{name}.{i}", self.low, self.high) for i in range(self.count)))
+        return tuple(sorted({suggest.integer(f"{name}.{i}", self.low, self.high) for i in range(self.count)}))
 
     def encode(self, name: str, value: Any) -> dict[str, Value]:
         spread = [value[min(i, len(value) - 1)] for i in range(self.count)]
         return {f"{name}.{i}": min(max(epoch, self.low), self.high) for i, epoch in enumerate(spread)}
 
     def extremes(self) -> tuple[tuple[int, ...], ...]:
-        return ((self.low,) * self.count, (self.high,) * self.count)
+        return ((self.low,), (self.high,))
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class OneOf:
 class Space:
     """What the search may change: the rung, relative to its centre, and training leaves. The centre is the rung that
     growth chose, or a larger one where a depth and width of `at_least` so much are asked for. How networks read their
-    `inputs` holds for the whole job, growth included."""
+    `inputs`, and what a leaf of the training fixes, holds for the whole job."""
 
     name: str
     rung: Leaf
@@ -180,9 +180,11 @@ class Space:
     at_least: tuple[int, int] | None = None
 
     def complete(self, plan: Plan) -> Plan:
-        """The plan with what the space says of inputs, where it says nothing itself."""
+        """The plan with what the space says of inputs, and fixes of training, where it says nothing itself."""
         own, asked = (inputs.model_dump(exclude_unset=True) for inputs in (self.inputs, plan.inputs))
-        return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked})})
+        fixed = {key: leaf.value for key, leaf in self.train.items() if isinstance(leaf, Fixed) and key != "scheduler"}
+        train = TrainPlan(**{**fixed, **plan.train.model_dump(exclude_unset=True)})
+        return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked}), "train": train})
 
     def centre(self, ladder: Sequence[NetworkSpec], chosen: int) -> int:
         """Number of the rung that the search is about, given the one that growth chose; the last, if none is large

@@ -15,7 +15,7 @@ from autoproc.plan import make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
 
-_TRAIN_KEYS = ("batch_size", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler")
+_TRAIN_KEYS = ("batch_size", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "averaging", "scheduler")
 _MOST_MILESTONES = 10
 _MOST_SHOWN = 120  # letters of what was found that a message repeats
 

@@ -138,8 +138,10 @@ class TrainSpec:
 
     `weight_decay` is the L2 penalty as torch's optimisers understand it (decoupled in AdamW, added to the
     gradient by the others; `sgd` has a momentum of 0.9); `l1` is the strength of the absolute penalty. Both act
-    on weights, never on biases or embeddings. `patience` counts epochs without a better validation score after
-    which a member stops; 0 trains all `max_epochs` epochs.
+    on weights, never on biases or embeddings. With `averaging` the network that is scored and kept has a running
+    average of the parameters, over about that share of the steps so far, the latest ones (polynomial-decay averaging,
+    Shamir & Zhang 2013); 0 keeps the parameters as they are. `patience` counts epochs without a better validation score
+    after which a member stops; 0 trains all `max_epochs` epochs.
     """
 
     max_epochs: int = 100
@@ -151,6 +153,7 @@ class TrainSpec:
     dropout: float = 0.0
     l1: float = 0.0
     weight_decay: float = 0.0
+    averaging: float = 0.0
 
     def __post_init__(self) -> None:
         _require(self.max_epochs >= 1, "max_epochs", "at least 1", self.max_epochs)
@@ -161,6 +164,7 @@ class TrainSpec:
         _require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
         _require(self.l1 >= 0, "l1", "at least 0", self.l1)
         _require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
+        _require(0 <= self.averaging <= 1, "averaging", "in [0, 1]", self.averaging)
 
 
 @dataclass(frozen=True)
@@ -187,5 +191,6 @@ class Candidate:
             "dropout": train.dropout,
             "l1": train.l1,
             "weight_decay": train.weight_decay,
+            "averaging": train.averaging,
             "batch_size": train.batch_size,
         }

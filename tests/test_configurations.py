@@ -11,11 +11,11 @@ from autoproc.spec import NetworkSpec, TrainSpec
 
 
 @given(st.integers(1, 10**7))
-def test_the_batch_size_is_a_power_of_two_that_gives_about_24_steps_an_epoch(n_rows: int) -> None:
+def test_the_batch_size_is_the_power_of_two_nearest_to_the_root_of_the_rows(n_rows: int) -> None:
     size = choose_batch_size(Plan(), n_rows)
     assert 16 <= size <= 512 and size & (size - 1) == 0
     if 16 < size < 512:
-        assert 24 / 2**0.5 - 1 < n_rows / size < 24 * 2**0.5 + 1
+        assert size / 2**0.5 <= n_rows**0.5 <= size * 2**0.5
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
@@ -32,17 +32,19 @@ def test_the_plans_batch_size_goes_first() -> None:
 
 
 def test_unregularised_training_has_neither_dropout_nor_penalties() -> None:
-    plan = make_plan(None, {"train": {"dropout": 0.5, "l1": 0.1, "weight_decay": 0.1, "optimizer": "rmsprop"}})
+    plan = make_plan(
+        None, {"train": {"dropout": 0.5, "l1": 0.1, "weight_decay": 0.1, "averaging": 0.3, "optimizer": "rmsprop"}}
+    )
     spec = unregularised(plan, 6_400, 0.02, max_epochs=30)
-    assert (spec.dropout, spec.l1, spec.weight_decay) == (0, 0, 0)
+    assert (spec.dropout, spec.l1, spec.weight_decay, spec.averaging) == (0, 0, 0, 0)
     assert (spec.optimizer, spec.learning_rate, spec.max_epochs, spec.patience) == ("rmsprop", 0.02, 30, 0)
     assert unregularised(plan, 6_400, 0.02, 30, patience=4).patience == 4
 
 
 def test_the_default_is_the_plans() -> None:
-    asked = {"max_epochs": 9, "patience": 3, "dropout": 0.3, "l1": 0.01, "weight_decay": 0.2, "optimizer": "adam"}
+    asked = {"max_epochs": 9, "patience": 3, "dropout": 0.3, "l1": 0.01, "weight_decay": 0.2, "averaging": 0.4}
     spec = default_training(make_plan(None, {"train": asked}), 6_400, 0.02)
-    assert spec == replace(TrainSpec(**asked), batch_size=256, learning_rate=0.02)  # type: ignore[arg-type]
+    assert spec == replace(TrainSpec(**asked), batch_size=64, learning_rate=0.02)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("asked", "used"), [(None, 0.02), (0.5, 0.5)])

@@ -158,7 +158,7 @@ def test_finalists_are_scored_on_fresh_folds_where_there_is_memory(searched: Sea
     unscored = finishing.select_winner(scarce, search, NEVER, told.append)
     assert unscored.winner is searched.finalists[0] and unscored.optimism is None
     assert warned[0].startswith("The finalists are not scored on fresh folds: The memory limit")
-    assert unscored.reason == "the search's best: it was not scored on fresh folds for want of memory"
+    assert unscored.reason == "the search's best, which was not scored on fresh folds for want of memory"
     unsplit = engines.on(replace(prepared, protocol=replace(prepared.protocol, fresh=())))
     first = finishing.select_winner(unsplit, search, NEVER, told.append)
     assert first.reason.endswith("on fresh folds for want of another way to split the rows")

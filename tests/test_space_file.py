@@ -60,7 +60,9 @@ def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else
     assert space.complete(Plan()).inputs == InputsPlan(pieces=0, scale=False)
     asked = make_plan(overrides={"inputs": {"pieces": 8}})
     assert space.complete(asked).inputs == InputsPlan(pieces=8, scale=False), "the plan has its way"
-    assert set(space.train) == {"learning_rate", "dropout", "l1", "weight_decay", "scheduler"}
+    assert space.complete(Plan()).train.averaging == 0
+    assert space.complete(make_plan(overrides={"train": {"averaging": 0.2}})).train.averaging == 0.2
+    assert set(space.train) == {"learning_rate", "dropout", "l1", "weight_decay", "averaging", "scheduler"}
     assert set(space.train["scheduler"].options) == {"none", *list(SCHEDULERS)[1:]}
     assert len(space.train["scheduler"].options) == 5
     assert load_space("default").complete(Plan()) == Plan()

@@ -8,10 +8,12 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from types import FrameType
 
 import click
 
+from autoproc.cli.completion import add_completion
 from autoproc.cli.holdout import holdout
 from autoproc.cli.jobs import show, ui
 from autoproc.cli.models import export, predict
@@ -20,6 +22,7 @@ from autoproc.cli.report import compare, report
 from autoproc.cli.spaces import spaces
 from autoproc.cli.tune import inspect, tune
 from autoproc.errors import AutoprocError, NoSignalError
+from autoproc.progress.encoding import SPELT_OUT
 
 _GARBAGE_THRESHOLD = 100_000  # objects between two searches for garbage: libraries' hundreds of thousands are none
 _AGAIN_SECONDS = 0.1
@@ -56,6 +59,7 @@ def autoproc(context: click.Context) -> None:
 
 for command in (tune, inspect, show, report, compare, ui, export, predict, holdout, spaces):
     autoproc.add_command(command)
+add_completion(autoproc)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -66,6 +70,9 @@ def main() -> int:
     """Run the command line of this process; the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _interrupt_again
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # an encoding that lacks a character is no reason to stop
+            stream.reconfigure(errors=SPELT_OUT)
     gc.set_threshold(_GARBAGE_THRESHOLD)  # loads the libraries in four fifths of the time
     code = run(sys.argv[1:])
     gc.freeze()  # a process that ends need not be tidied up, which would take it more than a second

@@ -8,7 +8,8 @@ import click
 
 from autoproc.cli.options import json_option, plan_from, table_options, tune_options
 from autoproc.cli.output import examples, write_json
-from autoproc.progress import Progress, SilentProgress, TerminalProgress
+from autoproc.progress import Progress, SilentProgress, Status
+from autoproc.progress.terminal import TerminalProgress
 
 
 @click.command(
@@ -34,7 +35,7 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     """
     plan = plan_from(options)
     with redirect_stdout(sys.stderr), _progress(quiet) as progress:
-        progress.update("start", "loading the libraries")
+        progress.update(Status("start", running="loading the libraries"))
         from autoproc import process
 
         result = process.tune(plan, progress=progress)

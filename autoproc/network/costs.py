@@ -19,7 +19,7 @@ _UNIT_SECONDS = 1.2e-9  # of a hidden unit of a row: what is done beside the pro
 _PARAMETER_SECONDS = 1.5e-9  # of a parameter in an optimiser's step
 _CALLS_SHARE = 0.07  # of a step's time that calls may take when the slots are full
 _FLOAT = 4  # bytes
-_STATES = 4  # numbers that are kept for each parameter: itself, its best, two moments
+_STATES = 5  # numbers that are kept for each parameter: itself, its best, its average, two moments
 _STEP_STATES = 5  # ... while a step is computed: gradient, start, displacement, sign, product
 
 

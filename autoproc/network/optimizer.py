@@ -7,7 +7,8 @@ for all, so they are given the rate 1 and move a displacement u, and the paramet
     u  = u - (the kind's step for g') - decay * w  weights only; decay is AdamW's weight_decay
     w  = w0 + rate * u                             w0: the parameters at the start of the epoch, where u = 0
 
-which is torch.optim's update for a rate that stays the same for the epoch.
+which is torch.optim's update for a rate that stays the same for the epoch. A running average a follows the parameters,
+where one is kept: at step t, with a member's share s, it moves by 1 / (1 + s * (t - 1)) of the way to w.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,12 +31,13 @@ _ENDLESS = 1e9
 
 @dataclass(frozen=True)
 class Progress:
-    """Where S members stand: `parameters` (S, P), `moments` (2, S, P) and the `steps` (S,) that they have taken, all
-    float32 and changed in place."""
+    """Where S members stand: `parameters` (S, P), `moments` (2, S, P), the `steps` (S,) that they have taken, and the
+    parameters' running `average` (S, P), where one is kept; all float32 and changed in place."""
 
     parameters: Tensor
     moments: Tensor
     steps: Tensor
+    average: Tensor | None = None
 
 
 class Update:
@@ -73,6 +75,8 @@ class Update:
         )
         self._l1, self._l2, self._decay = (self._column(c) if any(c) else None for c in (penalties, added, decoupled))
         self._signs = scratch.take("signs", *self._weights.shape) if any(penalties) else None
+        self._average = progress.average
+        self._shares = self._column([spec.averaging for spec in specs])
 
     def step(self) -> None:
         """Change the parameters; the gradients are used up."""
@@ -86,6 +90,8 @@ class Update:
         for move in self._moves:
             move()
         torch.addcmul(self._start, self._displacement, self._rates, out=self._parameters)
+        if self._average is not None:
+            self._average.lerp_(self._parameters, 1 / (1 + self._shares * (self._steps[:, None] - 1)))
 
     def _column(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, device=self._parameters.device)[:, None]

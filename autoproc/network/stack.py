@@ -13,6 +13,7 @@ from threading import Event
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from autoproc.data.metrics import Metric
 from autoproc.network.costs import Costs
@@ -26,8 +27,9 @@ from autoproc.network.passes import Batch, Network
 from autoproc.network.scratch import Scratch, is_out_of_memory
 from autoproc.spec import TrainSpec
 
-# What a stack keeps of each member: its parameters, the best of them so far, and the optimiser's two moments.
-_PARAMETERS, _BEST, _MOMENTS, _STATES = 0, 1, slice(2, 4), 4
+# What a stack keeps of each member: its parameters, the best of them so far, their running average (the parameters
+# themselves where the member has none), and the optimiser's two moments.
+_PARAMETERS, _BEST, _AVERAGE, _MOMENTS, _STATES = 0, 1, 2, slice(3, 5), 5
 
 
 class Stack:
@@ -62,7 +64,8 @@ class Stack:
         of equal shape differ by their configuration alone."""
         first, last = len(self.members), len(self.members) + len(folds)
         self._reserve(last)
-        self._states[:2, first:last] = torch.stack([self._data.start(self._table, fold) for fold in folds])
+        starts = torch.stack([self._data.start(self._table, fold) for fold in folds])
+        self._states[: _MOMENTS.start, first:last] = starts
         self._states[_MOMENTS, first:last] = 0
         self._steps[first:last] = 0
         added = [self._member(key, fold, spec) for fold in folds]
@@ -80,6 +83,16 @@ class Stack:
                 self._states[:, row] = self._states[:, len(self.members)]
                 self._steps[row] = self._steps[len(self.members)]
         return [{name: tensor.numpy() for name, tensor in self._table.plain(row).items()} for row in best]
+
+    @property
+    def _averages(self) -> bool:
+        return any(member.spec.averaging for member in self.members)
+
+    @property
+    def _scored(self) -> Tensor:
+        """What is scored and kept of each member (places, n_columns). Where none has a running average, there is none
+        that is up to date."""
+        return self._states[_AVERAGE if self._averages else _PARAMETERS]
 
     def give(self, other: "Stack") -> None:
         """Hand the last member, as it stands, to another stack of the same signature."""
@@ -105,13 +118,14 @@ class Stack:
             if member.note(train, validation, self._metric)
         ]
         for row in better:
-            self._states[_BEST, row] = self._states[_PARAMETERS, row]
+            self._states[_BEST, row] = self._scored[row]
 
     @torch.inference_mode()
     def _train(self, group: slice) -> None:
         """One epoch of the members in the rows `group`."""
         members, data = self.members[group], self._data
-        progress = Progress(self._states[_PARAMETERS, group], self._states[_MOMENTS, group], self._steps[group])
+        parameters, average, moments = (self._states[which, group] for which in (_PARAMETERS, _AVERAGE, _MOMENTS))
+        progress = Progress(parameters, moments, self._steps[group], average if self._averages else None)
         gradients = self._scratch.take("gradients", *progress.parameters.shape).zero_()
         network = Network(self._table, progress.parameters, self._scratch, gradients)
         rates = [member.schedule.learning_rate for member in members]
@@ -130,7 +144,7 @@ class Stack:
     @torch.inference_mode()
     def _score(self, group: slice) -> list[tuple[Marks, Marks]]:
         """Marks on training and validation rows of the members in the rows `group`."""
-        network = Network(self._table, self._states[_PARAMETERS, group], self._scratch)
+        network = Network(self._table, self._scored[group], self._scratch)
         folds = torch.tensor([member.fold for member in self.members[group]], device=self._data.device)
         train, validation = (
             evaluate(network, folds, where, self._data, self._metric, self._scratch)

@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoproc.format import format_count, format_score
-from autoproc.outcomes import Finalist, OutOfFold, Search, Selection, Verdict
+from autoproc.outcomes import OutOfFold, Search, Selection, Verdict
 from autoproc.report import phrases
 from autoproc.report.facts import JobFacts
 from autoproc.report.phrases import score_text, trained_text
-from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, listed, one_line
-from autoproc.results import Baseline, Column, Growth, Reference, Rung, Score, Trial
+from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, aligned, listed, one_line
+from autoproc.results import Baseline, Column, Growth, Reference, Rung
 
 _LEFT_OUT_SHOWN = 6
+_NEXT = {
+    "autoproc ui": "all trials, in the browser",
+    "autoproc show": "this result again",
+    "autoproc predict last new.csv": "predict new rows",
+    "autoproc export last my-model.zip": "take the model along",
+}
 
 
 def start_lines(facts: JobFacts) -> list[tuple[str, str]]:
@@ -55,15 +61,7 @@ def references_line(references: Sequence[Reference]) -> str:
 def growth_line(growth: Growth) -> str:
     """One line a rung, then why growth ended."""
     rungs = [_rung_columns(rung, growth.chosen) for rung in growth.rungs]
-    widths = [max(len(row[i]) for row in rungs) for i in range(2)]
-    lines = [f"{size:<{widths[0]}}   {score:<{widths[1]}}   {note}".rstrip() for size, score, note in rungs]
-    return "\n".join([*lines, growth.reason])
-
-
-def trial_line(trial: Trial, best: Score, n_finished: int, n_asked: int) -> str:
-    """How far the search is, the best score so far, and what its last trial scored."""
-    text = f"failed, {trial.reason}" if trial.state == "failed" else f"{score_text(trial.score)} ({trial.state})"
-    return f"{n_finished} of at most {n_asked} trials, best {score_text(best)}; trial {trial.number}: {text}"
+    return "\n".join([*aligned(rungs), growth.reason])
 
 
 def search_line(search: Search) -> str:
@@ -71,12 +69,6 @@ def search_line(search: Search) -> str:
     best = search.best
     counts, configuration = phrases.search_counts(search), phrases.configuration_text(best.parameters)
     return f"{counts}: {score_text(best.score)}\n{configuration}"
-
-
-def finalist_line(finalist: Finalist) -> str:
-    """A finalist's score on fresh folds."""
-    assert finalist.fresh is not None
-    return f"trial {finalist.trial.number}: {trained_text(finalist.fresh)}"
 
 
 def selection_line(selection: Selection) -> str:
@@ -87,7 +79,7 @@ def selection_line(selection: Selection) -> str:
     if winner is not selection.finalists[0]:
         lines.append(phrases.configuration_text(winner.trial.parameters))
     if selection.optimism:
-        lines.append(phrases.optimism_text("the search", selection.optimism))
+        lines.append(phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism))
     return "\n".join(lines)
 
 
@@ -106,7 +98,7 @@ def verdict_line(verdict: Verdict, decision: OutOfFold | None = None) -> str:
     lines = [
         f"{phrases.opening_text(verdict)}: {title} {phrases.estimate_text(verdict.holdout)} on "
         f"{format_count(verdict.n_rows)} rows; dummy {format_score(verdict.dummy)} on the same rows",
-        f"the winner's single networks: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
+        f"the winner alone: cross-validated {score_text(verdict.cross_validated)} (the search chose by it)"
         + (f", {score_text(verdict.fresh)} on fresh folds" if verdict.fresh else "")
         + f"; on the holdout {phrases.single_name(verdict)} {phrases.estimate_text(verdict.single)}",
     ]
@@ -114,6 +106,21 @@ def verdict_line(verdict: Verdict, decision: OutOfFold | None = None) -> str:
     lines += [f"{title}: {text}" for title, text in phrases.beside_measures(verdict, decision)]
     told = phrases.resamples_text(verdict.resamples) if verdict.resamples else ""
     return "\n".join([*lines, told] if told else lines)
+
+
+def result_table(facts: JobFacts) -> str:
+    """The network beside the models that it has to stand up to: what each scored on the folds and on the holdout."""
+    baseline, verdict = facts.baseline, facts.verdict
+    assert baseline and verdict
+    known = {reference.name: score_text(reference.score) for reference in facts.references}
+    rows = [
+        (phrases.metric_title(verdict.metric, verdict.threshold), "cross-validated", "holdout"),
+        ("exported network", "", phrases.estimate_text(verdict.holdout)),
+        ("single networks", score_text(verdict.cross_validated), phrases.estimate_text(verdict.single)),
+        *((each.name, known.get(each.name, ""), phrases.estimate_text(each.holdout)) for each in verdict.references),
+        ("dummy", score_text(baseline.dummy), format_score(verdict.dummy)),
+    ]
+    return "\n".join(aligned(rows))
 
 
 def model_line(path: Path, shipped: str | None = None) -> str:
@@ -132,10 +139,10 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     )
 
 
-def look_line(home: Path) -> str:
-    """The commands that come next."""
+def next_line(home: Path) -> str:
+    """The commands that come next, with what they do."""
     where = "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
-    return f"autoproc ui{where}\nautoproc predict last new.csv{where}"
+    return "\n".join(aligned([(f"{command}{where}", what) for command, what in _NEXT.items()]))
 
 
 def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from autoproc.data.metrics import METRICS
 from autoproc.data.scores import THRESHOLD
 from autoproc.format import format_count, format_estimate, format_mean, format_score
 from autoproc.outcomes import (
+    CUT_SHORT,
     DEFAULT,
     GROWN,
     Calibration,
@@ -30,7 +31,7 @@ from autoproc.report.text import MAX_SENTENCE, one_line
 from autoproc.results import Score, Trained
 
 AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
-_OFF = ("dropout", "l1", "weight_decay")
+_OFF = ("dropout", "l1", "weight_decay", "averaging")
 _ONE: dict[ResampleUnit, str] = {"rows": "row", "groups": "group", "stretches of time": "stretch of time"}
 _MANY = 0.05
 
@@ -64,8 +65,11 @@ def search_counts(search: Search) -> str:
     n_trials = len(search.trials)
     counts = [f"{format_count(n_trials)} {'trial' if n_trials == 1 else 'trials'}"]
     counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
-    stopped = " (stopped by the time limit)" if search.stopped_by == "time limit" else ""
-    return ", ".join(counts) + stopped
+    if search.stopped_by == "trials":
+        return ", ".join(counts)
+    n_cut_short = sum(trial.reason == CUT_SHORT for trial in search.trials)
+    by_time = f", {n_cut_short} cut short by the time limit" if n_cut_short else " (stopped by the time limit)"
+    return ", ".join(counts) + by_time
 
 
 def finalist_name(finalist: Finalist) -> str:
@@ -73,19 +77,22 @@ def finalist_name(finalist: Finalist) -> str:
     return {GROWN: " (the grown network)", DEFAULT: " (the default configuration)"}.get(finalist.trial.number, "")
 
 
-def optimism_text(who: str, optimism: Estimate) -> str:
-    """How far a score flattered, with its interval.
+def optimism_text(number: int, optimism: Estimate) -> str:
+    """How far the search's score of its best, trial `number`, flattered that, with its interval.
 
-    >>> optimism_text("the search", Estimate(0.02, (-0.01, 0.05)))
-    'the search flattered itself by 0.0200 (95 %: -0.0100 to 0.0500): not beyond noise'
+    >>> optimism_text(7, Estimate(0.02, (-0.01, 0.05)))
+    'the score that chose trial 7 and its epochs flattered it by 0.0200 (95 %: -0.0100 to 0.0500): not beyond noise'
     """
     low, high = optimism.interval
-    by = format_score(abs(optimism.score))
-    what = f"{who} flattered itself by {by}" if optimism.score > 0 else f"{who} did not flatter itself: worse by {by}"
+    flattered, by = optimism.score > 0, format_score(abs(optimism.score))
+    what = f"the score that chose trial {number} and its epochs "
+    what += f"flattered it by {by}" if flattered else f"did not flatter it: it is better on fresh folds, by {by}"
     if math.isnan(low):
         return f"{what} (no interval: one split)"
-    beyond = ": beyond noise" if low > 0 else ": not beyond noise" if optimism.score > 0 else ""
-    return f"{what} (95 %: {format_score(low)} to {format_score(high)}){beyond}"
+    if not flattered:
+        return f"{what} (95 %: {format_score(-high)} to {format_score(-low)})"
+    beyond = "beyond noise" if low > 0 else "not beyond noise"
+    return f"{what} (95 %: {format_score(low)} to {format_score(high)}): {beyond}"
 
 
 def calibration_text(calibration: Calibration) -> str:
@@ -138,9 +145,9 @@ def opening_text(verdict: Verdict) -> str:
 def single_name(verdict: Verdict) -> str:
     """Which of the winner's networks are scored on the holdout one by one, after those that were cross-validated."""
     names: dict[SingleNetworks, str] = {
-        "fold networks": "the same",
-        "last fold network": "that of the last fold",
-        "refit": "the winner's refit on all development rows",
+        "fold networks": "the same networks one by one",
+        "last fold network": "its network of the last fold",
+        "refit": "its refit on all development rows",
     }
     return names[verdict.single_are]
 

@@ -75,7 +75,7 @@ def _verdict(verdict: Verdict, direction: str, decision: OutOfFold | None) -> It
     rows = [
         (f"**holdout{mark}**", f"**{phrases.estimate_text(verdict.holdout)}**"),
         ("dummy on the holdout", format_score(verdict.dummy)),
-        ("the winner's single networks, cross-validated (the search chose by it)", cross_validated),
+        ("the winner alone, cross-validated (the search chose by it)", cross_validated),
         *([("the same on fresh folds", phrases.score_text(verdict.fresh))] if verdict.fresh else []),
         (f"{phrases.single_name(verdict)} on the holdout{mark}", phrases.estimate_text(verdict.single)),
         *((f"{each.name}{mark}", phrases.reference_text(each)) for each in verdict.references),
@@ -193,7 +193,7 @@ def _selection(selection: Selection) -> Iterator[str]:
     rows = [_finalist(each, each is winner) for each in selection.finalists]
     yield _table(("trial", "on the search's folds", "on fresh folds"), rows)
     if selection.optimism:
-        yield f"{_sentence(phrases.optimism_text('the search', selection.optimism))}."
+        yield f"{_sentence(phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism))}."
 
 
 def _finalist(finalist: Finalist, wins: bool) -> tuple[str, ...]:

@@ -67,6 +67,16 @@ def listed(items: Sequence[str], limit: int = MAX_LISTED) -> str:
     return ", ".join(items[:limit]) + more
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equally many cells as lines, their columns one below the other.
+
+    >>> aligned([("2 x 32", "0.7", ""), ("2 x 128", "0.71", "chosen")])
+    ['2 x 32    0.7', '2 x 128   0.71   chosen']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def _visible(char: str) -> str:
     number = ord(char)
     if number < 0x20 or number == 0x7F:

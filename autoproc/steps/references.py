@@ -41,7 +41,7 @@ def train_references(
     for name, make in _kinds(prepared.problem, prepared.schema.layout, seed).items():
         trained = _train(name, make, prepared, deadline)
         if trained is None:
-            leave_out(f"The reference model {name!r} needs more than its share of the time limit; it is left out.")
+            leave_out(f"There is no time left for the reference model {name!r}; it is left out.")
         else:
             fitted.append(trained)
     return tuple(fitted)

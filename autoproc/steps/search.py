@@ -16,7 +16,7 @@ from autoproc.configurations import default_training
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Engine, Standing
-from autoproc.outcomes import COMPARED, DEFAULT, GROWN, Finalist, Search
+from autoproc.outcomes import COMPARED, CUT_SHORT, DEFAULT, GROWN, Finalist, Search
 from autoproc.plan import Plan
 from autoproc.results import Growth, Trained, Trial, TrialState
 from autoproc.space import Space, Value
@@ -174,7 +174,7 @@ class _Loop:
     def stop(self) -> None:
         """End what runs as it stands: the best weights so far are as good as any."""
         for key in list(self.running):
-            self._end(key, "complete", "stopped by the time limit")
+            self._end(key, "complete", CUT_SHORT)
 
     def result(self, stopped_by: Literal["trials", "time limit"]) -> Search:
         trials = sorted(self._trials, key=lambda trial: trial.number)

@@ -114,19 +114,20 @@ def select(finalists: Sequence[Finalist], metric: Metric, why_unscored: str = FO
     rescored = [each for each in finalists if each.rescored and (first.fresh or _is_level(each, first, metric))]
     unscored = f"was not scored on fresh folds {why_unscored}"
     if not rescored:
-        reason = "the search's best: it " + ("failed on fresh folds, like all others" if first.fresh else unscored)
+        reason = "the search's best, which " + ("failed on fresh folds, like all others" if first.fresh else unscored)
         return Selection(tuple(finalists), first, reason, None)
     optimism = between_folds(first.trained.score, first.rescored.score, metric) if first.rescored else None
     if rescored == [first]:
-        reason = "the search's best: no other finalist was scored on fresh folds"
+        reason = "the search's best; no other finalist was scored on fresh folds"
         return Selection(tuple(finalists), first, reason, optimism)
     winner = rescored[pick([(each.trained.score, each.rescored.score) for each in rescored if each.rescored], metric)]
-    scored = f"{len(rescored)} finalists" if len(rescored) > 1 else "one finalist"
+    reason = f"best of both scores, of {len(rescored)} finalists"
     if not first.fresh:
-        scored += f" that the search saw level with its best, which {unscored}"
+        reason = reason if len(rescored) > 1 else "the one finalist with a score on fresh folds"
+        reason += f" that the search saw level with its best, which {unscored}"
     elif winner is not first:
-        scored += "; the search had preferred another"
-    return Selection(tuple(finalists), winner, f"best of both scores, of {scored}", optimism)
+        reason += "; the search had preferred another"
+    return Selection(tuple(finalists), winner, reason, optimism)
 
 
 def _is_level(finalist: Finalist, best: Finalist, metric: Metric) -> bool:

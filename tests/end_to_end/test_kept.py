@@ -86,7 +86,7 @@ def test_a_job_to_which_nobody_listens_any_more_keeps_its_score_and_comes_to_its
     result = jobs.tune(progress)
     assert jobs.score == result.to_json()["verdict"]["score"]
     told = [each["step"] for each in jobs.read("result.json")["told"]]
-    assert told[-2:] == ["holdout", "model"] and progress.heard[-2][0] == "model"
+    assert told[-3:] == ["holdout", "result", "model"] and progress.heard[-2][0] == "model"
     assert [child.stage for child in recorded[0].children][-1] == "verdict"
 
 

@@ -154,7 +154,7 @@ def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished, tas
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
         "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search", "fresh",
-        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "model", "look",
+        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "result", "model", "next",
     ]  # fmt: skip
     assert "Column 'sold' holds times" in finished.ended.err
     assert "\x1b" not in finished.ended.err
@@ -167,7 +167,7 @@ def test_show_tells_the_result_again(binary: Finished, here: Callable[..., Ended
     told = [layout(each["step"], each["text"]) for each in binary.result["told"]]
     seen = "\n".join(told)
     assert seen in shown.out
-    assert binary.ended.err.startswith(f"{seen}\nlook"), "all that the terminal said"
+    assert binary.ended.err.startswith(f"{seen}\nnext"), "all that the terminal said"
     assert binary.result["warnings"] == [each["text"] for each in binary.result["told"] if each["step"] == "warning"]
     as_json = here("show", binary.result["run_id"][:6], "--json", "--home", binary.home)
     assert json.loads(as_json.out) == binary.result

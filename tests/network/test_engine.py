@@ -166,11 +166,11 @@ class TestContract:
     def test_predictions_of_left_out_rows_give_the_scores(self, kind, task):
         problem = sample(task)
         engine = problem.engine(kind)
-        [trained] = train_together(engine, [candidate()])
-        predicted = engine.out_of_fold(trained)
-        for k, fold in enumerate(problem.folds):
-            score = problem.metric(problem.targets[fold.validation], predicted[k][None])[0]
-            assert score == pytest.approx(trained.score.folds[k], rel=1e-5)
+        for trained in train_together(engine, [candidate(), candidate(averaging=0.5)]):
+            predicted = engine.out_of_fold(trained)
+            for k, fold in enumerate(problem.folds):
+                score = problem.metric(problem.targets[fold.validation], predicted[k][None])[0]
+                assert score == pytest.approx(trained.score.folds[k], rel=1e-5)
 
     def test_the_seed_decides_everything(self, kind):
         def losses(seed):

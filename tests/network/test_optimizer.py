@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -173,3 +174,23 @@ def test_rmsprop_has_no_correction_for_its_start(n_steps):
     moved = train([spec], [(1.0, n_steps)], slopes=lambda step, n: torch.ones(n, N_PARAMETERS)).parameters - start(1)
     by_hand = -sum(0.01 / (1 - 0.99**step) ** 0.5 for step in range(1, n_steps + 1))
     torch.testing.assert_close(moved, torch.full_like(moved, by_hand), rtol=1e-4, atol=0)
+
+
+def test_an_average_follows_the_parameters():
+    """With a share of 1 it is the mean of all that the parameters have been since the first step, as torch's own
+    AveragedModel has it; with a small one that of the latest ones; without one it is the parameters."""
+    specs = [replace(SPECS[2], averaging=share) for share in (0.0, 0.1, 1.0)]
+    progress = replace(fresh(len(specs)), average=start(len(specs)) * 7)
+    model, passed = torch.nn.ParameterList([torch.zeros(N_PARAMETERS)]), []
+    torchs, by_hand = torch.optim.swa_utils.AveragedModel(model), torch.zeros(N_PARAMETERS)
+    for step in range(60):
+        train(specs, [(1.0, 1)], progress, lambda step, n: slopes_of(1, step).repeat(n, 1))
+        passed.append(progress.parameters[0].clone())
+        with torch.no_grad():
+            model[0].copy_(passed[-1])
+        torchs.update_parameters(model)
+        by_hand += (passed[-1] - by_hand) / (1 + 0.1 * step)
+    torch.testing.assert_close(progress.average[0], passed[-1], rtol=0, atol=0)
+    torch.testing.assert_close(progress.average[1], by_hand)
+    torch.testing.assert_close(progress.average[2], torchs.module[0].detach())
+    assert torch.equal(progress.parameters[0], progress.parameters[1]), "training does not know of its average"

@@ -21,6 +21,7 @@ NETWORK = NetworkSpec(2, 6)
 CALM = TrainSpec(max_epochs=20, patience=0, batch_size=12, learning_rate=3e-3, optimizer="adamw", weight_decay=0.01)
 OTHER = TrainSpec(max_epochs=20, patience=0, batch_size=12, learning_rate=1e-2, optimizer="rmsprop", l1=1e-3)
 DROPPED = TrainSpec(max_epochs=20, patience=0, batch_size=12, learning_rate=1e-2, optimizer="sgd", dropout=0.4)
+AVERAGED = TrainSpec(max_epochs=20, patience=0, batch_size=12, learning_rate=1e-2, averaging=0.1)
 WILD = TrainSpec(max_epochs=20, patience=0, batch_size=12, learning_rate=1e25, optimizer="adam")
 
 
@@ -221,15 +222,26 @@ def test_dropout_is_not_that_of_the_epoch_before():
     assert not torch.equal(*picked)
 
 
-@pytest.mark.parametrize("spec", [CALM, DROPPED], ids=["without dropout", "with dropout"])
+@pytest.mark.parametrize("spec", [CALM, DROPPED, AVERAGED], ids=["plain", "with dropout", "averaged"])
 def test_a_member_is_the_same_alone_and_in_any_company(spec):
-    """Dropout of others neither changes one that has none nor one that has its own."""
+    """Dropout and averages of others neither change one that has none nor one that has its own."""
     stack = make_stack()
     stack.add(1, OTHER, range(3))
     stack.add(0, spec, range(3))
-    stack.add(2, replace(CALM, dropout=0.5), range(3))
+    stack.add(2, replace(CALM, dropout=0.5, averaging=1.0), range(3))
     train(stack, 3)
     assert_same_members(stack, 0, trained_alone(spec, 3))
+
+
+def test_an_average_that_joins_those_without_one_or_is_left_behind_changes_nobody():
+    stack = make_stack()
+    stack.add(0, CALM, range(3))
+    train(stack, 2)
+    stack.add(1, AVERAGED, range(3))
+    train(stack, 2)
+    assert_same_members(stack, 1, trained_alone(AVERAGED, 2))
+    train(stack, 2)
+    assert_same_members(stack, 0, trained_alone(CALM, 6))
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 100])

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel
 
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
@@ -44,6 +45,7 @@ class PlainMember:
         self.spec, self.network, self.data, self.fold, self.metric = spec, network, data, fold, metric
         self.optimizer = make_optimizer(network, spec)
         self.scheduler = make_scheduler(self.optimizer, spec)
+        self.average = AveragedModel(network, avg_fn=lambda a, now, n: a + (now - a) / (1 + spec.averaging * n))
         self.curves: dict[str, list[float]] = {name: [] for name in Curves.__dataclass_fields__}
         self.best_score, self.best_epoch = float("nan"), 0
         self.best = network.named_arrays()
@@ -67,6 +69,7 @@ class PlainMember:
             penalty = sum(weight.abs().sum() for weight in self.network.weights())
             (loss.mean() + self.spec.l1 * penalty).backward()
             self.optimizer.step()
+            self.average.update_parameters(self.network)
         validation = self.data.folds[self.fold].validation
         for name, rows in (("train", self.data.train_sample[self.fold]), ("validation", validation)):
             score, loss = self._evaluate(rows)
@@ -78,7 +81,7 @@ class PlainMember:
         if not len(rows):
             return float("nan"), float("nan")
         with torch.no_grad():
-            outputs, loss = self.data.outputs(self.network, self.fold, rows)
+            outputs, loss = self.data.outputs(self._scored, self.fold, rows)
         predicted = self.data.predictions(outputs, self.fold)
         return float(self.metric(self.data.targets[rows], predicted[None])[0]), float(loss.mean())
 
@@ -94,7 +97,12 @@ class PlainMember:
             self.scheduler.step()
         score = self.curves["validation_score"][-1]
         if not scored or np.isnan(self.best_score) or self.metric.gain(score, self.best_score) > 0:
-            self.best_score, self.best_epoch, self.best = score, self.epoch, self.network.named_arrays()
+            self.best_score, self.best_epoch, self.best = score, self.epoch, self._scored.named_arrays()
+
+    @property
+    def _scored(self) -> PlainNetwork:
+        average: PlainNetwork = self.average.module
+        return average if self.spec.averaging else self.network
 
 
 class PlainData:

@@ -38,8 +38,9 @@ SCHEDULERS = (
 PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
-def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False):
-    """Every optimiser with every scheduler, at several rates and with several penalties; `dropout` goes round."""
+def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False, averaging=(0.0,)):
+    """Every optimiser with every scheduler, at several rates and with several penalties; `dropout` and `averaging` go
+    round."""
     rates = (3e-3, 1e-2, 3e-2)
     calmer = {"sgd": 0.3}  # whose steps grow with the slopes: a member near divergence would magnify roundings
     return [
@@ -53,6 +54,7 @@ def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input
                 learning_rate=rates[i % len(rates)] * calmer.get(optimizer, 1),
                 scheduler=scheduler,
                 dropout=dropout[i % len(dropout)],
+                averaging=averaging[i % len(averaging)],
                 l1=PENALTIES[i % len(PENALTIES)][0],
                 weight_decay=PENALTIES[i % len(PENALTIES)][1],
             ),
@@ -103,6 +105,14 @@ def test_with_the_same_units_dropped_all_kinds_equal_each_alone(task):
     for configuration, dropped, plain in zip(configurations, trained, without, strict=True):
         same = np.allclose(dropped.curves.train_loss, plain.curves.train_loss, rtol=1e-3)
         assert same == (configuration.train.dropout == 0)
+
+
+def test_running_averages_equal_those_of_torch():
+    """Members without one are among them."""
+    configurations = candidates(averaging=(0.1, 0.0, 1.0))[::2]
+    assert_stack_trains_as_plain_torch(sample("multiclass"), configurations)
+    averaged = candidates(max_epochs=14, patience=2, averaging=(0.2,))[::4]
+    assert_stack_trains_as_plain_torch(sample("regression"), averaged)
 
 
 def test_early_stopping_with_dropout_equals_that_of_each_alone():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoproc.outcomes import (
+    CUT_SHORT,
     DecisionCosts,
     Estimate,
     ReferenceVerdict,
@@ -68,8 +69,16 @@ def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None
     assert first == "4 trials, 1 pruned, 1 failed (stopped by the time limit): 0.742 ± 0.021"
     assert second == (
         "2 x 64, adamw, StepLR(step_size 12, gamma 0.4), learning rate 0.002, dropout 0.12, L1 off, L2 off, "
-        "batch size 256"
+        "averaging off, batch size 256"
     )
+
+
+def test_trials_that_the_time_limit_ended_are_counted() -> None:
+    search = data.search()
+    trials = (replace(search.trials[0], reason=CUT_SHORT), *search.trials[1:])
+    cut_short = replace(search, trials=trials)
+    assert phrases.search_counts(cut_short) == "4 trials, 1 pruned, 1 failed, 1 cut short by the time limit"
+    assert phrases.search_counts(replace(search, stopped_by="trials")) == "4 trials, 1 pruned, 1 failed"
 
 
 def test_no_scheduler_is_said() -> None:
@@ -77,22 +86,13 @@ def test_no_scheduler_is_said() -> None:
     assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"
 
 
-def test_a_trial_tells_how_far_the_search_is() -> None:
-    complete, pruned, failed = data.search().trials[:3]
-    assert lines.trial_line(complete, complete.score, 1, 64) == (
-        "1 of at most 64 trials, best 0.700 ± 0.023; trial 0: 0.700 ± 0.023 (complete)"
-    )
-    assert lines.trial_line(pruned, complete.score, 2, 64).endswith("(pruned)")
-    assert lines.trial_line(failed, complete.score, 3, 64).endswith("trial 2: failed, not finite")
-
-
 def test_the_verdict_has_its_interval_and_what_to_compare_it_with() -> None:
     told = lines.verdict_line(data.verdict()).splitlines()
     assert told == [
         "opened once, 2031-05-06T10:41:00+00:00: average precision 0.728 (95 %: 0.640 to 0.800) on 2,000 rows; "
         "dummy 0.0340 on the same rows",
-        "the winner's single networks: cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh "
-        "folds; on the holdout the same 0.719 (95 %: 0.630 to 0.790)",
+        "the winner alone: cross-validated 0.742 ± 0.023 (the search chose by it), 0.731 ± 0.023 on fresh folds; on "
+        "the holdout the same networks one by one 0.719 (95 %: 0.630 to 0.790)",
         "boosted trees 0.780 (95 %: 0.700 to 0.850): it is better by 0.0520 (95 %: 0.0100 to 0.0900); the network is "
         "not the best choice for this table",
         "roc auc: 0.950 (95 %: 0.930 to 0.970)",
@@ -105,25 +105,27 @@ def test_the_winner_stands_with_its_reason_and_with_how_far_the_search_flattered
     assert first == "trial 0 (the grown network) wins: 0.710 ± 0.023"
     assert why == "best of both scores, of 2 finalists; the search had preferred another"
     assert configuration.startswith("2 x 64, adamw")
-    assert optimism == "the search flattered itself by 0.0820 (95 %: -0.0100 to 0.170): not beyond noise"
+    assert optimism == (
+        "the score that chose trial 3 and its epochs flattered it by 0.0820 (95 %: -0.0100 to 0.170): not beyond noise"
+    )
 
 
 def test_where_there_are_no_fresh_folds_the_searchs_best_wins() -> None:
     best = data.search().finalists[0]
-    told = lines.selection_line(Selection((best,), best, "the search's best: it was not scored on fresh folds", None))
-    assert told == "trial 3 wins\nthe search's best: it was not scored on fresh folds"
+    told = lines.selection_line(Selection((best,), best, "the search's best, which was not scored", None))
+    assert told == "trial 3 wins\nthe search's best, which was not scored"
 
 
 @pytest.mark.parametrize(
     ("score", "interval", "told"),
     [
-        (0.08, (0.02, 0.14), "X flattered itself by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
-        (-0.08, (-0.14, -0.02), "X did not flatter itself: worse by 0.0800 (95 %: -0.140 to -0.0200)"),
-        (0.08, (data.NAN, data.NAN), "X flattered itself by 0.0800 (no interval: one split)"),
+        (0.08, (0.02, 0.14), "flattered it by 0.0800 (95 %: 0.0200 to 0.140): beyond noise"),
+        (-0.08, (-0.14, -0.02), "did not flatter it: it is better on fresh folds, by 0.0800 (95 %: 0.0200 to 0.140)"),
+        (0.08, (data.NAN, data.NAN), "flattered it by 0.0800 (no interval: one split)"),
     ],
 )
 def test_optimism_in_words(score: float, interval: tuple[float, float], told: str) -> None:
-    assert phrases.optimism_text("X", Estimate(score, interval)) == told
+    assert phrases.optimism_text(7, Estimate(score, interval)) == f"the score that chose trial 7 and its epochs {told}"
 
 
 def test_the_references_stand_in_one_line() -> None:
@@ -183,9 +185,26 @@ def test_the_model_is_shown_with_its_size(tmp_path: Path) -> None:
 
 
 def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path: Path) -> None:
-    assert lines.look_line(Path("mlruns").absolute()) == "autoproc ui\nautoproc predict last new.csv"
-    elsewhere = lines.look_line(tmp_path / "my jobs")
-    assert elsewhere.splitlines()[0] == f"autoproc ui --home '{tmp_path / 'my jobs'}'"
+    here = lines.next_line(Path("mlruns").absolute()).splitlines()
+    assert here[0] == "autoproc ui                         all trials, in the browser"
+    assert [line.split("   ")[0] for line in here[1:]] == [
+        "autoproc show",
+        "autoproc predict last new.csv",
+        "autoproc export last my-model.zip",
+    ]
+    elsewhere = lines.next_line(tmp_path / "my jobs").splitlines()
+    assert all(f" --home '{tmp_path / 'my jobs'}'   " in line for line in elsewhere)
+
+
+def test_the_result_is_a_table_of_the_network_and_its_rivals() -> None:
+    facts = replace(data.start(), baseline=data.baseline(), references=data.references(), verdict=data.verdict())
+    assert lines.result_table(facts).splitlines() == [
+        "average precision   cross-validated    holdout",
+        "exported network                       0.728 (95 %: 0.640 to 0.800)",
+        "single networks     0.742 ± 0.023      0.719 (95 %: 0.630 to 0.790)",
+        "boosted trees       0.800 ± 0.023      0.780 (95 %: 0.700 to 0.850)",
+        "dummy               0.0340 ± 0.00058   0.0340",
+    ]
 
 
 def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
@@ -230,9 +249,9 @@ def test_the_holdouts_cost_stands_beside_that_out_of_fold_with_what_it_saves_the
 @pytest.mark.parametrize(
     ("single_are", "told"),
     [
-        ("fold networks", "; on the holdout the same 0.719 (95 %: 0.630 to 0.790)"),
-        ("last fold network", "; on the holdout that of the last fold 0.719 (95 %: 0.630 to 0.790)"),
-        ("refit", "; on the holdout the winner's refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
+        ("fold networks", "; on the holdout the same networks one by one 0.719 (95 %: 0.630 to 0.790)"),
+        ("last fold network", "; on the holdout its network of the last fold 0.719 (95 %: 0.630 to 0.790)"),
+        ("refit", "; on the holdout its refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
     ],
 )
 def test_it_is_said_which_network_of_the_winners_meets_the_holdout(single_are: SingleNetworks, told: str) -> None:

@@ -80,9 +80,9 @@ def test_a_job_that_was_stopped_says_why() -> None:
     "figure",
     [
         "| **holdout** | **0.728 (95 %: 0.640 to 0.800)** |",
-        "| the winner's single networks, cross-validated (the search chose by it) | 0.742 ± 0.023 |",
+        "| the winner alone, cross-validated (the search chose by it) | 0.742 ± 0.023 |",
         "| the same on fresh folds | 0.731 ± 0.023 |",
-        "| the same on the holdout | 0.719 (95 %: 0.630 to 0.790) |",
+        "| the same networks one by one on the holdout | 0.719 (95 %: 0.630 to 0.790) |",
         "| dummy on the holdout | 0.0340 |",
         "| recall at threshold 0.31 | 0.600 (95 %: 0.500 to 0.700) |",
         "| **2** | **2 x 64** | **0.750 ± 0.023** | **0.700 ± 0.023** | **31** | **overfits** |",
@@ -156,6 +156,6 @@ def test_the_story_tells_what_was_settled_out_of_fold() -> None:
 def test_by_time_the_story_says_which_network_meets_the_holdout_and_what_the_intervals_are_of() -> None:
     verdict = replace(data.verdict(), single_are="refit", resamples=Resamples("stretches of time", 10, 0.0))
     told = story(finished(verdict=verdict))
-    assert "| the winner's refit on all development rows on the holdout | 0.719 (95 %: 0.630 to 0.790) |" in told
+    assert "| its refit on all development rows on the holdout | 0.719 (95 %: 0.630 to 0.790) |" in told
     assert "Intervals: by Student's t over 10 stretches of time." in told
     assert "Intervals:" not in story(finished())

@@ -303,7 +303,7 @@ def test_time_that_is_over_ends_what_runs_as_it_stands(time_for_one_epoch: Deadl
     result, told, _ = search(deadline=time_for_one_epoch)
     assert result.stopped_by == "time limit"
     assert len(told) == len(result.trials) == 5
-    assert {trial.reason for trial in result.trials[1:]} == {"stopped by the time limit"}
+    assert {trial.reason for trial in result.trials[1:]} == {"cut short by the time limit"}
 
 
 def test_without_any_time_no_trial_is_started_and_the_grown_network_is_left() -> None:
@@ -324,7 +324,7 @@ def test_a_trial_that_still_waits_when_time_is_over_fails_with_its_reason_and_ne
 ) -> None:
     result, _, _ = search(deadline=time_for_one_epoch, memory=1)
     assert [(trial.state, trial.reason) for trial in result.trials[1:]] == [
-        ("complete", "stopped by the time limit"),
+        ("complete", "cut short by the time limit"),
         *[("failed", WAITED)] * 3,
     ]
     assert result.best.state == "complete"

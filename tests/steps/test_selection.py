@@ -97,14 +97,14 @@ def test_without_any_time_nothing_is_trained_and_the_searchs_best_wins() -> None
     assert fresh.started == []
     selection = select(finalists, AUC)
     assert selection.winner is finalists[0] and selection.optimism is None
-    assert selection.reason == "the search's best: it was not scored on fresh folds for want of time"
+    assert selection.reason == "the search's best, which was not scored on fresh folds for want of time"
 
 
 def test_the_searchs_best_alone_has_some_seconds_after_the_deadline() -> None:
     search, fresh = replace(searched([0.9, 0.8]), seconds_an_epoch=0.1), engine()
     finalists = score_again(fresh, search, SPLITS, AUC, Deadline.after(0.0), lambda finalist: None)
     assert [bool(each.fresh) for each in finalists] == [True, False]
-    assert select(finalists, AUC).reason == "the search's best: no other finalist was scored on fresh folds"
+    assert select(finalists, AUC).reason == "the search's best; no other finalist was scored on fresh folds"
 
 
 def test_none_is_trained_for_longer_than_in_the_search() -> None:
@@ -205,7 +205,7 @@ def test_one_that_is_worse_does_not_win_for_being_scored() -> None:
     finalists = rescored([0.9, 0.89, 0.8], [1, 2])
     selection = select(finalists, AUC, "for want of memory")
     assert selection.winner is finalists[0]
-    assert selection.reason == "the search's best: it was not scored on fresh folds for want of memory"
+    assert selection.reason == "the search's best, which was not scored on fresh folds for want of memory"
 
 
 def test_of_single_splits_only_one_as_good_is_level() -> None:

@@ -1,0 +1,141 @@
+"""What a person sees while a job runs: one line a decision, and how the job stands just now."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from textwrap import wrap
+from typing import Protocol
+
+from autoproc.deadline import NEVER, Deadline
+from autoproc.errors import HomeError
+
+WARNING = "warning"
+"""The step of a warning's line."""
+STEP_WIDTH = 12
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a job stands just now: its step, how much of that is `done` and what is `running`, its `best` score, the
+    `news` that came last, and the end of its time. `at_most` is 0 where the step has no parts to count."""
+
+    step: str
+    unit: str = ""
+    done: int = 0
+    at_most: int = 0
+    running: str = ""
+    per_minute: float | None = None
+    best: str = ""
+    news: str = ""
+    deadline: Deadline = NEVER
+
+
+class Progress(Protocol):
+    """Where the process tells what it decided."""
+
+    def say(self, step: str, text: str) -> None:
+        """Show one finished line; an empty `step` goes on with the one before."""
+        ...
+
+    def update(self, status: Status) -> None:
+        """Show what is going on just now, until the next line."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show what the user ought to know although the job goes on."""
+        ...
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    def say(self, step: str, text: str) -> None: ...
+
+    def update(self, status: Status) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+
+def layout(step: str, text: str, width: int | None = None) -> str:
+    """`text` to the right of the step's name, its further lines below; wrapped to `width` columns if given.
+
+    >>> print(layout("metric", "average precision,\\nbecause failures are rare"))
+    metric      average precision,
+                because failures are rare
+    """
+    lines = text.splitlines() or [""]
+    if width is not None:
+        room = max(width - STEP_WIDTH, 20)
+        lines = [part for line in lines for part in wrap(line, room, break_on_hyphens=False) or [""]]
+    first = f"{step} ".ljust(STEP_WIDTH)
+    return "\n".join([first + lines[0], *(" " * STEP_WIDTH + line for line in lines[1:])]).rstrip()
+
+
+class KeptProgress:
+    """Hands everything on to `inner`, and keeps the finished lines: step and text in `told`, and with their time in the
+    job's log, once it has one.
+
+    Raises what `inner` raises, and HomeError when the log cannot be written. After `endure` neither ends anything: an
+    `inner` that cannot write any more, as where its pipe is closed, is passed over, and the log is warned of, once.
+    """
+
+    def __init__(self, inner: Progress) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._inner = inner
+        self._log: Path | None = None
+        self._endures = self._has_warned = False
+
+    @property
+    def warnings(self) -> list[str]:
+        return [text for step, text in self.told if step == WARNING]
+
+    def log_to(self, path: Path) -> None:
+        """Append to the file `path` what was told so far, and what follows."""
+        self._log = path
+        for step, text in self.told:
+            self._append(step, text)
+
+    def endure(self) -> None:
+        """From now on nobody who does not listen ends anything."""
+        self._endures = True
+
+    def say(self, step: str, text: str) -> None:
+        self.told.append((step, text))
+        with self._enduring():
+            self._inner.say(step, text)
+        self._append(step, text)
+
+    def warn(self, text: str) -> None:
+        self.told.append((WARNING, text))
+        with self._enduring():
+            self._inner.warn(text)
+        self._append(WARNING, text)
+
+    def update(self, status: Status) -> None:
+        with self._enduring():
+            self._inner.update(status)
+
+    @contextmanager
+    def _enduring(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # the latter of a stream that was closed on this side
+            if not self._endures:
+                raise
+
+    def _append(self, step: str, text: str) -> None:
+        if self._log is None:
+            return
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        try:
+            with self._log.open("a", encoding="utf-8") as log:
+                log.writelines(f"{now} {line}\n" for line in layout(step, text).splitlines())
+        except OSError as error:
+            problem = f"The job's log {self._log} cannot be written: {error.strerror}."
+            if not self._endures:
+                raise HomeError(problem) from error
+            if not self._has_warned:
+                self._has_warned = True
+                self.warn(problem)
