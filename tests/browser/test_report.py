@@ -45,8 +45,8 @@ def test_every_figure_is_drawn_without_an_error_or_a_request(browser, tmp_path: 
     page.on("request", lambda request: asked.append(request.url))
     path = tmp_path / "page.html"
     path.write_text(content(), encoding="utf-8")
-    page.goto(path.as_uri())
-    page.wait_for_selector("html[data-drawn]", state="attached")
+    page.goto(path.as_uri(), wait_until="commit")  # 5 MB of scripts may take long on a machine with other tests
+    page.wait_for_selector("html[data-drawn]", state="attached", timeout=10 * chromium.TIMEOUT)
     plots = page.locator(".plot")
     assert plots.count() > 0
     empty = [i for i in range(plots.count()) if not plots.nth(i).locator(DRAWN).count()]
