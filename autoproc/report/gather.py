@@ -110,12 +110,16 @@ def _remarks(facts: JobFacts) -> Iterator[Remark]:
             tone: Tone = "bad" if each.is_better else "good" if low > 0 else "neutral"
             yield Remark(tone, f"Beside {each.name}: {phrases.standing_text(each)}.")
     if selection and selection.optimism:
-        told = phrases.optimism_text("The search", selection.optimism)
-        yield Remark("neutral" if selection.optimism.score > 0 else "good", f"{told}.")
+        told = phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism)
+        yield Remark("neutral" if selection.optimism.score > 0 else "good", _sentence(told))
     if growth:
-        yield Remark("neutral", f"{visible(growth.reason)[:1].upper()}{visible(growth.reason)[1:]}.")
+        yield Remark("neutral", _sentence(visible(growth.reason)))
     for warning in facts.warnings:
         yield Remark("bad", visible(warning))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _data(prepared: Prepared) -> DataFacts:

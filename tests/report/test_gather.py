@@ -76,7 +76,7 @@ def test_the_page_begins_with_the_score_and_what_speaks_for_it_and_against_it(pr
     assert (kept.cards[0].value, kept.cards[0].title) == ("0.728", "average precision on the holdout")
     assert "95 %: 0.640 to 0.800" in kept.cards[0].note
     tones = {remark.text.split(" ")[1]: remark.tone for remark in kept.remarks}
-    assert tones == {"holdout": "good", "boosted": "bad", "search": "neutral", "x": "neutral", "'code'": "bad"}
+    assert tones == {"holdout": "good", "boosted": "bad", "score": "neutral", "x": "neutral", "'code'": "bad"}
     again = made(prepared, replace(all_facts(), verdict=data.verdict(2, "a new metric")))
     assert again.cards[0].note.startswith("RE-USED") and again.remarks[0].tone == "bad"
 
