@@ -5,6 +5,8 @@
                      model/        the bundle (and model-scored/, where another one is shipped)
                      result.json   written as soon as the holdout is scored, and completed at the end
                      optimism.svg  what each score of the winner was worth
+                     report.json   what the report is drawn from: `autoproc report` draws it again
+                     report.html   the report
 """
 
 import json
@@ -82,6 +84,7 @@ class Job:
         self._seconds: dict[str, float] = {}
         self._standing = JobStanding(prepared.chosen.metric, plan, deadline)
         self._card: dict[str, Any] = {}
+        self._final: FinalNetworks | None = None
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -188,7 +191,7 @@ class Job:
     def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
         path = self._folder / MODEL
-        self._card = self._describe_model(model, winner, final.kind)
+        self._card, self._final = self._describe_model(model, winner, final.kind), final
         with home_errors(self.home.path):
             self._write_bundle(path, self._card, model, final)
         self._note(model_path=str(path))
@@ -215,11 +218,13 @@ class Job:
     def complete(self, memory: Memory) -> JobResult:
         """Keep what the job came to, and tell where its model is."""
         path = self._folder / MODEL
-        self._note(memory=memory, seconds=sum(self._seconds.values()))
+        self._facts = replace(self._facts, memory=memory)
+        report = self._make_report()
+        self._note(seconds=sum(self._seconds.values()))
         self._progress.say("result", lines.result_table(self._facts))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
         content = self._write_result()
-        for made in (path, self._folder / RESULT, self._draw_optimism()):
+        for made in (path, self._folder / RESULT, self._draw_optimism(), *report):
             self._tracker.attach(made)
         self._progress.say("next", lines.next_line(self.home.path))
         self._progress.update(Status("record", running="waiting until MLflow has all of it"))
@@ -245,6 +250,18 @@ class Job:
             write_atomically(self._folder / OPTIMISM, optimism_picture(facts.selection, facts.verdict))
         return self._folder / OPTIMISM
 
+    def _make_report(self) -> list[Path]:
+        """The page of the job as far as it came, as a list of one; of none, with a warning, where it cannot be made."""
+        try:
+            from autoproc.report.making import make_report  # takes half a second to load
+
+            with self.step("report"):
+                facts = replace(self._facts, seconds=sum(self._seconds.values()))
+                return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
+        except Exception as error:  # whatever it is: no job fails for its pictures
+            self.warn(f"The report could not be made ({type(error).__name__}: {' '.join(str(error).split())}).")
+            return []
+
     def warn(self, text: str) -> None:
         self._progress.warn(text)
 
@@ -261,6 +278,8 @@ class Job:
         # Nor may an error of the record stand in its place.
         with suppress(Exception):
             self._note(stopped_by=" ".join(reason.split()))
+            for made in self._make_report():
+                self._tracker.attach(made)
 
     def _result(self) -> dict[str, Any]:
         """The result's plain values; all facts are known by now."""

@@ -18,6 +18,7 @@ from autoproc.cli.holdout import holdout
 from autoproc.cli.jobs import show, ui
 from autoproc.cli.models import export, predict
 from autoproc.cli.output import examples
+from autoproc.cli.report import compare, report
 from autoproc.cli.spaces import spaces
 from autoproc.cli.tune import inspect, tune
 from autoproc.errors import AutoprocError, NoSignalError
@@ -56,7 +57,7 @@ def autoproc(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (tune, inspect, show, ui, export, predict, holdout, spaces):
+for command in (tune, inspect, show, report, compare, ui, export, predict, holdout, spaces):
     autoproc.add_command(command)
 add_completion(autoproc)
 

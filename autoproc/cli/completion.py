@@ -110,6 +110,7 @@ _COMPLETED: Mapping[str, _Completed] = {
     "holdout": _Completed(_fixed(()), otherwise="file"),
     "home": _Completed(_fixed(()), otherwise="dir"),
     "run": _Completed(_jobs),
+    "runs": _Completed(_jobs),
     "model": _Completed(_jobs, otherwise="file"),
     "name": _Completed(_fixed(SPACES)),
     "space": _Completed(_fixed(SPACES), otherwise="file"),

@@ -69,7 +69,7 @@ def read_result(job: Path) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HomeError(_lacks("result", job)) from None
+        raise HomeError(lacks("result", job)) from None
     except (OSError, ValueError) as error:
         raise HomeError(f"The result {path} cannot be read: {error}.") from None
     return result
@@ -78,11 +78,11 @@ def read_result(job: Path) -> dict[str, Any]:
 def find_model(job: Path) -> Path:
     """The model of a job. Raises HomeError where it has none."""
     if not (job / "model").exists():
-        raise HomeError(_lacks("model", job))
+        raise HomeError(lacks("model", job))
     return job / "model"
 
 
-def _lacks(what: str, job: Path) -> str:
+def lacks(what: str, job: Path) -> str:
     """That a job has no `what`, and why, as far as its log tells."""
     from autoproc.tracking.home import Home
 

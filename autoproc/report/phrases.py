@@ -154,6 +154,11 @@ def single_name(verdict: Verdict) -> str:
 
 def reference_text(reference: ReferenceVerdict) -> str:
     """A reference's holdout score, and in plain words how the network stands to it."""
+    return f"{estimate_text(reference.holdout)}: {standing_text(reference)}"
+
+
+def standing_text(reference: ReferenceVerdict) -> str:
+    """In plain words how the network stands to a reference on the holdout."""
     low, high = reference.lead.interval
     if math.isnan(low):
         stands = "it cannot be compared"
@@ -164,7 +169,7 @@ def reference_text(reference: ReferenceVerdict) -> str:
         near, far = sorted(map(abs, reference.lead.interval))
         stands = f"{better} is better by {format_score(by)} (95 %: {format_score(near)} to {format_score(far)})"
     advice = "; the network is not the best choice for this table" if reference.is_better else ""
-    return f"{estimate_text(reference.holdout)}: {stands}{advice}"
+    return f"{stands}{advice}"
 
 
 def beside_measures(verdict: Verdict, decision: OutOfFold | None = None) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ MAX_NOTE = 150
 MAX_SENTENCE = 600
 MAX_LISTED = 20
 
+_JOINER = "\u200d"  # within emoji of several parts
 _LONGEST_WORD = 30  # a longer one is cut
 
 _MARKUP = re.compile(r"[&<>\"'`*_\[\]#+|~$\\@]|:(?=//)|(?<=[wW]{3})\.")
@@ -26,6 +27,25 @@ def one_line(text: str, limit: int = MAX_NAME) -> str:
         return shown
     kept, _, rest = shown[:limit].rpartition(" ")
     return f"{kept if len(rest) <= _LONGEST_WORD and kept else shown[: limit - 1].rstrip()}…"
+
+
+def visible(text: str) -> str:
+    """`text` with nothing hidden in it: control characters as their pictures, other unprintable ones by their number.
+
+    >>> visible("a\\nb\\x1b[31m"), visible("left\\u202eright")
+    ('a␊b␛[31m', 'left\\\\u202eright')
+    """
+    return "".join(map(_visible, text))
+
+
+def shortened(text: str, limit: int) -> str:
+    """The beginning and the end of `text`, which long names may differ by.
+
+    >>> shortened("measurement_of_the_left_wheel", 16)
+    'measurem…t_wheel'
+    """
+    kept = limit - 1
+    return text if len(text) <= limit else f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
 
 
 def escaped(text: str, limit: int = MAX_NAME) -> str:
@@ -55,3 +75,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _visible(char: str) -> str:
+    number = ord(char)
+    if number < 0x20 or number == 0x7F:
+        return chr(0x2400 + number) if number < 0x20 else "\u2421"
+    if unicodedata.category(char) in ("Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn") and char != _JOINER:
+        return f"\\u{number:04x}"
+    return char

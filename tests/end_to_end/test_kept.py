@@ -198,3 +198,11 @@ def test_a_shipped_model_says_from_the_first_moment_what_it_is(jobs: Jobs, monke
     assert (card["trained_on"], card["scored"]) == ("all rows", SIBLING)
     assert jobs.score == jobs.read("model-scored/card.json")["verdict"]["score"]
     assert jobs.read("result.json")["model"]["trained_on"] == "all rows"
+
+
+def test_a_report_that_cannot_be_made_is_a_warning_and_no_more(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoproc.report.making.gather", fails(ZeroDivisionError("the drawing\nis broken")))
+    jobs.tune()
+    [warning] = jobs.read("result.json")["warnings"]
+    assert warning == "The report could not be made (ZeroDivisionError: the drawing is broken)."
+    assert jobs.score > 0 and not (jobs.folder / "report.html").exists()

@@ -153,7 +153,9 @@ def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, p
 
 def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
     kept = Path(record.client.download_artifacts(parent.info.run_id, "", str(tmp_path)))
-    assert {"plan.yaml", "result.json", "model", "optimism.svg"} <= {path.name for path in kept.iterdir()}
+    assert {"plan.yaml", "result.json", "model", "optimism.svg", "report.html"} <= {
+        path.name for path in kept.iterdir()
+    }
     assert json.loads((kept / "result.json").read_text(encoding="utf-8")) == binary.result
     assert (kept / "plan.yaml").read_text() == (binary.job / "plan.yaml").read_text()
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}

@@ -99,13 +99,13 @@ def test_networks_are_better_than_the_dummy_and_the_numbers_hang_together(finish
 
 def test_every_step_has_its_seconds(finished: Finished) -> None:
     seconds = finished.result["seconds"]
-    assert {"baseline", "growth", "search", "holdout", "export"} <= seconds.keys()
+    assert {"baseline", "growth", "search", "holdout", "export", "report"} <= seconds.keys()
     assert all(isinstance(value, float) and value >= 0 for value in seconds.values())
 
 
 def test_a_job_folder_holds_plan_log_model_and_result(finished: Finished) -> None:
     assert {path.name for path in finished.job.iterdir()} == {
-        "started_at", "plan.yaml", "job.log", "model", "result.json", "optimism.svg",
+        "started_at", "plan.yaml", "job.log", "model", "result.json", "optimism.svg", "report.json", "report.html",
     }  # fmt: skip
     assert finished.result["model"]["path"] == str(finished.model)
     assert finished.result["home"] == str(finished.home)

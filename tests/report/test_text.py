@@ -4,7 +4,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.report.text import MAX_NAME, escaped, listed, one_line
+from autoproc.report.text import MAX_NAME, escaped, listed, one_line, shortened, visible
 
 NASTY = st.text(alphabet=st.sampled_from("ab1 |`*_<>[]()#~$\\\"'&@:/.\n\r\t\x00\x1b\u202e!-+="), max_size=40)
 
@@ -39,3 +39,23 @@ def test_a_list_counts_what_it_leaves_out(items: list[str], limit: int) -> None:
     shown = text.count("x")
     assert shown == min(len(items), limit)
     assert text.endswith(f"and {len(items) - limit} more") == (len(items) > limit)
+
+
+@given(st.text(max_size=200))
+def test_visible_text_hides_nothing_and_keeps_what_can_be_seen(text: str) -> None:
+    shown = visible(text)
+    assert all(char.isprintable() or char == "\u200d" or char.isspace() for char in shown)
+    assert "\n" not in shown and "\x00" not in shown
+    assert visible(shown) == shown
+    shown.encode("utf-8")
+
+
+def test_emoji_of_several_parts_stay_one() -> None:
+    assert visible("\U0001f469\u200d\U0001f52c") == "\U0001f469\u200d\U0001f52c"
+
+
+@given(st.text(max_size=80), st.integers(2, 40))
+def test_shortened_text_keeps_both_ends(text: str, limit: int) -> None:
+    short = shortened(text, limit)
+    assert len(short) == min(len(text), limit)
+    assert short[0:1] == text[0:1]
