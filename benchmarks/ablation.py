@@ -37,8 +37,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no pieces": {"inputs": {"pieces": 0}},
     "no factors": {"inputs": {"scale": False}},
     "no averages": {"train": {"averaging": 0.0}},
+    "averages of 3 %": {"train": {"averaging": 0.03}},
     "batches of 256": {"train": {"batch_size": 256}},
-    "no dropout": {"train": {"dropout": 0.0}},
+    "dropout 0.1": {"train": {"dropout": 0.1}},
     "no L2": {"train": {"weight_decay": 0.0}},
 }
 """What the plan says of each."""
@@ -101,6 +102,7 @@ def main() -> None:
         "--data", type=Path, default=os.environ.get(DATA), help=f"folder of the sets (default: ${DATA})"
     )
     parser.add_argument("--sets", nargs="+", default=[], help="names of sets (default: all)")
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
     parser.add_argument("--device", default="auto")
@@ -113,7 +115,7 @@ def main() -> None:
         return
     done = {(line["set"], line["variant"], line["seed"]) for line in lines}
     sets = [one for one in read_sets(asked.data) if not asked.sets or one.name in asked.sets]
-    for seed, one, variant in product(range(asked.seeds), sets, VARIANTS):
+    for seed, one, variant in product(range(asked.seeds), sets, asked.variants):
         if (one.name, variant, seed) not in done:
             text = json.dumps(run(one, variant, seed, NetworkSpec(*asked.shape), asked.device))
             print(text, flush=True)
