@@ -80,19 +80,20 @@ def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str)
 def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     """A Markdown table: mean score on the test rows, and how much more error than the default's each change makes, in
     percent; below it the mean over the sets with its standard error."""
-    yield "| set | metric | " + " | ".join(VARIANTS) + " |"
-    yield "|---|---|" + "---|" * len(VARIANTS)
-    costs: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    variants = [variant for variant in VARIANTS if any(line["variant"] == variant for line in lines)]
+    yield "| set | metric | " + " | ".join(variants) + " |"
+    yield "|---|---|" + "---|" * len(variants)
+    costs: dict[str, list[float]] = {variant: [] for variant in variants}
     for name in dict.fromkeys(line["set"] for line in lines):
         mine = [line for line in lines if line["set"] == name]
-        means = {v: np.mean([line["test"] for line in mine if line["variant"] == v]) for v in VARIANTS}
+        means = {v: np.mean([line["test"] for line in mine if line["variant"] == v]) for v in variants}
         errors = {v: mean if mine[0]["metric"] == "rmse" else 1 - mean for v, mean in means.items()}
-        more = {v: 100 * (errors[v] / errors["default"] - 1) for v in VARIANTS}
+        more = {v: 100 * (errors[v] / errors["default"] - 1) for v in variants}
         for variant, value in more.items():
             costs[variant].append(float(value))
-        cells = (f"{means[v]:.5g}" + (f" ({more[v]:+.1f} %)" if v != "default" else "") for v in VARIANTS)
+        cells = (f"{means[v]:.5g}" + (f" ({more[v]:+.1f} %)" if v != "default" else "") for v in variants)
         yield f"| {name} | {mine[0]['metric']} | {' | '.join(cells)} |"
-    mean = (f"{np.mean(costs[v]):+.1f} % ± {np.std(costs[v], ddof=1) / len(costs[v]) ** 0.5:.1f}" for v in VARIANTS)
+    mean = (f"{np.mean(costs[v]):+.1f} % ± {np.std(costs[v], ddof=1) / len(costs[v]) ** 0.5:.1f}" for v in variants)
     yield f"| mean of {len(costs['default'])} sets | more error | {' | '.join(mean)} |"
 
 
