@@ -1,7 +1,8 @@
 """The options that write the plan, and the plan they write.
 
-An option's parameter name is its place in the plan (`protocol__folds` is `protocol: {folds: ...}`). None of them
-has a default of its own, so that only what was given overrides the plan file; the help shows the plan's defaults.
+An option's parameter name is its place in the plan (`protocol__folds` is `protocol: {folds: ...}`), from which its flag
+follows, so that errors name what was typed. None of them has a default of its own, so that only what was given
+overrides the plan file; the help shows the plan's defaults.
 """
 
 from collections.abc import Callable, Mapping
@@ -156,7 +157,8 @@ def plan_from(options: Mapping[str, Any]) -> "Plan":
     """
     from autoproc.plan import make_plan
 
-    plan = make_plan(options["config"], overrides(options))
+    asked = overrides(options)
+    plan = make_plan(options["config"], asked, flags(asked))
     if plan.data is None:
         raise PlanError(
             "No table was named. Name one: `autoproc tune DATA --target COLUMN`, or `data:` in the plan file."
@@ -188,3 +190,22 @@ def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) ->
     for option in reversed(options):
         command = option(command)
     return command
+def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
+    """What was typed for each given key of the plan, by its path.
+
+    >>> flags({"holdout_share": 0.3, "protocol": {"kind": "k_fold", "folds": 3}, "cost": {"false_negative": "2"}})
+    {'holdout_share': '--holdout-share', 'protocol.kind': '--protocol', 'protocol.folds': '--folds', \
+'cost.false_negative': '--cost false_negative'}
+    """
+    typed: dict[str, str] = {}
+    for key, value in asked.items():
+        if isinstance(value, Mapping):
+            typed |= flags(value, key)
+        elif section == "cost":
+            typed[f"{section}.{key}"] = f"--cost {key}"
+        else:
+            path = f"{section}.{key}" if section else key
+            typed[path] = "--protocol" if path == "protocol.kind" else f"--{key.replace('_', '-')}"
+    return typed
+
+

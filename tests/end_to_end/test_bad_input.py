@@ -166,7 +166,7 @@ def test_a_column_of_numbers_with_a_few_words(refused: Refused) -> None:
         (["--metric", "roc_acu"], "Did you mean 'roc_auc'?"),
         (["--metric", "rmse"], "The metric 'rmse' is for regression and vector regression, but the task is binary."),
         (["--metric", "f1,f1"], "Each metric must be asked for once, but 'f1' comes 2 times."),
-        (["--cost", "false_negative=-1"], "The plan's 'cost.false_negative' must be greater than or equal to 0"),
+        (["--cost", "false_negative=-1"], "--cost false_negative must be greater than or equal to 0"),
         (["--cost", "false_negatve=1"], "Did you mean 'false_negative'?"),
         (["--cost", "false_negative=many"], "must be a valid number, but is 'many'"),
         (["--cost", "20"], "as in --cost false_negative=20,false_positive=1, but there is '20'"),
