@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from autoproc.configurations import choose_pieces
-from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
 from autoproc.data.openings import Opening, opening_of
@@ -78,11 +78,12 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 
-def openings(plan: Plan) -> tuple[Opening, ...]:
-    """The openings so far of the holdout that the plan would seal; opens nothing."""
-    _, holdout = seal(_read(plan, None), plan)
+def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...]:
+    """The openings so far, in the plan's home, of the holdout that the plan would seal, or that was sealed for
+    `prepared`; opens nothing."""
+    key = prepared.holdout_key if prepared else holdout_key(_read(plan, None), plan)
     home = Path(plan.home).expanduser()
-    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, holdout.key))
+    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, key))
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
@@ -117,6 +118,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         n_pieces=choose_pieces(plan, len(schema.layout.numeric), development.n_rows),
         relations=relations,
         warnings=leaks.warnings,
+        holdout_key=holdout.key,
     ), holdout
 
 

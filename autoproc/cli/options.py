@@ -48,9 +48,20 @@ METRIC_HELP = (
     "[default: by task and balance]"
 )
 
+_DATA = click.argument("data", required=False)
+_TARGET = click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES)
+_MISSING = click.option(
+    "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
+)
+_HOLDOUT = click.option(
+    "--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."
+)
+_CONFIG = click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it.")
+plan_home_option = click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]")
+
 _TABLE_OPTIONS = (
-    click.argument("data", required=False),
-    click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES),
+    _DATA,
+    _TARGET,
     click.option(
         "--task",
         metavar="TASK",
@@ -67,9 +78,7 @@ _TABLE_OPTIONS = (
     ),
     click.option("--positive", metavar="CLASS", help="Positive class of two.  [default: the rarer one]"),
     click.option("--ignore", metavar="COL[,COL...]", help="Columns to leave out; repeatable.", **_NAMES),
-    click.option(
-        "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
-    ),
+    _MISSING,
     click.option("--group", metavar="COL", help="Rows with one value here (a person, a query) are never split."),
     click.option("--time", metavar="COL", help="Seal the last rows by this column, and validate forward in time."),
     click.option(
@@ -90,11 +99,14 @@ _TABLE_OPTIONS = (
         "--reshuffle", "protocol__reshuffle", is_flag=True, default=None, help="Folds of its own for each trial."
     ),
     click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
-    click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
+    _HOLDOUT,
     click.option("--strict", is_flag=True, default=None, help="Stop at any sign of a leak, in place of a warning."),
     click.option("--seed", type=int, metavar="N", help="Same seed, same splits and same trials.  [default: 0]"),
-    click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it."),
+    _CONFIG,
 )
+
+# What the key of a holdout hangs on, and where its openings are.
+_KEY_OPTIONS = (_DATA, _TARGET, _MISSING, _HOLDOUT, _CONFIG, plan_home_option)
 
 _TUNE_OPTIONS = (
     click.option(
@@ -129,7 +141,7 @@ _TUNE_OPTIONS = (
     ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),
-    click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"),
+    plan_home_option,
     click.option("--tracking-uri", metavar="URI", help="MLflow server.  [default: a database in --home]"),
     click.option("--experiment", metavar="NAME", help="MLflow experiment.  [default: from data and target]"),
 )
@@ -146,6 +158,11 @@ def table_options(command: Command) -> Command:
 
 
 def tune_options(command: Command) -> Command:
+def key_options(command: Command) -> Command:
+    """Add DATA and those options alone that say which holdout is meant, and in which home."""
+    return _add(command, _KEY_OPTIONS)
+
+
     """Add the options of the search and of the record."""
     return _add(command, _TUNE_OPTIONS)
 
@@ -186,10 +203,6 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
     return plan
 
 
-def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
     """What was typed for each given key of the plan, by its path.
 
@@ -209,3 +222,7 @@ def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
     return typed
 
 
+def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

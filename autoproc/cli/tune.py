@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from autoproc.cli.options import json_option, plan_from, table_options, tune_options
+from autoproc.cli.options import json_option, plan_from, plan_home_option, table_options, tune_options
 from autoproc.cli.output import examples, write_json
 from autoproc.progress import Progress, SilentProgress, TerminalProgress
 
@@ -52,9 +52,11 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
 @table_options
 @json_option
 def inspect(as_json: bool, **options: Any) -> None:
+@plan_home_option
     """Show what would be done with the table DATA, and why, without training.
 
-    The problem, the metric, the protocol, the kind of each column, and what is left out.
+    The problem, the metric, how many rows would be sealed and whether they have been opened before in this home, the
+    protocol, the kind of each column, and what is left out.
     """
     plan = plan_from(options)
     with redirect_stdout(sys.stderr):
@@ -63,9 +65,10 @@ def inspect(as_json: bool, **options: Any) -> None:
 
         inspection = process.inspect(plan)
     if as_json:
-        write_json(inspection_values(inspection))
+        write_json(inspection_values(inspection, openings))
+        openings = process.openings(plan, inspection)
     else:
-        click.echo(inspection_lines(inspection))
+        click.echo(inspection_lines(inspection, openings, plan.home))
 
 
 def _progress(quiet: bool) -> AbstractContextManager[Progress]:
