@@ -8,6 +8,7 @@
 Both are all there is to it; the command line is `autoproc.cli`, the steps are in `autoproc.process`.
 """
 
+import time
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ def tune(
     mappings: `autoproc.tune(frame, "y", trials=20, protocol={"folds": 3})`. Decisions are written to
     standard error unless `quiet`. Raises autoproc.errors.AutoprocError for what the user can mend.
     """
+    started = time.monotonic()
     from autoproc import process
     from autoproc.plan import make_plan
     from autoproc.progress import SilentProgress, TerminalProgress
@@ -40,9 +42,9 @@ def tune(
     asked = {**plan, "target": target, "data": file}
     made = make_plan(None, {key: str(value) if isinstance(value, PathLike) else value for key, value in asked.items()})
     if quiet:
-        return process.tune(made, frame, SilentProgress())
+        return process.tune(made, frame, SilentProgress(), started)
     with TerminalProgress() as progress:
-        return process.tune(made, frame, progress)
+        return process.tune(made, frame, progress, started)
 
 
 def load(path: "str | Path") -> "Model":

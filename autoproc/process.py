@@ -25,7 +25,7 @@ from autoproc.data.receipts import check_unopened, previous_receipts, write_rece
 from autoproc.data.relations import read_relations
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
-from autoproc.deadline import Deadline
+from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from autoproc.job import Job, JobResult
     from autoproc.space import Space
 
+# What training may take of the time limit in any case: on a slow machine the libraries alone may take a short one.
+_LEAST_SHARE = 0.25
+# What the verdict, the export and the end of the record take, about, however short the limit is.
+_LAST_SECONDS = 3.0
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
 # What the search and all that trains the finalists again may take of the time that is left: the rest is for the final
@@ -54,15 +58,21 @@ def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
     return prepared
 
 
-def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | None = None) -> "JobResult":
+def tune(
+    plan: Plan,
+    frame: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+    started: float | None = None,
+) -> "JobResult":
     """Carry out the whole process on the table that the plan names, or on `frame`.
 
-    Raises AutoprocError for what the user has to mend; NoSignalError when the baseline finds nothing.
+    `started` is when the time limit began, on the monotonic clock: when the user asked, before this module and its
+    libraries were loaded; None: now. Raises AutoprocError for what the user has to mend; NoSignalError when the
+    baseline finds nothing.
     """
     from autoproc.space_file import load_space
 
-    started = time.monotonic()
-    deadline = Deadline.after(plan.time_limit)
+    started = time.monotonic() if started is None else started
     progress = progress or SilentProgress()
     progress.update("table", "reading")
     space = load_space(plan.space)
@@ -75,7 +85,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     with running_job(prepared, plan, home, progress, started) as job:
-        return _carry_out(prepared, holdout, plan, space, job, deadline)
+        return _carry_out(prepared, holdout, plan, space, job, _training_deadline(plan.time_limit, started))
 
 
 def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...]:
@@ -108,6 +118,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         development = development.with_notice(notice)
     return Prepared(
         fingerprint=table.fingerprint,
+        holdout_key=holdout.key,
         development=development,
         problem=problem,
         chosen=chosen,
@@ -118,7 +129,6 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         n_pieces=choose_pieces(plan, len(schema.layout.numeric), development.n_rows),
         relations=relations,
         warnings=leaks.warnings,
-        holdout_key=holdout.key,
     ), holdout
 
 
@@ -128,6 +138,13 @@ def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:
     if source is None:
         raise PlanError("No table was named. Name a file, or pass a pandas DataFrame.")
     return labelled(read_table(source, plan.missing), plan)
+
+
+def _training_deadline(limit: float | None, started: float) -> Deadline:
+    """When training should be over for a job that `started` on the monotonic clock and has `limit` seconds."""
+    if limit is None:
+        return NEVER
+    return Deadline.after(limit - _LAST_SECONDS, started).at_least(_LEAST_SHARE * limit)
 
 
 def _carry_out(

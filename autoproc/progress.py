@@ -1,5 +1,6 @@
 """What a person sees while a job runs: one line a decision on standard error, and the same in the job's log."""
 
+import math
 import os
 import shutil
 import sys
@@ -70,7 +71,7 @@ class TerminalProgress:
     """Lines on `stream` (standard error), with colour and a live status line where a person watches.
 
     Piped, or with NO_COLOR, CI or TERM=dumb in the environment, it writes plain lines without control codes, and
-    what is going on only after half a minute without any other line.
+    what is going on only at the start, and after half a minute without any other line.
     Use it in a `with` block, which takes the status line away at the end.
     """
 
@@ -78,7 +79,7 @@ class TerminalProgress:
         self._stream = stream or sys.stderr
         self._live = _is_watched(self._stream)
         self._status: Status | None = None
-        self._printed_at = time.monotonic()
+        self._printed_at = -math.inf  # nobody should wonder whether it has begun
         self._lock = Lock()  # the record warns from a thread of its own
 
     def __enter__(self) -> Self:

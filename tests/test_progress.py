@@ -54,8 +54,8 @@ def test_wrapping_loses_no_word_and_keeps_the_width(text, width):
 def test_piped_output_is_plain_lines():
     stream = io.StringIO()
     with TerminalProgress(stream) as progress:
-        progress.update("search", "trial 1")
         progress.say("metric", "ROC AUC " + "x" * 200)
+        progress.update("search", "trial 1")
         progress.warn("careful")
     assert stream.getvalue() == f"metric      ROC AUC {'x' * 200}\nwarning     careful\n"
 
@@ -64,8 +64,8 @@ def test_piped_output_is_plain_lines():
 def test_a_terminal_that_asks_for_plain_text_gets_it(watched, monkeypatch, variable):
     monkeypatch.setenv(*variable)
     with TerminalProgress(watched) as progress:
-        progress.update("search", "trial 1")
         progress.say("metric", "ROC AUC")
+        progress.update("search", "trial 1")
     assert watched.getvalue() == "metric      ROC AUC\n"
 
 
@@ -128,14 +128,17 @@ def test_silence_is_silent(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_pipe_is_told_what_goes_on_after_half_a_minute_of_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_is_told_what_goes_on_at_once_and_after_half_a_silent_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [0.0]
     monkeypatch.setattr("autoproc.progress.time.monotonic", lambda: now[0])
     stream = io.StringIO()
     progress = TerminalProgress(stream)
+    progress.update("start", "loading")
     for now[0], text in [(10.0, "soon"), (31.0, "trial 1"), (40.0, "trial 2"), (62.0, "trial 3")]:
         progress.update("search", text)
-    assert stream.getvalue().splitlines() == ["search      trial 1", "search      trial 3"]
+    assert stream.getvalue().splitlines() == ["start       loading", "search      trial 1", "search      trial 3"]
 
 
 class Closed(SilentProgress):

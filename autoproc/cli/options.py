@@ -118,7 +118,8 @@ _TUNE_OPTIONS = (
     click.option(
         "--time-limit",
         metavar="TIME",
-        help="Limit for the whole job, such as 90s, 3m or 1h30m; none: no limit.  [default: 5m]",
+        help="Limit for the whole job, from start to exit, such as 90s, 3m or 1h30m; none: no limit. Training has a "
+        "quarter of it even where all else takes longer than the rest.  [default: 5m]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]"),
     click.option(
@@ -157,12 +158,12 @@ def table_options(command: Command) -> Command:
     return _add(command, _TABLE_OPTIONS)
 
 
-def tune_options(command: Command) -> Command:
 def key_options(command: Command) -> Command:
     """Add DATA and those options alone that say which holdout is meant, and in which home."""
     return _add(command, _KEY_OPTIONS)
 
 
+def tune_options(command: Command) -> Command:
     """Add the options of the search and of the record."""
     return _add(command, _TUNE_OPTIONS)
 

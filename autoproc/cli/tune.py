@@ -1,6 +1,7 @@
 """`autoproc tune` and `autoproc inspect`."""
 
 import sys
+import time
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
@@ -32,12 +33,13 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     Seals a holdout, trains a baseline, grows it until it overfits, searches its regularisation, and opens the
     holdout once. What is decided, and why, is written to standard error as it happens.
     """
+    started = time.monotonic()
     plan = plan_from(options)
     with redirect_stdout(sys.stderr), _progress(quiet) as progress:
-        progress.update("start", "loading the libraries")
+        progress.update("start", f"{plan.data}: loading the libraries")
         from autoproc import process
 
-        result = process.tune(plan, progress=progress)
+        result = process.tune(plan, progress=progress, started=started)
     if as_json:
         write_json(result.to_json())
 
@@ -50,9 +52,9 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     ),
 )
 @table_options
+@plan_home_option
 @json_option
 def inspect(as_json: bool, **options: Any) -> None:
-@plan_home_option
     """Show what would be done with the table DATA, and why, without training.
 
     The problem, the metric, how many rows would be sealed and whether they have been opened before in this home, the
@@ -64,9 +66,9 @@ def inspect(as_json: bool, **options: Any) -> None:
         from autoproc.cli.summary import inspection_lines, inspection_values
 
         inspection = process.inspect(plan)
+        openings = process.openings(plan, inspection)
     if as_json:
         write_json(inspection_values(inspection, openings))
-        openings = process.openings(plan, inspection)
     else:
         click.echo(inspection_lines(inspection, openings, plan.home))
 

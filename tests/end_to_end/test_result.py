@@ -153,8 +153,8 @@ def test_the_model_predicts_the_holdout_as_well_as_the_verdict_says(finished: Fi
 def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished, task: str) -> None:
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
-        "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search", "fresh",
-        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "model", "look",
+        "start", "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search",
+        "fresh", *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "model", "look",
     ]  # fmt: skip
     assert "Column 'sold' holds times" in finished.ended.err
     assert "\x1b" not in finished.ended.err
