@@ -9,6 +9,7 @@ Both are all there is to it; the command line is `autoproc.cli`, the steps are i
 """
 
 import time
+from contextlib import nullcontext
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +35,16 @@ def tune(
     standard error unless `quiet`. Raises autoproc.errors.AutoprocError for what the user can mend.
     """
     started = time.monotonic()
-    from autoproc import process
     from autoproc.plan import make_plan
     from autoproc.progress import SilentProgress, TerminalProgress
 
     file, frame = (data, None) if isinstance(data, str | PathLike) else (None, data)
     asked = {**plan, "target": target, "data": file}
     made = make_plan(None, {key: str(value) if isinstance(value, PathLike) else value for key, value in asked.items()})
-    if quiet:
-        return process.tune(made, frame, SilentProgress(), started)
-    with TerminalProgress() as progress:
+    with nullcontext(SilentProgress()) if quiet else TerminalProgress() as progress:
+        progress.update("start", "loading the libraries")
+        from autoproc import process
+
         return process.tune(made, frame, progress, started)
 
 

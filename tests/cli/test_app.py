@@ -72,14 +72,14 @@ def test_the_version(capsys):
 )
 def test_each_end_has_its_exit_code(process, fails, outcome, code):
     process.outcome = outcome
-    told = fails("tune", "my.csv", "--target", "y", code=code)
+    told = fails("tune", "my.csv", "--target", "y", "--quiet", code=code)
     assert told.strip() == ("autoproc: x" if str(outcome) else "autoproc: interrupted")
     assert told.endswith("\n")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(process, capsys):
     process.outcome = ZeroDivisionError("ours")
-    assert run(["tune", "my.csv", "--target", "y"]) == 1
+    assert run(["tune", "my.csv", "--target", "y", "--quiet"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("autoproc: this should not have happened; please report it")
     assert "Traceback" in told

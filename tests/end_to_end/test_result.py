@@ -167,7 +167,7 @@ def test_show_tells_the_result_again(binary: Finished, here: Callable[..., Ended
     told = [layout(each["step"], each["text"]) for each in binary.result["told"]]
     seen = "\n".join(told)
     assert seen in shown.out
-    assert binary.ended.err.startswith(f"{seen}\nlook"), "all that the terminal said"
+    assert binary.ended.err.partition("\n")[2].startswith(f"{seen}\nlook"), "all that the terminal said"
     assert binary.result["warnings"] == [each["text"] for each in binary.result["told"] if each["step"] == "warning"]
     as_json = here("show", binary.result["run_id"][:6], "--json", "--home", binary.home)
     assert json.loads(as_json.out) == binary.result
