@@ -8,6 +8,8 @@
 Both are all there is to it; the command line is `autoproc.cli`, the steps are in `autoproc.process`.
 """
 
+import time
+from contextlib import nullcontext
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -32,18 +34,19 @@ def tune(
     mappings: `autoproc.tune(frame, "y", trials=20, protocol={"folds": 3})`. Decisions are written to
     standard error unless `quiet`. Raises autoproc.errors.AutoprocError for what the user can mend.
     """
-    from autoproc import process
+    started = time.monotonic()
     from autoproc.plan import make_plan
-    from autoproc.progress import SilentProgress
+    from autoproc.progress import SilentProgress, Status
     from autoproc.progress.terminal import TerminalProgress
 
     file, frame = (data, None) if isinstance(data, str | PathLike) else (None, data)
     asked = {**plan, "target": target, "data": file}
     made = make_plan(None, {key: str(value) if isinstance(value, PathLike) else value for key, value in asked.items()})
-    if quiet:
-        return process.tune(made, frame, SilentProgress())
-    with TerminalProgress() as progress:
-        return process.tune(made, frame, progress)
+    with nullcontext(SilentProgress()) if quiet else TerminalProgress() as progress:
+        progress.update(Status("start", running="loading the libraries"))
+        from autoproc import process
+
+        return process.tune(made, frame, progress, started)
 
 
 def load(path: "str | Path") -> "Model":

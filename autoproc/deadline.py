@@ -11,9 +11,9 @@ class Deadline:
     at: float | None
 
     @classmethod
-    def after(cls, seconds: float | None) -> "Deadline":
-        """The moment `seconds` from now; None: never."""
-        return cls(None if seconds is None else time.monotonic() + seconds)
+    def after(cls, seconds: float | None, since: float | None = None) -> "Deadline":
+        """The moment `seconds` from now, or from the moment `since`; None: never."""
+        return cls(None if seconds is None else (time.monotonic() if since is None else since) + seconds)
 
     @property
     def remaining(self) -> float:

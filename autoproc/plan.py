@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from autoproc.errors import PlanError, did_you_mean
+from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
 from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
@@ -67,6 +67,9 @@ def _as_names(value: object) -> object:
 def _as_no_names(value: object) -> object:
     """Null as no name at all."""
     return () if value is None else value
+
+
+_DEVICES = ("auto", "cpu", "mps", "cuda", "cuda:0")
 
 
 def _check_device(name: str) -> str:
@@ -223,23 +226,27 @@ class Plan(_Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def make_plan(config: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Plan:
+def make_plan(
+    config: str | Path | None = None, overrides: Mapping[str, Any] | None = None, flags: Mapping[str, str] | None = None
+) -> Plan:
     """The plan of the YAML file `config`, with `overrides` on top (nested mappings are merged).
 
+    `flags` names what the user typed for a key (`{"protocol.folds": "--folds"}`): errors name that in its place.
     Raises PlanError for a file that cannot be read, an unknown key (with a suggestion) or a bad value.
     """
     values = _merge(_read_yaml(Path(config)) if config else {}, overrides or {})
     try:
         return Plan.model_validate(values)
     except ValidationError as error:
-        raise PlanError(_explain(error)) from None
+        raise PlanError(_explain(error, flags or {})) from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from None
+        like = did_you_mean_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise PlanError(f"The plan {path} cannot be read: {error.strerror}.{like}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PlanError(f"The plan {path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values or {}, dict):
@@ -255,23 +262,38 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
     details = error.errors()
     places = [detail["loc"] for detail in details]
     # A list whose items are wrong is also reported as too short: say only what is wrong with them.
     inner = {place[:-1] for place in places} | {place[:-2] for place in places}
     told = [d for d in details if not (d["type"] == "too_short" and d["loc"] in inner)]
-    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"]) for d in told)
+    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], flags) for d in told)
 
 
-def _explain_one(location: tuple[int | str, ...], kind: str, message: str, found: object) -> str:
+def _explain_one(
+    location: tuple[int | str, ...], kind: str, message: str, found: object, flags: Mapping[str, str]
+) -> str:
     path = ".".join(map(str, location))
+    flag = _flag_of(path, flags)
     if kind in ("extra_forbidden", "invalid_key"):
         known = list(_section_at(location[:-1]).model_fields)
         name = str(location[-1])
-        return f"The plan has no key {path!r}; there are {', '.join(known)}.{did_you_mean(name, known)}"
-    choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else []
-    return f"The plan's {path!r} {_rule(kind, message)}, but is {_shown(found)}.{did_you_mean(str(found), choices)}"
+        lacks = f"The plan has no key {path!r}" if flag is None else f"{flag.split()[0]} knows no {name!r}"
+        return f"{lacks}; there are {', '.join(known)}.{did_you_mean(name, known)}"
+    choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else _DEVICES if path == "device" else ()
+    what = f"The plan's {path!r}" if flag is None else flag
+    return f"{what} {_rule(kind, message)}, but is {_shown(found)}.{did_you_mean(str(found), choices)}"
+
+
+def _flag_of(path: str, flags: Mapping[str, str]) -> str | None:
+    """What was typed for a key, for one of its items, or for a key within it; None where nothing was."""
+    for given, flag in flags.items():
+        if path == given or path.startswith(f"{given}."):
+            return flag
+        if given.startswith(f"{path}."):
+            return flag.split()[0]
+    return None
 
 
 def _shown(found: object) -> str:

@@ -14,12 +14,13 @@ from autoproc.results import Problem, Protocol
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """`fingerprint` is the whole table's, for the receipt; everything else knows development rows only:
-    `matrix` (n, n_columns), `targets` and `relations` are theirs, in the order of `development`. Networks see each
-    number cut into `n_pieces`, too. `warnings` tell of signs of leaks that have evidence; whatever else there is to
-    know stands in the notices of `development`."""
+    """`fingerprint` is the whole table's and `holdout_key` that of what is sealed, for the receipt; everything else
+    knows development rows only: `matrix` (n, n_columns), `targets` and `relations` are theirs, in the order of
+    `development`. Networks see each number cut into `n_pieces`, too. `warnings` tell of signs of leaks that have
+    evidence; whatever else there is to know stands in the notices of `development`."""
 
     fingerprint: str
+    holdout_key: str
     development: Table
     problem: Problem
     chosen: ChosenMetric

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from autoproc.configurations import choose_pieces
-from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
 from autoproc.data.openings import Opening, opening_of
@@ -25,7 +25,7 @@ from autoproc.data.receipts import check_unopened, previous_receipts, write_rece
 from autoproc.data.relations import read_relations
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
-from autoproc.deadline import Deadline
+from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from autoproc.job import Job, JobResult
     from autoproc.space import Space
 
+# What training may take of the time limit in any case: on a slow machine the libraries alone may take a short one.
+_LEAST_SHARE = 0.25
+# What the verdict, the export and the end of the record take, about, however short the limit is.
+_LAST_SECONDS = 3.0
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
 # What the search and all that trains the finalists again may take of the time that is left: the rest is for the final
@@ -54,15 +58,21 @@ def inspect(plan: Plan, frame: pd.DataFrame | None = None) -> Prepared:
     return prepared
 
 
-def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | None = None) -> "JobResult":
+def tune(
+    plan: Plan,
+    frame: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+    started: float | None = None,
+) -> "JobResult":
     """Carry out the whole process on the table that the plan names, or on `frame`.
 
-    Raises AutoprocError for what the user has to mend; NoSignalError when the baseline finds nothing.
+    `started` is when the time limit began, on the monotonic clock: when the user asked, before this module and its
+    libraries were loaded; None: now. Raises AutoprocError for what the user has to mend; NoSignalError when the
+    baseline finds nothing.
     """
     from autoproc.space_file import load_space
 
-    started = time.monotonic()
-    deadline = Deadline.after(plan.time_limit)
+    started = time.monotonic() if started is None else started
     progress = progress or SilentProgress()
     progress.update(Status("table", running="reading"))
     space = load_space(plan.space)
@@ -74,15 +84,17 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     choose_device(plan.device)
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
+    deadline = _training_deadline(plan.time_limit, started)
     with running_job(prepared, plan, home, progress, started, deadline) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 
-def openings(plan: Plan) -> tuple[Opening, ...]:
-    """The openings so far of the holdout that the plan would seal; opens nothing."""
-    _, holdout = seal(_read(plan, None), plan)
+def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...]:
+    """The openings so far, in the plan's home, of the holdout that the plan would seal, or that was sealed for
+    `prepared`; opens nothing."""
+    key = prepared.holdout_key if prepared else holdout_key(_read(plan, None), plan)
     home = Path(plan.home).expanduser()
-    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, holdout.key))
+    return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, key))
 
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
@@ -107,6 +119,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         development = development.with_notice(notice)
     return Prepared(
         fingerprint=table.fingerprint,
+        holdout_key=holdout.key,
         development=development,
         problem=problem,
         chosen=chosen,
@@ -126,6 +139,13 @@ def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:
     if source is None:
         raise PlanError("No table was named. Name a file, or pass a pandas DataFrame.")
     return labelled(read_table(source, plan.missing), plan)
+
+
+def _training_deadline(limit: float | None, started: float) -> Deadline:
+    """When training should be over for a job that `started` on the monotonic clock and has `limit` seconds."""
+    if limit is None:
+        return NEVER
+    return Deadline.after(limit - _LAST_SECONDS, started).at_least(_LEAST_SHARE * limit)
 
 
 def _carry_out(

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from autoproc.errors import PlanError, did_you_mean
+from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
 from autoproc.plan import make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
@@ -45,7 +45,7 @@ def load_space(name_or_path: str) -> Space:
     if not path.is_file():
         raise PlanError(
             f"There is no search space {name_or_path!r}: it must be one of {', '.join(shipped)} or the path of a"
-            f" YAML file.{did_you_mean(name_or_path, shipped)}"
+            f" YAML file.{did_you_mean(name_or_path, shipped) or did_you_mean_file(path)}"
         )
     try:
         text = path.read_text(encoding="utf-8")

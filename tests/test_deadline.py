@@ -24,6 +24,11 @@ def test_time_runs_out(clock: list[float]) -> None:
     assert (deadline.remaining, deadline.passed) == (0, True)
 
 
+def test_it_may_have_begun_before(clock: list[float]) -> None:
+    assert Deadline.after(60, since=clock[0] - 25).remaining == 35
+    assert Deadline.after(None, since=0.0) == NEVER
+
+
 def test_without_a_limit_it_never_does(clock: list[float]) -> None:
     clock[0] += 1e9
     for deadline in (NEVER, Deadline.after(None), NEVER.share(0.1)):

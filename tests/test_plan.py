@@ -217,3 +217,44 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PlanError, match="is not valid YAML"):
         make_plan(binary)
+
+
+@pytest.mark.parametrize(
+    ("typed", "flags", "message"),
+    [
+        (
+            {"holdout_share": 2},
+            {"holdout_share": "--holdout-share"},
+            "^--holdout-share must be less than 1, but is 2",
+        ),
+        ({"protocol": {"folds": 1}}, {"protocol.folds": "--folds"}, r"^--folds must be greater than or equal to 2"),
+        ({"protocol": {"folds": 1}}, {"protocol.kind": "--protocol"}, r"^The plan's 'protocol.folds' must be"),
+        (
+            {"cost": {"false_negative": -1}},
+            {"cost.false_negative": "--cost false_negative"},
+            "^--cost false_negative",
+        ),
+        (
+            {"cost": {"false_negatve": 1}},
+            {"cost.false_negatve": "--cost false_negatve"},
+            "^--cost knows no 'false_n",
+        ),
+        (
+            {"cost": {"false_negative": 0, "false_positive": 0}},
+            {"cost.false_positive": "--cost false_positive"},
+            "^--cost must have a cost above 0",
+        ),
+        ({"metric": [True]}, {"metric": "--metric"}, "^--metric must be text"),
+    ],
+)
+def test_errors_name_what_was_typed_in_the_place_of_the_key(typed, flags, message):
+    with pytest.raises(PlanError, match=message):
+        make_plan(overrides=typed, flags=flags)
+
+
+def test_a_device_and_a_plan_file_that_are_misspelt(tmp_path):
+    with pytest.raises(PlanError, match=r"but is 'cuda0'\. Did you mean 'cuda:0'\?$"):
+        make_plan(overrides={"device": "cuda0"})
+    (tmp_path / "plan.yaml").touch()
+    with pytest.raises(PlanError, match=r"No such file or directory\. Did you mean '.*plan\.yaml'\?$"):
+        make_plan(tmp_path / "paln.yaml")

@@ -10,6 +10,7 @@ import pytest
 
 from autoproc import process
 from autoproc.data.holdout import seal
+from autoproc.data.receipts import write_receipt
 from autoproc.data.table import read_table
 from autoproc.errors import DataError, PlanError
 from autoproc.plan import make_plan
@@ -110,3 +111,23 @@ def test_what_inspect_refuses_tune_refuses_before_it_makes_a_home(tmp_path: Path
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 17.0), (9.0, 8.0), (12.0, 5.0), (14.0, 5.0), (500.0, 5.0)])
+def test_what_comes_before_training_is_in_the_time_limit_and_training_has_a_quarter(
+    monkeypatch: pytest.MonkeyPatch, elapsed: float, left: float
+) -> None:
+    monkeypatch.setattr("autoproc.deadline.time.monotonic", lambda: 1000.0)
+    assert process._training_deadline(20.0, started=1000.0 - elapsed).remaining == left
+    assert process._training_deadline(None, started=1000.0 - elapsed).remaining == float("inf")
+
+
+def test_inspect_knows_the_holdout_that_tune_would_open(tmp_path: Path) -> None:
+    plan = make_plan(None, {"target": "failed", "home": str(tmp_path)})
+    prepared = process.inspect(plan, tables.table())
+    assert process.openings(plan, prepared) == ()
+    receipt = write_receipt(tmp_path, prepared.holdout_key, "run", prepared.fingerprint, None)
+    assert [opening.receipt for opening in process.openings(plan, prepared)] == [receipt]
+    path = tables.write(tables.table(), tmp_path / "table.csv")
+    of_file = plan.model_copy(update={"data": str(path), "holdout_share": 0.9999})
+    assert [opening.receipt for opening in process.openings(of_file)] == [receipt], "whatever share is sealed"

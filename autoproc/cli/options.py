@@ -1,7 +1,8 @@
 """The options that write the plan, and the plan they write.
 
-An option's parameter name is its place in the plan (`protocol__folds` is `protocol: {folds: ...}`). None of them
-has a default of its own, so that only what was given overrides the plan file; the help shows the plan's defaults.
+An option's parameter name is its place in the plan (`protocol__folds` is `protocol: {folds: ...}`), from which its flag
+follows, so that errors name what was typed. None of them has a default of its own, so that only what was given
+overrides the plan file; the help shows the plan's defaults.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,9 +48,20 @@ METRIC_HELP = (
     "[default: by task and balance]"
 )
 
+_DATA = click.argument("data", required=False)
+_TARGET = click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES)
+_MISSING = click.option(
+    "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
+)
+_HOLDOUT = click.option(
+    "--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."
+)
+_CONFIG = click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it.")
+plan_home_option = click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]")
+
 _TABLE_OPTIONS = (
-    click.argument("data", required=False),
-    click.option("-t", "--target", metavar="COL[,COL...]", help="Column(s) to predict; repeatable.", **_NAMES),
+    _DATA,
+    _TARGET,
     click.option(
         "--task",
         metavar="TASK",
@@ -66,9 +78,7 @@ _TABLE_OPTIONS = (
     ),
     click.option("--positive", metavar="CLASS", help="Positive class of two.  [default: the rarer one]"),
     click.option("--ignore", metavar="COL[,COL...]", help="Columns to leave out; repeatable.", **_NAMES),
-    click.option(
-        "--missing", metavar="TEXT[,...]", help="More spellings of a missing cell, such as '?'; repeatable.", **_NAMES
-    ),
+    _MISSING,
     click.option("--group", metavar="COL", help="Rows with one value here (a person, a query) are never split."),
     click.option("--time", metavar="COL", help="Seal the last rows by this column, and validate forward in time."),
     click.option(
@@ -89,11 +99,14 @@ _TABLE_OPTIONS = (
         "--reshuffle", "protocol__reshuffle", is_flag=True, default=None, help="Folds of its own for each trial."
     ),
     click.option("--holdout-share", type=float, metavar="SHARE", help="Share of the rows to seal.  [default: 0.2]"),
-    click.option("--holdout", metavar="FILE", help="Table of your own to seal; then all of DATA is for development."),
+    _HOLDOUT,
     click.option("--strict", is_flag=True, default=None, help="Stop at any sign of a leak, in place of a warning."),
     click.option("--seed", type=int, metavar="N", help="Same seed, same splits and same trials.  [default: 0]"),
-    click.option("--config", metavar="PLAN.YAML", help="Plan file; options given beside it override it."),
+    _CONFIG,
 )
+
+# What the key of a holdout hangs on, and where its openings are.
+_KEY_OPTIONS = (_DATA, _TARGET, _MISSING, _HOLDOUT, _CONFIG, plan_home_option)
 
 _TUNE_OPTIONS = (
     click.option(
@@ -105,7 +118,8 @@ _TUNE_OPTIONS = (
     click.option(
         "--time-limit",
         metavar="TIME",
-        help="Limit for the whole job, such as 90s, 3m or 1h30m; none: no limit.  [default: 5m]",
+        help="Limit for the whole job, from start to exit, such as 90s, 3m or 1h30m; none: no limit. Training has a "
+        "quarter of it even where all else takes longer than the rest.  [default: 5m]",
     ),
     click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.  [default: auto]"),
     click.option(
@@ -128,7 +142,7 @@ _TUNE_OPTIONS = (
     ),
     click.option("--force", is_flag=True, default=None, help="Go on when the baseline does not beat the dummy."),
     click.option("--reopen-holdout", metavar="REASON", help="Open again a holdout that an earlier job has opened."),
-    click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"),
+    plan_home_option,
     click.option("--tracking-uri", metavar="URI", help="MLflow server.  [default: a database in --home]"),
     click.option("--experiment", metavar="NAME", help="MLflow experiment.  [default: from data and target]"),
 )
@@ -144,6 +158,11 @@ def table_options(command: Command) -> Command:
     return _add(command, _TABLE_OPTIONS)
 
 
+def key_options(command: Command) -> Command:
+    """Add DATA and those options alone that say which holdout is meant, and in which home."""
+    return _add(command, _KEY_OPTIONS)
+
+
 def tune_options(command: Command) -> Command:
     """Add the options of the search and of the record."""
     return _add(command, _TUNE_OPTIONS)
@@ -156,7 +175,8 @@ def plan_from(options: Mapping[str, Any]) -> "Plan":
     """
     from autoproc.plan import make_plan
 
-    plan = make_plan(options["config"], overrides(options))
+    asked = overrides(options)
+    plan = make_plan(options["config"], asked, flags(asked))
     if plan.data is None:
         raise PlanError(
             "No table was named. Name one: `autoproc tune DATA --target COLUMN`, or `data:` in the plan file."
@@ -182,6 +202,25 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
             section = section.setdefault(name, {})
         section[key] = None if (key, value) == ("time_limit", NO_LIMIT) else value
     return plan
+
+
+def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
+    """What was typed for each given key of the plan, by its path.
+
+    >>> flags({"holdout_share": 0.3, "protocol": {"kind": "k_fold", "folds": 3}, "cost": {"false_negative": "2"}})
+    {'holdout_share': '--holdout-share', 'protocol.kind': '--protocol', 'protocol.folds': '--folds', \
+'cost.false_negative': '--cost false_negative'}
+    """
+    typed: dict[str, str] = {}
+    for key, value in asked.items():
+        if isinstance(value, Mapping):
+            typed |= flags(value, key)
+        elif section == "cost":
+            typed[f"{section}.{key}"] = f"--cost {key}"
+        else:
+            path = f"{section}.{key}" if section else key
+            typed[path] = "--protocol" if path == "protocol.kind" else f"--{key.replace('_', '-')}"
+    return typed
 
 
 def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:

@@ -1,12 +1,13 @@
 """`autoproc tune` and `autoproc inspect`."""
 
 import sys
+import time
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 import click
 
-from autoproc.cli.options import json_option, plan_from, table_options, tune_options
+from autoproc.cli.options import json_option, plan_from, plan_home_option, table_options, tune_options
 from autoproc.cli.output import examples, write_json
 from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.progress.terminal import TerminalProgress
@@ -33,12 +34,13 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     Seals a holdout, trains a baseline, grows it until it overfits, searches its regularisation, and opens the
     holdout once. What is decided, and why, is written to standard error as it happens.
     """
+    started = time.monotonic()
     plan = plan_from(options)
     with redirect_stdout(sys.stderr), _progress(quiet) as progress:
-        progress.update(Status("start", running="loading the libraries"))
+        progress.update(Status("start", running=f"{plan.data}: loading the libraries"))
         from autoproc import process
 
-        result = process.tune(plan, progress=progress)
+        result = process.tune(plan, progress=progress, started=started)
     if as_json:
         write_json(result.to_json())
 
@@ -51,11 +53,13 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     ),
 )
 @table_options
+@plan_home_option
 @json_option
 def inspect(as_json: bool, **options: Any) -> None:
     """Show what would be done with the table DATA, and why, without training.
 
-    The problem, the metric, the protocol, the kind of each column, and what is left out.
+    The problem, the metric, how many rows would be sealed and whether they have been opened before in this home, the
+    protocol, the kind of each column, and what is left out.
     """
     plan = plan_from(options)
     with redirect_stdout(sys.stderr):
@@ -63,10 +67,11 @@ def inspect(as_json: bool, **options: Any) -> None:
         from autoproc.cli.summary import inspection_lines, inspection_values
 
         inspection = process.inspect(plan)
+        openings = process.openings(plan, inspection)
     if as_json:
-        write_json(inspection_values(inspection))
+        write_json(inspection_values(inspection, openings))
     else:
-        click.echo(inspection_lines(inspection))
+        click.echo(inspection_lines(inspection, openings, plan.home))
 
 
 def _progress(quiet: bool) -> AbstractContextManager[Progress]:

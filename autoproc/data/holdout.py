@@ -98,6 +98,16 @@ def seal(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
     return _seal_file(table, plan.holdout, plan) if plan.holdout is not None else _seal_share(table, plan)
 
 
+def holdout_key(table: Table, plan: Plan) -> str:
+    """The key of the holdout that `seal` would put under seal; seals nothing. Raises DataError where a holdout file
+    cannot be read, or lacks a target."""
+    if plan.holdout is None:
+        return _key_of_rows(table, plan)
+    whole = read_table(plan.holdout, plan.missing)
+    _labelled_file(whole, plan)
+    return _key_of_file(whole, plan)
+
+
 def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
     relations = read_relations(table, plan)
     is_development, is_sealed = _split(table, plan, relations)
@@ -118,8 +128,6 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
             f"leaves {n_development:,}{_cause(plan)}. {remedy}, or seal a table of your own with --holdout FILE."
         )
     sealed = np.flatnonzero(is_sealed)
-    # Not the rows that were drawn: another draw from a table that was opened is no fresh holdout.
-    key = _key("rows", table.fingerprint, *sorted(plan.target))
     development = table.take(np.flatnonzero(is_development))
     n_neither = table.n_rows - n_development - n_holdout
     if n_neither:
@@ -132,7 +140,7 @@ def _seal_share(table: Table, plan: Plan) -> tuple[Table, SealedHoldout]:
             f"Groups of {plan.group!r} cannot be divided: {n_holdout / table.n_rows:.1%} of the rows are sealed, where "
             f"{plan.holdout_share:.1%} were asked for; the largest group has {largest:.1%}."
         )
-    return _alone(development), SealedHoldout(table.take(sealed), key, relations.take(is_sealed))
+    return _alone(development), SealedHoldout(table.take(sealed), _key_of_rows(table, plan), relations.take(is_sealed))
 
 
 def _split(table: Table, plan: Plan, relations: Relations) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -177,7 +185,7 @@ def _seal_file(table: Table, path: str, plan: Plan) -> tuple[Table, SealedHoldou
             f"The holdout {path} must have every column of {table.name}, but lacks {', '.join(map(repr, missing))}. "
             "Add the columns, or leave those that are no target out with --ignore."
         )
-    holdout = labelled(replace(whole, notices=()), plan.model_copy(update={"ignore": ()}))
+    holdout = _labelled_file(whole, plan)
     if holdout.n_rows < MIN_HOLDOUT_ROWS:
         raise DataError(
             f"The holdout {path} must have at least {MIN_HOLDOUT_ROWS} rows with a target, but has {holdout.n_rows}."
@@ -190,7 +198,12 @@ def _seal_file(table: Table, path: str, plan: Plan) -> tuple[Table, SealedHoldou
     relations = _relations_of_file(table, holdout, plan)
     for notice in (*whole.notices, *holdout.notices):
         table = table.with_notice(f"Holdout {whole.name}: {notice}")
-    return table, SealedHoldout(holdout, _key("file", whole.fingerprint, *sorted(plan.target)), relations)
+    return table, SealedHoldout(holdout, _key_of_file(whole, plan), relations)
+
+
+def _labelled_file(whole: Table, plan: Plan) -> Table:
+    """The rows of a holdout file that have a value in every target."""
+    return labelled(replace(whole, notices=()), plan.model_copy(update={"ignore": ()}))
 
 
 def _relations_of_file(table: Table, holdout: Table, plan: Plan) -> Relations:
@@ -213,6 +226,15 @@ def _relations_of_file(table: Table, holdout: Table, plan: Plan) -> Relations:
                 "earlier than the table's last. Move the rows to one side, or leave --time out."
             )
     return Relations(groups, times)
+
+
+def _key_of_rows(table: Table, plan: Plan) -> str:
+    """Not of the rows that are drawn: another draw from a table that was opened is no fresh holdout."""
+    return _key("rows", table.fingerprint, *sorted(plan.target))
+
+
+def _key_of_file(whole: Table, plan: Plan) -> str:
+    return _key("file", whole.fingerprint, *sorted(plan.target))
 
 
 def _key(*parts: str) -> str:

@@ -386,7 +386,8 @@ def _default_binary(problem: Problem) -> tuple[tuple[str, ...], str]:
 def _default_multiclass(problem: Problem) -> tuple[tuple[str, ...], str]:
     n_rows, n_classes = sum(problem.class_counts), len(problem.classes)
     least, most = min(problem.class_counts) / n_rows, max(problem.class_counts) / n_rows
-    shares = f"{_percent(least)} to {_percent(most)} of {n_rows:,} rows"
+    first, last = _percent(least), _percent(most)
+    shares = f"{first if first == last else f'{first} to {last}'} of {n_rows:,} rows"
     if least * BALANCED_FACTOR * n_classes >= 1 and most * n_classes <= BALANCED_FACTOR:
         return ("accuracy", "macro_f1"), f"the {n_classes} classes are balanced (each has {shares})"
     reason = f"the {n_classes} classes are not balanced (they have {shares})"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autoproc.data.cells import Cells, read_cells
 from autoproc.data.delimited import read_delimited
-from autoproc.errors import DataError, did_you_mean
+from autoproc.errors import DataError, did_you_mean_file
 
 _SHOWN = 5
 
@@ -101,8 +101,7 @@ def _existing(path: Path) -> Path:
     if path.is_dir():
         raise DataError(f"{path} is a folder, but the data must be one file: CSV, TSV or Parquet.")
     if not path.exists():
-        near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"There is no file {path}.{did_you_mean(path.name, near)}")
+        raise DataError(f"There is no file {path}.{did_you_mean_file(path)}")
     return path
 
 

@@ -24,6 +24,8 @@ MAX_ONE_HOT = 8
 """A column of more known categories than this is embedded."""
 
 _SUGGESTED = 3
+_NAMED = 20
+_COMPARED = 100  # lacking columns that are compared with the others, in a table that may have thousands of both
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -137,10 +139,26 @@ def _passthrough(encoder: Encoder, start: int) -> range:
     return range(start if isinstance(encoder, BooleanColumn) else start + 1, start + encoder.width)
 
 
+def _lacks(lacking: Sequence[str], needed: Sequence[str], others: Sequence[str]) -> str:
+    n_more = len(lacking) - _NAMED
+    listed = ", ".join(map(repr, lacking[:_NAMED])) + (f" and {n_more:,} more" if n_more > 0 else "")
+    what, remedy = f"lack {len(lacking)} of the", "Add them, or give them back the names that they had"
+    if len(lacking) == len(needed):
+        what, remedy = (
+            "have none of the",
+            "Name a table or a model that go together, or give the columns back their names",
+        )
+    return (
+        f"The data {what} {len(needed)} columns that the model was trained on: {listed}. {remedy}."
+        f"{_renamed(lacking, others)}"
+    )
+
+
 def _renamed(lacking: Sequence[str], others: Sequence[str]) -> str:
-    """Which of the other columns the lacking ones may be: the first few that have a like."""
-    likes = ((name, nearest(name, others)) for name in lacking)
-    pairs = [f"{like!r} for {name!r}" for name, like in likes if like is not None]
+    """Which of the other columns the lacking ones may be: the first few that have a like of their own."""
+    likes = {name: nearest(name, others) for name in lacking[:_COMPARED]}
+    count = Counter(likes.values())
+    pairs = [f"{like!r} for {name!r}" for name, like in likes.items() if like is not None and count[like] == 1]
     more = ", ..." if len(pairs) > _SUGGESTED else ""
     return f" Did you mean {', '.join(pairs[:_SUGGESTED])}{more}?" if pairs else ""
 
@@ -152,11 +170,7 @@ def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]
     names = [str(name).strip() or f"column {i}" for i, name in enumerate(frame.columns, start=1)]
     count = Counter(names)
     if lacking := [name for name in needed if not count[name]]:
-        raise DataError(
-            f"The data lack {len(lacking)} of the {len(needed)} columns that the model was trained on: "
-            f"{', '.join(map(repr, lacking))}. Add them, or give them back the names that they had."
-            f"{_renamed(lacking, [name for name in names if name not in needed])}"
-        )
+        raise DataError(_lacks(lacking, needed, [name for name in names if name not in needed]))
     if twice := [repr(name) for name in needed if count[name] > 1]:
         raise DataError(
             f"The data have more than one column named {', '.join(twice)}, but names must differ. Rename them."

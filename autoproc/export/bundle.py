@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 
 from autoproc.calibration import with_temperature
 from autoproc.data.vectorize import Schema
-from autoproc.errors import BundleError
+from autoproc.errors import BundleError, did_you_mean_file
 from autoproc.export.model import Model
 from autoproc.format import finite_or_null
 from autoproc.network.predictor import EDGES, TARGET_STATISTICS, Predictor, expected_shapes
@@ -124,7 +124,9 @@ class _Shape:
 def _read_files(path: Path) -> dict[str, bytes]:
     """The bundle's files by name; only the names above are ever read."""
     if not path.exists():
-        raise BundleError(f"There is no model {path}. `autoproc tune` writes one for each job.")
+        raise BundleError(
+            f"There is no model {path}. `autoproc tune` writes one for each job.{did_you_mean_file(path)}"
+        )
     try:
         if path.is_dir():
             return {name: (path / name).read_bytes() for name in FILES}

@@ -27,7 +27,7 @@ class TerminalProgress:
     """Lines on `stream` (standard error), with a live display below them where a person watches.
 
     Piped, or with CI or TERM=dumb in the environment, it writes plain lines without control codes, and what is going on
-    only after half a minute without any other line. NO_COLOR takes the colours alone.
+    only at the start, and after half a minute without any other line. NO_COLOR takes the colours alone.
     Use it in a `with` block, which takes the display away at the end.
     """
 
@@ -68,11 +68,11 @@ class _Screen(Protocol):
 
 
 class _PlainScreen:
-    """Lines alone; a status is one of them where nothing else was to be written for long."""
+    """Lines alone; a status is one of them at the start, and where nothing else was to be written for long."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._written_at = time.monotonic()
+        self._written_at = -math.inf  # nobody should wonder whether it has begun
 
     def write(self, step: str, text: str, style: str) -> None:
         print(encodable(layout(step, text), _encoding(self._stream)), file=self._stream, flush=True)

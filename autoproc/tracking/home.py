@@ -27,6 +27,7 @@ from autoproc.errors import HomeError, PlanError
 MIN_FREE_BYTES = 50_000_000
 MIN_PREFIX = 4
 LOCK_SECONDS = 5.0
+_SHOWN = 3
 STARTED = "started_at"
 ALIVE = ".alive"
 KILLED = "KILLED"
@@ -93,8 +94,14 @@ class Home:
             return self.job(run)
         matches = [run_id for run_id in known if len(run) >= MIN_PREFIX and run_id.startswith(run)]
         if len(matches) != 1:
-            raise PlanError(_not_one_job(run, matches, known))
+            raise PlanError(_not_one_job(run, matches, self._listed(matches or known)))
         return self.job(matches[0])
+
+    def _listed(self, run_ids: list[str]) -> str:
+        """The newest few of some jobs, with the time at which each began, and how many more there are."""
+        shown = [f"{run_id}{_begun(_started_at(self.job(run_id)))}" for run_id in reversed(run_ids[-_SHOWN:])]
+        n_more = len(run_ids) - len(shown)
+        return ", ".join(shown) + (f" and {n_more:,} older" if n_more else "")
 
     def hold(self, run_id: str) -> FileLock:
         """The lock that a job holds as long as its process lives, taken. Raises HomeError where that cannot be done.
@@ -236,8 +243,15 @@ def _started_at(folder: Path) -> str:
         return ""
 
 
-def _not_one_job(run: str, matches: list[str], known: list[str]) -> str:
-    listed = ", ".join(reversed((matches or known)[-10:]))
+def _begun(started_at: str) -> str:
+    """When a job began, by the clock of this place; nothing where that is not known."""
+    try:
+        return f" ({datetime.fromisoformat(started_at).astimezone():%Y-%m-%d %H:%M})"
+    except ValueError:
+        return ""
+
+
+def _not_one_job(run: str, matches: list[str], listed: str) -> str:
     if matches:
         return f"{run!r} names {len(matches)} jobs: {listed}. Give more characters of the run id."
     short = f" (a prefix needs at least {MIN_PREFIX} characters)" if len(run) < MIN_PREFIX else ""

@@ -21,7 +21,8 @@ def process(monkeypatch):
     """A stand-in for the process that notes the plans it gets and returns, or raises, its `outcome`."""
 
     class Stub(SimpleNamespace):
-        def tune(self, plan, progress):
+        def tune(self, plan, progress, started):
+            self.started = started
             self.plans.append(plan)
             if isinstance(self.outcome, BaseException):
                 raise self.outcome

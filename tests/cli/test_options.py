@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.cli.app import autoproc, run
-from autoproc.cli.options import METRIC_HELP, overrides
+from autoproc.cli.options import METRIC_HELP, flags, overrides
 from autoproc.data.metrics import METRICS
 from autoproc.plan import Plan
 
@@ -22,6 +22,27 @@ def test_every_option_of_tune_is_a_place_in_the_plan():
         for section in sections:
             model = model.model_fields[section].annotation
         assert key in model.model_fields, parameter.name
+
+
+@pytest.mark.parametrize("command", ["tune", "inspect", "holdout"])
+def test_the_flag_of_each_place_in_the_plan_is_one_that_can_be_typed(command):
+    for parameter in autoproc.commands[command].params:
+        if parameter.name not in ("config", "as_json", "quiet", "help", "data"):
+            value = {"false_negative": "1"} if parameter.name == "cost" else "x"
+            [flag] = flags(overrides({parameter.name: value})).values()
+            assert flag.split()[0] in parameter.opts
+
+
+def test_errors_name_the_flag_for_what_was_typed_and_the_key_for_what_the_file_says(fails, empty_folder):
+    (empty_folder / "plan.yaml").write_text("data: a.csv\ntarget: y\nholdout_share: 2\ntrials: 0\n", encoding="utf-8")
+    told = fails("tune", "--config", "plan.yaml", "--trials", "-1")
+    assert "The plan's 'holdout_share' must be less than 1, but is 2." in told
+    assert "--trials must be greater than or equal to 1, but is -1." in told and "'trials'" not in told
+
+
+def test_holdout_takes_what_says_which_holdout_is_meant_and_nothing_else():
+    named = {parameter.name for parameter in autoproc.commands["holdout"].params}
+    assert named == {"data", "target", "missing", "holdout", "config", "home", "as_json"}
 
 
 def test_options_become_the_plan(process):

@@ -19,7 +19,7 @@ import autoproc
 from autoproc.cli import app
 from autoproc.progress import Status
 
-def tune(plan, progress):
+def tune(plan, progress, started):
     for _ in range({times}):
         progress.say("metric", "RMSE \\u00b1 1")
     progress.update(Status("search", news="R\\u00b2 \\u00b1 1"))
@@ -91,7 +91,7 @@ def test_an_interrupted_job_leaves_no_half_line_and_the_cursor(name, code):
 
 def test_a_job_whose_reader_goes_away_ends_without_a_word():
     with subprocess.Popen(job(times=100_000), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ran:
-        assert ran.stderr.readline().decode("utf-8") == "metric      RMSE ± 1\n"
+        assert ran.stderr.readline().decode("utf-8") == "start       my.csv: loading the libraries\n"
         ran.stderr.close()
         assert ran.stdout.read() == b""
     assert ran.returncode == 1

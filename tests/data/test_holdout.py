@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoproc.data.holdout import SealedHoldout, seal
+from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.metrics import METRICS
 from autoproc.data.problem import define_problem
 from autoproc.data.table import Table, read_table
@@ -346,3 +346,13 @@ def test_groups_of_all_times_leave_nothing_to_seal_by_both() -> None:
     frame = _related().assign(who=np.arange(200) % 10)
     with pytest.raises(DataError, match=r"By .who. and .when. together nothing is left to seal"):
         seal(read_table(frame), _plan(group="who", time="when"))
+
+
+def test_the_key_is_known_without_sealing(tmp_path: Path) -> None:
+    table = read_table(_frame(60))
+    assert holdout_key(table, _plan()) == seal(table, _plan())[1].key
+    own = _plan(holdout=_written(tmp_path / "own.csv", _frame(20, seed=1)))
+    assert holdout_key(table, own) == seal(table, own)[1].key != holdout_key(table, _plan())
+    assert holdout_key(read_table(_frame(3)), _plan()), "too few rows to seal any"
+    with pytest.raises(DataError, match="no column 'y'"):
+        holdout_key(table, _plan(holdout=_written(tmp_path / "lacks.csv", _frame(20).drop(columns="y"))))

@@ -98,6 +98,13 @@ def test_the_reason_gives_the_figures() -> None:
     assert many.reason == "the 3 classes are not balanced (they have 5.0 % to 50.0 % of 100 rows)"
 
 
+def test_equal_shares_are_told_once() -> None:
+    even = choose_metric(_problem("multiclass", (330,) * 7), Plan())
+    assert even.reason == "the 7 classes are balanced (each has 14.3 % of 2,310 rows)"
+    nearly = choose_metric(_problem("multiclass", (300, 360)), Plan())
+    assert "(each has 45.5 % to 54.5 % of 660 rows)" in nearly.reason
+
+
 def test_a_metric_that_was_asked_for_is_taken_and_the_default_stands_beside_it() -> None:
     chosen = choose_metric(_problem("binary", (90, 10)), Plan(metric=("roc_auc",)))
     assert chosen.metric is METRICS["roc_auc"]

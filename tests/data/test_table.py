@@ -111,7 +111,7 @@ def test_frames_that_are_no_table_are_refused(frame: pd.DataFrame, message: str)
 
 def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
     _csv(tmp_path, _FRAME)
-    with pytest.raises(DataError, match=r"There is no file .*sone\.csv\. Did you mean 'some\.csv'\?"):
+    with pytest.raises(DataError, match=r"There is no file .*sone\.csv\. Did you mean '.*some\.csv'\?"):
         read_table(tmp_path / "sone.csv")
     with pytest.raises(DataError, match=r"There is no file .*x\.csv\.$"):
         read_table(tmp_path / "nowhere" / "x.csv")

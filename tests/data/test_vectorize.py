@@ -204,6 +204,29 @@ def test_missing_columns_are_named_with_their_likeness() -> None:
     assert str(refused.value).count(" for ") == 3
 
 
+def test_a_foreign_table_gets_no_suggestions() -> None:
+    foreign = pd.DataFrame(0, index=range(3), columns=["sepal_length", "petal_width", "species"])
+    with pytest.raises(
+        DataError, match=r"The data have none of the 6 columns that .* give the columns back their names\.$"
+    ):
+        _SCHEMA.matrix(foreign)
+
+
+def test_of_many_lacking_columns_the_first_are_named() -> None:
+    wide = pd.DataFrame({f"x{i}": [1.5, 2.5, 2.5, 7.0] for i in range(30)}).assign(price=[1.0, 2.5, 3.5, 4.5])
+    with pytest.raises(DataError, match=r"'x19', 'x20' and 9 more\. Add them"):
+        _fit(wide)[1].matrix(wide[["x0"]])
+
+
+def test_one_column_is_not_suggested_for_two() -> None:
+    renamed = _frame().drop(columns="size").rename(columns={"town": "sizes"})
+    with pytest.raises(DataError, match=r"Did you mean 'sizes' for 'size'\?$"):
+        _SCHEMA.matrix(renamed)
+    _, schema = _fit(_frame().assign(sizer=_frame()["size"]))
+    with pytest.raises(DataError, match=r"names that they had\.$"):
+        schema.matrix(renamed)
+
+
 def test_a_column_that_is_there_twice() -> None:
     frame = pd.concat([_frame(), _frame()[["size"]]], axis=1)
     with pytest.raises(DataError, match="The data have more than one column named 'size'"):

@@ -110,7 +110,7 @@ def test_a_saved_plan_is_refused_where_its_holdout_was_opened(
     shutil.copytree(binary.home / "receipts", tmp_path / "mlruns" / "receipts")
     ended = here("tune", "--config", binary.job / "plan.yaml", "--home", "mlruns")
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.count("\n") == 1
+    assert [line.split()[0] for line in ended.err.splitlines()] == ["start", "autoproc:"]
     assert f"opened before: at {binary.result['verdict']['receipt']['opened_at']} by run" in ended.err
     assert "--reopen-holdout REASON" in ended.err and "Traceback" not in ended.err
     assert list((tmp_path / "mlruns" / "jobs").iterdir()) == []
@@ -194,7 +194,7 @@ def test_the_openings_of_a_holdout_are_listed_with_what_came_of_them(
 ) -> None:
     (folder / "copy.csv").write_bytes(Path(binary.folder, "table.csv").read_bytes())
     asked = ("holdout", "copy.csv", "--target", "failed", "--home", rerun.home)
-    told = here(*asked, "--seed", 5)
+    told = here(*asked)
     assert told.code == 0, told.err
     first, second = told.out.splitlines()
     assert first.startswith("opening 1, ")

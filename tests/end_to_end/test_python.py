@@ -59,7 +59,8 @@ def test_decisions_are_told_on_standard_error(
     autoproc.tune(tables.table("regression"), "price", **{**quick, "quiet": False})
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith("table       frame: 240 rows") and "\nholdout     opened once" in err
+    assert err.startswith("start       loading the libraries\ntable       frame: 240 rows")
+    assert "\nholdout     opened once" in err
 
 
 @pytest.mark.parametrize(

@@ -153,8 +153,8 @@ def test_the_model_predicts_the_holdout_as_well_as_the_verdict_says(finished: Fi
 def test_standard_error_tells_the_steps_and_nothing_else(finished: Finished, task: str) -> None:
     steps = [line.split()[0] for line in finished.ended.err.splitlines() if not line.startswith(" ")]
     assert steps == [
-        "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search", "fresh",
-        *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "result", "model", "next",
+        "start", "table", "problem", "metric", "protocol", "note", "baseline", "references", "growth", "search",
+        "fresh", *(["calibration"] if task in ("binary", "multiclass") else []), "holdout", "result", "model", "next",
     ]  # fmt: skip
     assert "Column 'sold' holds times" in finished.ended.err
     assert "\x1b" not in finished.ended.err
@@ -167,7 +167,7 @@ def test_show_tells_the_result_again(binary: Finished, here: Callable[..., Ended
     told = [layout(each["step"], each["text"]) for each in binary.result["told"]]
     seen = "\n".join(told)
     assert seen in shown.out
-    assert binary.ended.err.startswith(f"{seen}\nnext"), "all that the terminal said"
+    assert binary.ended.err.partition("\n")[2].startswith(f"{seen}\nnext"), "all that the terminal said"
     assert binary.result["warnings"] == [each["text"] for each in binary.result["told"] if each["step"] == "warning"]
     as_json = here("show", binary.result["run_id"][:6], "--json", "--home", binary.home)
     assert json.loads(as_json.out) == binary.result

@@ -185,8 +185,8 @@ def test_a_terminal_without_the_characters_gets_others(window, encoding):
 def test_piped_output_is_plain_lines():
     stream = io.StringIO()
     with TerminalProgress(stream) as progress:
-        progress.update(SEARCH)
         progress.say("metric", "ROC AUC " + "x" * 200)
+        progress.update(SEARCH)
         progress.warn("careful")
     assert stream.getvalue() == f"metric      ROC AUC {'x' * 200}\nwarning     careful\n"
 
@@ -202,8 +202,8 @@ def test_a_pipe_that_lacks_a_character_gets_another():
 def test_a_terminal_that_asks_for_plain_text_gets_it(watched, monkeypatch, variable):
     monkeypatch.setenv(*variable)
     with TerminalProgress(watched) as progress:
-        progress.update(SEARCH)
         progress.say("metric", "ROC AUC")
+        progress.update(SEARCH)
     assert watched.getvalue() == "metric      ROC AUC\n"
 
 
@@ -214,14 +214,16 @@ def test_a_terminal_that_is_said_to_be_no_ci_is_watched(watched, monkeypatch):
     assert "search" in watched.getvalue()
 
 
-def test_a_pipe_is_told_what_goes_on_after_half_a_minute_of_silence(monkeypatch):
+def test_a_pipe_is_told_what_goes_on_at_once_and_after_half_a_silent_minute(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("autoproc.progress.terminal.time.monotonic", lambda: now[0])
     stream = io.StringIO()
     progress = TerminalProgress(stream)
+    progress.update(Status("start", running="loading"))
     for now[0], news in [(10.0, "soon"), (31.0, "trial 1"), (40.0, "trial 2"), (62.0, "trial 3")]:
         progress.update(Status("search", "trial", 1, 5, best="0.7", news=news))
     assert stream.getvalue().splitlines() == [
+        "start       loading",
         "search      1 of at most 5 trials; best 0.7; trial 1",
         "search      1 of at most 5 trials; best 0.7; trial 3",
     ]

@@ -108,6 +108,19 @@ def test_a_job_that_is_not_named_well_is_refused(asked: str, words: str, fresh: 
         fresh.find_job(asked)
 
 
+def test_of_many_jobs_the_newest_few_are_listed_with_their_time(fresh: Home) -> None:
+    for number in range(10, 22):
+        folder = fresh.start_job(f"beef{number}")
+        (folder / "started_at").write_text(f"2031-05-{number}T12:00:00")
+    with pytest.raises(PlanError) as refused:
+        fresh.find_job("dead")
+    listed = "beef21 (2031-05-21 12:00), beef20 (2031-05-20 12:00), beef19 (2031-05-19 12:00) and 9 older."
+    assert str(refused.value).endswith(f"there are {listed}")
+    (fresh.job("beef21") / "started_at").unlink()
+    with pytest.raises(PlanError, match=r"names 2 jobs: beef20 \(2031-05-20 12:00\), beef21\. Give more"):
+        fresh.find_job("beef2")
+
+
 def test_a_home_without_jobs_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="autoproc tune"):
         Home(tmp_path / "missing").find_job("last")
