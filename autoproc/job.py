@@ -27,14 +27,17 @@ from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import LogProgress, Progress, ToldProgress
 from autoproc.report import documents, lines, values
+from autoproc.report.effects import by_effect
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score, Trained, Trial
+from autoproc.space import Space
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.background import BackgroundTracker
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
+from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
@@ -66,6 +69,7 @@ class Job:
         folder: Path,
         tracker: BackgroundTracker,
         told: ToldProgress,
+        space: Space,
     ) -> None:
         self.home = home
         self.run_id = tracker.run_id
@@ -75,7 +79,8 @@ class Job:
         self._plan = plan
         self._folder = folder
         self._tracker = tracker
-        self._facts = JobFacts.of(prepared)
+        self._space = space
+        self._facts = replace(JobFacts.of(prepared), views=view_links(".", tracker.experiment_id, tracker.run_id))
         self._seconds: dict[str, float] = {}
         self._n_trials = 0
         self._best_score: Score | None = None
@@ -100,7 +105,7 @@ class Job:
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
         self._tracker.attach(self._folder / PLAN)
-        self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
+        self._save_views(self._space.searched)
         self._describe(documents.parameters(self._plan, self._prepared))
 
     def tell_baseline(self, baseline: Baseline) -> None:
@@ -135,6 +140,11 @@ class Job:
         self._progress.update("search", lines.trial_line(trial, best, self._n_trials, self._plan.trials))
 
     def tell_search(self, search: Search) -> None:
+        growth, direction = self._facts.growth, self._facts.metric_direction
+        assert growth
+        self._tracker.record(children.overview_child(growth, search, direction))
+        leaders = [finalist.trial.number for finalist in search.finalists]
+        self._save_views(by_effect(search.trials, self._space.searched), leaders)
         self._note(search=search)
         self._progress.say("search", lines.search_line(search))
 
@@ -220,7 +230,10 @@ class Job:
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism()):
             self._tracker.attach(made)
-        self._progress.say("look", lines.look_line(self.home.path))
+        server = self._plan.tracking_uri or ""
+        is_server = server.startswith(("http://", "https://"))  # and not an address of a database
+        links = view_links(server, self._tracker.experiment_id, self.run_id) if is_server else ()
+        self._progress.say("look", lines.look_line(self.home.path, links))
         return JobResult(self.run_id, self.home.path, path, content)
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
@@ -277,6 +290,10 @@ class Job:
         card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
         return {**card, "run_id": self.run_id, "trained_on": "development rows"}
 
+    def _save_views(self, searched: Sequence[str], leaders: Sequence[int] = ()) -> None:
+        facts, conditional = self._facts, self._space.conditional
+        self._tracker.save_views(JobView(facts.table_name, facts.metric_direction, searched, conditional, leaders))
+
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)
         self._describe()
@@ -302,7 +319,9 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 
 @contextmanager
-def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float) -> Iterator[Job]:
+def running_job(
+    prepared: Prepared, plan: Plan, space: Space, home: Home, progress: Progress, started: float
+) -> Iterator[Job]:
     """A job from its first line to its end: whatever ends it is in its log and in the record.
 
     `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
@@ -319,7 +338,7 @@ def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, 
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
-        job = Job(prepared, resolved, home, folder, tracker, told)
+        job = Job(prepared, resolved, home, folder, tracker, told, space)
         try:
             job.tell_start(round(time.monotonic() - started, 2))
             yield job

@@ -74,7 +74,7 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     choose_device(plan.device)
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
-    with running_job(prepared, plan, home, progress, started) as job:
+    with running_job(prepared, plan, space, home, progress, started) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 

@@ -132,10 +132,11 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     )
 
 
-def look_line(home: Path) -> str:
-    """The commands that come next."""
+def look_line(home: Path, links: Sequence[tuple[str, str]] = ()) -> str:
+    """The commands that come next; `links` are the titles and addresses of the job's views on a server."""
     where = "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
-    return f"autoproc ui{where}\nautoproc predict last new.csv{where}"
+    look = [f"{title}: {address}" for title, address in links] or [f"autoproc ui{where}"]
+    return "\n".join([*look, f"autoproc predict last new.csv{where}"])
 
 
 def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:

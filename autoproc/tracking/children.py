@@ -1,11 +1,25 @@
 """From what the steps hand on to the child runs of the record: the one place where they are translated."""
 
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
 
 from autoproc.outcomes import Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict
-from autoproc.results import Baseline, OverfitVerdict, Reference, Score, Trained, Trial, carry_forward
+from autoproc.results import (
+    Baseline,
+    Direction,
+    FloatArray,
+    Growth,
+    OverfitVerdict,
+    Reference,
+    Score,
+    Trained,
+    Trial,
+    carry_forward,
+)
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 
@@ -42,7 +56,24 @@ def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) ->
 
 def trial_child(trial: Trial, trained: Trained) -> Child:
     """One trial of the search."""
-    return _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
+    child = _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
+    own = {names.TRIAL_NUMBER: float(trial.number), names.TRIAL_SCORE: trial.score.mean}
+    return replace(child, metrics={**child.metrics, **own})
+
+
+def overview_child(growth: Growth, search: Search, direction: Direction) -> Child:
+    """The job's growth and search as curves: no training of its own, but what the charts draw lines of."""
+    now = time.time()
+    scores, best = _over_trials(search.trials, direction)
+    curves = {
+        names.GROWTH_VALIDATION: [rung.trained.score.mean for rung in growth.rungs],
+        names.GROWTH_TRAIN: [rung.trained.train_score.mean for rung in growth.rungs],
+        names.SEARCH_SCORE: scores,
+        names.SEARCH_BEST: best,
+        **{names.leader_curve(each.trial.number): _validation_curve(each.trained) for each in search.finalists},
+    }
+    metrics = {names.TRIAL_SCORE: search.best.score.mean}  # so that it stands at the top, with the best trial
+    return Child("overview of growth and search", "overview", "complete", now, now, metrics=metrics, curves=curves)
 
 
 def fresh_child(finalist: Finalist) -> Child:
@@ -125,6 +156,14 @@ def receipt_tags(receipt: Receipt) -> Mapping[str, str]:
     return {**tags, names.RECEIPT_REASON: receipt.reason} if receipt.reason else tags
 
 
+def _over_trials(trials: Sequence[Trial], direction: Direction) -> tuple[list[float], list[float]]:
+    """The scores in the order in which the trials ended, NaN where one failed; and the best complete one so far."""
+    scores = np.array([trial.score.mean if trial.state != "failed" else math.nan for trial in trials])
+    complete = np.where([trial.state == "complete" for trial in trials], scores, math.nan)
+    best = np.fmax if direction == "maximize" else np.fmin
+    return scores.tolist(), best.accumulate(complete).tolist()
+
+
 def _training(name: str, stage: Stage, state: str, trained: Trained, reason: str) -> Child:
     now = time.time()
     return Child(
@@ -159,10 +198,19 @@ def _mean_curves(trained: Trained) -> dict[str, list[float]]:
     does not jump when the worst fold ends."""
     curves = trained.curves
     by_name = {
-        names.SCORE_VALIDATION: curves.validation_score,
         names.SCORE_TRAIN: curves.train_score,
         names.LOSS_VALIDATION: curves.validation_loss,
         names.LOSS_TRAIN: curves.train_loss,
         names.LEARNING_RATE: curves.learning_rate,
     }
-    return {name: carry_forward(curve, curve.shape[1]).mean(axis=0).tolist() for name, curve in by_name.items()}
+    means = {name: _mean_curve(curve) for name, curve in by_name.items()}
+    return {names.SCORE_VALIDATION: _validation_curve(trained), **means}
+
+
+def _validation_curve(trained: Trained) -> list[float]:
+    return _mean_curve(trained.curves.validation_score)
+
+
+def _mean_curve(curve: FloatArray) -> list[float]:
+    means: list[float] = carry_forward(curve, curve.shape[1]).mean(axis=0).tolist()
+    return means

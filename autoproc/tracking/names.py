@@ -24,6 +24,16 @@ TRAIN_SCORE = "final/train_score"
 EPOCHS = "final/epochs"
 SECONDS = "final/seconds"
 
+# Of a trial alone, so that the search's charts show no other training.
+TRIAL_NUMBER = "trial/number"
+TRIAL_SCORE = "trial/score"
+
+# Curves of the job's overview: one value a trial, in the order in which they ended, or a rung.
+SEARCH_SCORE = "search/score"
+SEARCH_BEST = "search/best_so_far"
+GROWTH_VALIDATION = "growth/validation_score"
+GROWTH_TRAIN = "growth/train_score"
+
 # The job's own values.
 PEAK_MEMORY = "job/peak_memory_mb"
 DUMMY = "dummy/score"
@@ -53,6 +63,7 @@ RECEIPT_OPENED = "autoproc.receipt.opened_at"
 RECEIPT_OPENING = "autoproc.receipt.opening"
 RECEIPT_REASON = "autoproc.receipt.reason"
 JOB_STAGE = "job"
+OVERVIEW_STAGE = "overview"
 
 # The folder of the receipt among a job's files.
 RECEIPT_FOLDER = "receipt"
@@ -76,6 +87,11 @@ MAX_TITLE = 120
 def fold_score(number: int) -> str:
     """The final score of fold `number`, counted from 1."""
     return f"fold/{number}"
+
+
+def leader_curve(number: int) -> str:
+    """The overview's curve of one of the best trials: its validation score, one value an epoch."""
+    return f"best trials/trial {number}"
 
 
 def holdout_measure(measure: str) -> str:

@@ -188,6 +188,11 @@ def test_the_commands_that_come_next_name_the_home_only_where_they_must(tmp_path
     assert elsewhere.splitlines()[0] == f"autoproc ui --home '{tmp_path / 'my jobs'}'"
 
 
+def test_the_last_lines_have_the_addresses_of_a_server_where_the_job_is() -> None:
+    told = lines.look_line(Path("mlruns").absolute(), [("charts", "http://host/#/charts")])
+    assert told == "charts: http://host/#/charts\nautoproc predict last new.csv"
+
+
 def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
     assert lines.decision_line(data.decision()) == (
         "temperature 1.31: log loss 0.412 ± 0.0058 -> 0.398 ± 0.0058 out of fold (these rows also chose the epochs)\n"
