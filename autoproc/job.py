@@ -142,9 +142,9 @@ class Job:
     def tell_search(self, search: Search) -> None:
         growth, direction = self._facts.growth, self._facts.metric_direction
         assert growth
-        self._tracker.record(children.overview_child(growth, search, direction))
-        leaders = [finalist.trial.number for finalist in search.finalists]
-        self._save_views(by_effect(search.trials, self._space.searched), leaders)
+        for child in children.overview_children(growth, search, direction):
+            self._tracker.record(child)
+        self._save_views(by_effect(search.trials, self._space.searched))
         self._note(search=search)
         self._progress.say("search", lines.search_line(search))
 
@@ -290,9 +290,9 @@ class Job:
         card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
         return {**card, "run_id": self.run_id, "trained_on": "development rows"}
 
-    def _save_views(self, searched: Sequence[str], leaders: Sequence[int] = ()) -> None:
+    def _save_views(self, searched: Sequence[str]) -> None:
         facts, conditional = self._facts, self._space.conditional
-        self._tracker.save_views(JobView(facts.table_name, facts.metric_direction, searched, conditional, leaders))
+        self._tracker.save_views(JobView(facts.table_name, facts.metric_direction, searched, conditional))
 
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)

@@ -61,19 +61,17 @@ def trial_child(trial: Trial, trained: Trained) -> Child:
     return replace(child, metrics={**child.metrics, **own})
 
 
-def overview_child(growth: Growth, search: Search, direction: Direction) -> Child:
-    """The job's growth and search as curves: no training of its own, but what the charts draw lines of."""
-    now = time.time()
+def overview_children(growth: Growth, search: Search, direction: Direction) -> list[Child]:
+    """What the charts draw lines of, which are no trainings: growth and search as curves over rungs and trials, and a
+    run for each of the best trials, so that each line has a colour of its own."""
     scores, best = _over_trials(search.trials, direction)
     curves = {
         names.GROWTH_VALIDATION: [rung.trained.score.mean for rung in growth.rungs],
         names.GROWTH_TRAIN: [rung.trained.train_score.mean for rung in growth.rungs],
         names.SEARCH_SCORE: scores,
         names.SEARCH_BEST: best,
-        **{names.leader_curve(each.trial.number): _validation_curve(each.trained) for each in search.finalists},
     }
-    metrics = {names.TRIAL_SCORE: search.best.score.mean}  # so that it stands at the top, with the best trial
-    return Child("overview of growth and search", "overview", "complete", now, now, metrics=metrics, curves=curves)
+    return [_overview("overview of growth and search", search.best.score, curves), *map(_leader, search.finalists)]
 
 
 def fresh_child(finalist: Finalist) -> Child:
@@ -156,6 +154,21 @@ def receipt_tags(receipt: Receipt) -> Mapping[str, str]:
     return {**tags, names.RECEIPT_REASON: receipt.reason} if receipt.reason else tags
 
 
+def _leader(finalist: Finalist) -> Child:
+    curves = finalist.trained.curves
+    by_name = {
+        names.LEADER_VALIDATION: _mean_curve(curves.validation_score),
+        names.LEADER_TRAIN: _mean_curve(curves.train_score),
+    }
+    return _overview(f"best trials: trial {finalist.trial.number}", finalist.trial.score, by_name)
+
+
+def _overview(name: str, score: Score, curves: Mapping[str, Sequence[float]]) -> Child:
+    """With the score of a trial, so that the list of the charts has it among the first."""
+    now = time.time()
+    return Child(name, "overview", "overview", now, now, metrics={names.TRIAL_SCORE: score.mean}, curves=curves)
+
+
 def _over_trials(trials: Sequence[Trial], direction: Direction) -> tuple[list[float], list[float]]:
     """The scores in the order in which the trials ended, NaN where one failed; and the best complete one so far."""
     scores = np.array([trial.score.mean if trial.state != "failed" else math.nan for trial in trials])
@@ -198,17 +211,13 @@ def _mean_curves(trained: Trained) -> dict[str, list[float]]:
     does not jump when the worst fold ends."""
     curves = trained.curves
     by_name = {
+        names.SCORE_VALIDATION: curves.validation_score,
         names.SCORE_TRAIN: curves.train_score,
         names.LOSS_VALIDATION: curves.validation_loss,
         names.LOSS_TRAIN: curves.train_loss,
         names.LEARNING_RATE: curves.learning_rate,
     }
-    means = {name: _mean_curve(curve) for name, curve in by_name.items()}
-    return {names.SCORE_VALIDATION: _validation_curve(trained), **means}
-
-
-def _validation_curve(trained: Trained) -> list[float]:
-    return _mean_curve(trained.curves.validation_score)
+    return {name: _mean_curve(curve) for name, curve in by_name.items()}
 
 
 def _mean_curve(curve: FloatArray) -> list[float]:

@@ -33,6 +33,9 @@ SEARCH_SCORE = "search/score"
 SEARCH_BEST = "search/best_so_far"
 GROWTH_VALIDATION = "growth/validation_score"
 GROWTH_TRAIN = "growth/train_score"
+# ... and of the best trials: one value an epoch, as their own curves.
+LEADER_VALIDATION = "best trials/validation_score"
+LEADER_TRAIN = "best trials/train_score"
 
 # The job's own values.
 PEAK_MEMORY = "job/peak_memory_mb"
@@ -87,11 +90,6 @@ MAX_TITLE = 120
 def fold_score(number: int) -> str:
     """The final score of fold `number`, counted from 1."""
     return f"fold/{number}"
-
-
-def leader_curve(number: int) -> str:
-    """The overview's curve of one of the best trials: its validation score, one value an epoch."""
-    return f"best trials/trial {number}"
 
 
 def holdout_measure(measure: str) -> str:

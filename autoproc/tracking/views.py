@@ -34,13 +34,12 @@ class Link(NamedTuple):
 @dataclass(frozen=True)
 class JobView:
     """What the views of a job show: `searched` are the parameters that the search changes, those that matter most
-    first; `conditional` those that only some trials have; `leaders` the numbers of the best trials, once known."""
+    first; `conditional` those that only some trials have."""
 
     title: str
     direction: Direction
     searched: Sequence[str]
     conditional: Sequence[str] = ()
-    leaders: Sequence[int] = ()
 
 
 def view_key(run_id: str) -> str:
@@ -94,8 +93,8 @@ def _leaderboard(run_id: str, view: JobView) -> dict[str, Any]:
 
 
 def _charts(run_id: str, view: JobView) -> dict[str, Any]:
-    """The charts of the job's search and growth. MLflow draws what it lists, at most 100 runs at first: the overview,
-    which has the best trial's score, and the best trials stand before others."""
+    """The charts of the job's search and growth. MLflow draws what it lists, at most 100 runs at first: those of the
+    overview, which have the best trials' scores, stand before others."""
     order = {"orderByKey": f"metrics.`{names.TRIAL_SCORE}`", "orderByAsc": view.direction == "minimize"}
     sections = [(f"section-{number}", *section) for number, section in enumerate(_sections(view))]
     shown = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
@@ -115,11 +114,11 @@ def _charts(run_id: str, view: JobView) -> dict[str, Any]:
 def _sections(view: JobView) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The titles of the sections, and their charts."""
     over_trials = _line(names.SEARCH_BEST, names.SEARCH_SCORE)
-    yield "Search", [_parallel(view.searched), over_trials, _scatter("METRIC", names.TRIAL_NUMBER)]
+    parallel = [_parallel(view.searched)] if view.searched else []
+    yield "Search", [*parallel, over_trials, _scatter("METRIC", names.TRIAL_NUMBER)]
     if view.searched:
         yield "Parameters against the score", [_scatter("PARAM", name) for name in view.searched[:MAX_SCATTERS]]
-    if view.leaders:
-        yield "Best trials", [_line(*(names.leader_curve(number) for number in view.leaders))]
+    yield "Best trials", [_line(names.LEADER_VALIDATION, names.LEADER_TRAIN)]
     yield "Growth, rung by rung", [_line(names.GROWTH_VALIDATION, names.GROWTH_TRAIN)]
 
 

@@ -14,6 +14,7 @@ _CONTROL = "bell\x07 and\x1b[31m red\u202e"
 FILE = f"{_HTML.replace('/', '')} & '\U0001f600'.csv"
 TARGET = f'target {_HTML} "{_MARKDOWN}"'
 COLUMNS = (f"first {_HTML}", f"second {_MARKDOWN}", f"{_SCRIPT} third", _LONG.strip(), _CONTROL)
+LEFT_OUT = "constant <b class=injected>"
 CLASSES = (f"no {_HTML}", f"\U0001f600 'yes' {_MARKDOWN}")
 
 
@@ -22,7 +23,7 @@ def write(folder: Path, n_rows: int = 240) -> Path:
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(n_rows, len(COLUMNS))), columns=list(COLUMNS)).round(4)
     is_yes = frame[COLUMNS[0]] + 0.5 * random.normal(size=n_rows) > 0
-    frame["constant <b class=injected>"] = 1
+    frame[LEFT_OUT] = 1
     frame[TARGET] = np.where(is_yes, CLASSES[1], CLASSES[0])
     frame.to_csv(folder / FILE, index=False)
     return folder / FILE

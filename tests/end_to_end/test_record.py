@@ -55,7 +55,7 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
     n_factors, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
     n_finalists = len(finished.result["selection"]["finalists"])
     n_rates = len(tables.SMALL["baseline"]["learning_rates"])
-    assert counts == [n_rates, 3, n_factors * n_rungs, tables.SMALL["trials"], 1, n_finalists, 1]
+    assert counts == [n_rates, 3, n_factors * n_rungs, tables.SMALL["trials"], 1 + n_finalists, n_finalists, 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 
@@ -182,8 +182,8 @@ def test_the_charts_are_of_the_best_trials_and_what_was_searched(binary: Finishe
     tags = record.client.get_experiment(parent.info.experiment_id).tags
     state = json.loads(json.loads(tags[VIEW_TAG + charts_key(parent.info.run_id)])["state"])
     keys = {key for chart in state["compareRunCharts"] for key in chart.get("selectedMetricKeys", ())}
-    (overview,) = children(record, parent, "overview")
-    assert keys == {name for name in overview.data.metrics if name != names.TRIAL_SCORE}
+    *leaders, overview = children(record, parent, "overview")
+    assert keys | {names.TRIAL_SCORE} == overview.data.metrics.keys() | leaders[0].data.metrics.keys()
     (parallel,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "PARALLEL")
     assert set(parallel["selectedParams"]) <= children(record, parent, "trial")[0].data.params.keys()
     assert record.curve(overview, names.SEARCH_BEST)[-1] == pytest.approx(binary.result["search"]["best"]["score"])

@@ -40,7 +40,7 @@ from autoproc.tracking.children import (
     dummy_child,
     fresh_child,
     job_metrics,
-    overview_child,
+    overview_children,
     reference_child,
     rung_child,
     trial_child,
@@ -137,20 +137,23 @@ def ended(state: TrialState, score: float) -> Trial:
 def test_the_overview_has_search_growth_and_the_best_trials_as_curves() -> None:
     trials = [("pruned", 0.9), ("complete", 0.5), ("complete", 0.4), ("failed", NAN), ("complete", 0.7)]
     search = replace(SEARCH, trials=tuple(ended(state, score) for state, score in trials))
-    growth = Growth(
-        (Rung(0, TRAINED, judged(False)), Rung(1, DIVERGED, judged(True))), (CANDIDATE.network,), 0, True, ""
-    )
-    child = overview_child(growth, search, "maximize")
-    assert (child.stage, child.parameters) == ("overview", {})
-    assert child.curves[names.SEARCH_SCORE] == pytest.approx([0.9, 0.5, 0.4, NAN, 0.7], nan_ok=True)
+    rungs = (Rung(0, TRAINED, judged(False)), Rung(1, DIVERGED, judged(True)))
+    growth = Growth(rungs, (CANDIDATE.network,), 0, True, "")
+    overview, leader = overview_children(growth, search, "maximize")
+    assert {(child.stage, child.name) for child in (overview, leader)} == {
+        ("overview", "overview of growth and search"),
+        ("overview", "best trials: trial 7"),
+    }
+    assert overview.curves[names.SEARCH_SCORE] == pytest.approx([0.9, 0.5, 0.4, NAN, 0.7], nan_ok=True)
     # A trial that was pruned is not the best of anything.
-    assert child.curves[names.SEARCH_BEST] == pytest.approx([NAN, 0.5, 0.5, 0.5, 0.7], nan_ok=True)
-    least = overview_child(growth, search, "minimize").curves[names.SEARCH_BEST]
+    assert overview.curves[names.SEARCH_BEST] == pytest.approx([NAN, 0.5, 0.5, 0.5, 0.7], nan_ok=True)
+    least = overview_children(growth, search, "minimize")[0].curves[names.SEARCH_BEST]
     assert least == pytest.approx([NAN, 0.5, 0.4, 0.4, 0.4], nan_ok=True)
-    assert child.curves[names.GROWTH_VALIDATION] == pytest.approx([0.75, NAN], nan_ok=True)
-    assert child.curves[names.GROWTH_TRAIN] == pytest.approx([0.8, 0.8])
-    assert child.curves[names.leader_curve(7)] == pytest.approx([0.45, 0.65, 0.75])
-    assert child.metrics == {names.TRIAL_SCORE: search.best.score.mean}
+    assert overview.curves[names.GROWTH_VALIDATION] == pytest.approx([0.75, NAN], nan_ok=True)
+    assert overview.curves[names.GROWTH_TRAIN] == pytest.approx([0.8, 0.8])
+    assert leader.curves[names.LEADER_VALIDATION] == pytest.approx([0.45, 0.65, 0.75])
+    assert leader.curves[names.LEADER_TRAIN] == pytest.approx([0.5, 0.7, 0.8])
+    assert overview.metrics == leader.metrics == {names.TRIAL_SCORE: search.best.score.mean}
 
 
 def test_a_trial_with_its_state_parameters_and_reason() -> None:

@@ -19,7 +19,7 @@ from autoproc.tracking.views import (
 )
 
 SEARCHED = ("learning_rate", "dropout")
-VIEW = JobView('a "title"', "maximize", SEARCHED, ("scheduler.gamma",), (3, 12))
+VIEW = JobView('a "title"', "maximize", SEARCHED, ("scheduler.gamma",))
 
 
 def read(text: str) -> tuple[str, dict[str, Any]]:
@@ -81,14 +81,14 @@ def test_the_charts_show_the_search_its_parameters_the_best_trials_and_growth() 
     assert axes == [(name, names.TRIAL_SCORE) for name in (names.TRIAL_NUMBER, *SEARCHED)]
     assert [chart["selectedMetricKeys"] for chart in charts_of(state, "LINE")] == [
         [names.SEARCH_BEST, names.SEARCH_SCORE],
-        [names.leader_curve(3), names.leader_curve(12)],
+        [names.LEADER_VALIDATION, names.LEADER_TRAIN],
         [names.GROWTH_VALIDATION, names.GROWTH_TRAIN],
     ]
 
 
-def test_before_the_best_trials_are_known_there_is_no_chart_of_them() -> None:
-    sections = [section["name"] for section in states(JobView("t", "minimize", SEARCHED))[1]["compareRunSections"]]
-    assert sections == ["Search", "Parameters against the score", "Growth, rung by rung"]
+def test_where_nothing_is_searched_there_are_no_charts_of_parameters() -> None:
+    sections = [section["name"] for section in states(JobView("t", "minimize", ()))[1]["compareRunSections"]]
+    assert sections == ["Search", "Best trials", "Growth, rung by rung"]
 
 
 def test_of_many_parameters_the_first_have_a_chart_of_their_own() -> None:
