@@ -86,10 +86,9 @@ def _leaderboard(run_id: str, view: JobView) -> dict[str, Any]:
     }
     columns = [column for column in widths if column != _RUN_NAME]
     order = {"orderByKey": f"metrics.`{names.SCORE}`", "orderByAsc": view.direction == "minimize"}
-    sections = {"compareRunSections": [], "compareRunCharts": []}
     own = f"{_children(run_id)} AND tags.`{names.STAGE}` != '{names.OVERVIEW_STAGE}'"
-    state = _state(own) | order | {"selectedColumns": columns, "columnOrder": [*widths], "columnWidths": widths}
-    return state | sections
+    shown = {"selectedColumns": columns, "columnOrder": [*widths], "columnWidths": widths}
+    return {**_state(own), **order, **shown}
 
 
 def _charts(run_id: str, view: JobView) -> dict[str, Any]:

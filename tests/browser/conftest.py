@@ -6,20 +6,23 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from mlflow import MlflowClient
-from playwright.sync_api import Browser, Page
 
 from autoproc.cli.app import run
 from autoproc.tracking.home import Home
 from autoproc.tracking.views import Link, view_links
 from tests.browser import hostile
 from tests.end_to_end import tables
-from tools.chromium import MISSING, find_chromium, new_page, open_browser
 from tools.mlflow_ui import serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # MLflow's own use of SQLAlchemy, which we cannot mend.
 MLFLOWS_WARNING = "ignore:The ``noload`` loader strategy:DeprecationWarning"
@@ -60,7 +63,7 @@ class Recorded:
 class Visit:
     """A page of the server, and what happens in it that should not."""
 
-    page: Page
+    page: "Page"
     address: str
     dialogs: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -85,8 +88,17 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def recorded(once: Callable[[str, Callable[[Path], None]], Path]) -> Recorded:
-    """A small job on a table with hostile names."""
+def chromium() -> ModuleType:
+    """What opens a browser. Without one, or without what drives it, the tests are skipped."""
+    tools: ModuleType = pytest.importorskip("tools.chromium", reason="playwright is not installed, see `make test`")
+    if tools.find_chromium() is None:
+        pytest.skip(tools.MISSING)
+    return tools
+
+
+@pytest.fixture(scope="session")
+def recorded(chromium: ModuleType, once: Callable[[str, Callable[[Path], None]], Path]) -> Recorded:
+    """A small job on a table with hostile names, which is run only where there is a browser to look at it."""
 
     def make(folder: Path) -> None:
         table = hostile.write(folder)
@@ -105,24 +117,22 @@ def recorded(once: Callable[[str, Callable[[Path], None]], Path]) -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def address(recorded: Recorded) -> Iterator[str]:
+def address(chromium: ModuleType, recorded: Recorded) -> Iterator[str]:
     """Where `autoproc ui` shows the recorded job."""
-    if find_chromium() is None:
-        pytest.skip(MISSING)
     with serving(recorded.home.path) as links:
         (title, path), _ = recorded.links()
         yield links[title].removesuffix(path)
 
 
 @pytest.fixture(scope="module")
-def browser(address: str) -> Iterator[Browser]:
-    with open_browser() as browser:
+def browser(chromium: ModuleType) -> "Iterator[Browser]":
+    with chromium.open_browser() as browser:
         yield browser
 
 
 @pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[Visit]:
+def visit(chromium: ModuleType, browser: "Browser", address: str) -> Iterator[Visit]:
     """A visitor with a wide window: the table of runs draws only columns that are in sight."""
-    page = new_page(browser, width=3000, height=1400)
+    page = chromium.new_page(browser, width=3000, height=1400)
     yield Visit(page, address)
     page.context.close()
