@@ -30,12 +30,12 @@ TRIAL_SCORE = "trial/score"
 
 # Curves of the job's overview: one value a trial, in the order in which they ended, or a rung.
 SEARCH_SCORE = "search/score"
-SEARCH_BEST = "search/best_so_far"
-GROWTH_VALIDATION = "growth/validation_score"
-GROWTH_TRAIN = "growth/train_score"
+SEARCH_BEST = "search/best so far"
+GROWTH_VALIDATION = "growth/validation"
+GROWTH_TRAIN = "growth/training"
 # ... and of the best trials: one value an epoch, as their own curves.
-LEADER_VALIDATION = "best trials/validation_score"
-LEADER_TRAIN = "best trials/train_score"
+LEADER_VALIDATION = "best trials/validation"
+LEADER_TRAIN = "best trials/training"
 
 # The job's own values.
 PEAK_MEMORY = "job/peak_memory_mb"

@@ -19,9 +19,14 @@ METRICS = (names.SCORE, names.STANDARD_ERROR, names.EPOCHS, names.TRAIN_SCORE)
 # Of more parameters the charts would be too many to look at.
 MAX_SCATTERS = 6
 
+# MLflow adds a chart for each metric that has none: for those that our charts have beside another one it must not, and
+# the sections of the others are closed at first.
+_DRAWN = (names.TRIAL_NUMBER, names.TRIAL_SCORE, names.SEARCH_SCORE, names.GROWTH_TRAIN, names.LEADER_TRAIN)
+_CLOSED = ("curves", "final", "fold", "holdout", "dummy")
+
 # In pixels; MLflow's own 100 cut our names off.
-_WIDE, _NARROW = 150, 105
-_RUN_NAME, _RUN_NAME_WIDTH = "attributes.`Run Name`", 250
+_WIDE, _NARROW = 140, 95
+_RUN_NAME, _RUN_NAME_WIDTH = "attributes.`Run Name`", 240
 
 
 class Link(NamedTuple):
@@ -80,7 +85,7 @@ def _leaderboard(run_id: str, view: JobView) -> dict[str, Any]:
     widths = {
         _RUN_NAME: _RUN_NAME_WIDTH,
         **{f"tags.`{tag}`": _WIDE for tag in (names.STAGE, names.STATE)},
-        **{f"metrics.`{metric}`": _WIDE if metric == names.STANDARD_ERROR else _NARROW for metric in METRICS},
+        **{f"metrics.`{metric}`": _NARROW if metric in (names.SCORE, names.EPOCHS) else _WIDE for metric in METRICS},
         **{f"params.`{name}`": _NARROW for name in view.searched},
         **{f"params.`{name}`": _WIDE for name in view.conditional},
     }
@@ -96,12 +101,16 @@ def _charts(run_id: str, view: JobView) -> dict[str, Any]:
     overview, which have the best trials' scores, stand before others."""
     order = {"orderByKey": f"metrics.`{names.TRIAL_SCORE}`", "orderByAsc": view.direction == "minimize"}
     sections = [(f"section-{number}", *section) for number, section in enumerate(_sections(view))]
-    shown = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+    fixed = {"isReordered": False, "deleted": False, "isGenerated": False}
     return {
         **_state(_children(run_id)),
         **order,
         "selectedColumns": [f"metrics.`{names.TRIAL_SCORE}`"],
-        "compareRunSections": [{"uuid": key, "name": name, **shown} for key, name, _ in sections],
+        "isAccordionReordered": True,  # else MLflow sorts the sections by name
+        "compareRunSections": [
+            *({"uuid": key, "name": name, "display": True, **fixed} for key, name, _ in sections),
+            *({"uuid": name, "name": name, "display": False, **fixed} for name in _CLOSED),
+        ],
         "compareRunCharts": [
             {"uuid": f"{key}-{number}", "metricSectionId": key, "deleted": False, "isGenerated": False, **chart}
             for key, _, charts in sections
@@ -114,7 +123,7 @@ def _sections(view: JobView) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The titles of the sections, and their charts."""
     over_trials = _line(names.SEARCH_BEST, names.SEARCH_SCORE)
     parallel = [_parallel(view.searched)] if view.searched else []
-    yield "Search", [*parallel, over_trials, _scatter("METRIC", names.TRIAL_NUMBER)]
+    yield "Search", [*parallel, over_trials, _scatter("METRIC", names.TRIAL_NUMBER), *map(_left_out, _DRAWN)]
     if view.searched:
         yield "Parameters against the score", [_scatter("PARAM", name) for name in view.searched[:MAX_SCATTERS]]
     yield "Best trials", [_line(names.LEADER_VALIDATION, names.LEADER_TRAIN)]
@@ -135,6 +144,11 @@ def _scatter(kind: str, key: str) -> dict[str, Any]:
     """The trials' score over one of their values."""
     axes = {"xaxis": {"key": key, "type": kind}, "yaxis": {"key": names.TRIAL_SCORE, "type": "METRIC"}}
     return {"type": "SCATTER", **axes, "runsCountToCompare": 100}
+
+
+def _left_out(metric: str) -> dict[str, Any]:
+    """A chart that MLflow would add by itself."""
+    return {"type": "LINE", "metricKey": metric, "deleted": True, "isGenerated": True}
 
 
 def _line(*curves: str) -> dict[str, Any]:
