@@ -47,9 +47,10 @@ class Record:
         order = [f"metrics.`{names.SCORE}` DESC"]
         return list(self.client.search_runs([self.job.info.experiment_id], wanted, order_by=order))
 
-    def page(self, run: Run) -> str:
-        """What follows the server's address in the link to a run's page."""
-        return f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    def page(self, run: Run, part: str = "") -> str:
+        """What follows the server's address in the link to a run's page, or to a part of it."""
+        # Without the workflow type MLflow shows the menu of its GenAI mode beside it.
+        return f"/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{part}?workflowType=machine_learning"
 
 
 def take(page: Page, path: Path) -> None:
@@ -95,7 +96,7 @@ def take_finished(browser: Browser, home: Home, out: Path) -> None:
         take(page, out / "job.png")
 
         page = new_page(browser)
-        page.goto(f"{_server(links)}{record.page(record.trials[0])}/model-metrics")
+        page.goto(_server(links) + record.page(record.trials[0], "/model-metrics"))
         page.get_by_text(names.SCORE_VALIDATION.split("/")[-1], exact=True).first.wait_for()
         take(page, out / "trial.png")
 
