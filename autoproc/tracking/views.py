@@ -108,26 +108,26 @@ def _charts(run_id: str, view: JobView) -> dict[str, Any]:
         "selectedColumns": [f"metrics.`{names.TRIAL_SCORE}`"],
         "isAccordionReordered": True,  # else MLflow sorts the sections by name
         "compareRunSections": [
-            *({"uuid": key, "name": name, "display": True, **fixed} for key, name, _ in sections),
+            *({"uuid": key, "name": name, "columns": n, "display": True, **fixed} for key, name, n, _ in sections),
             *({"uuid": name, "name": name, "display": False, **fixed} for name in _CLOSED),
         ],
         "compareRunCharts": [
             {"uuid": f"{key}-{number}", "metricSectionId": key, "deleted": False, "isGenerated": False, **chart}
-            for key, _, charts in sections
+            for key, _, _, charts in sections
             for number, chart in enumerate(charts)
         ],
     }
 
 
-def _sections(view: JobView) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The titles of the sections, and their charts."""
+def _sections(view: JobView) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
+    """The titles of the sections, how many charts stand beside each other, and the charts."""
     over_trials = _line(names.SEARCH_BEST, names.SEARCH_SCORE)
-    parallel = [_parallel(view.searched)] if view.searched else []
-    yield "Search", [*parallel, over_trials, _scatter("METRIC", names.TRIAL_NUMBER), *map(_left_out, _DRAWN)]
+    yield "Search", 2, [over_trials, _scatter("METRIC", names.TRIAL_NUMBER), *map(_left_out, _DRAWN)]
     if view.searched:
-        yield "Parameters against the score", [_scatter("PARAM", name) for name in view.searched[:MAX_SCATTERS]]
-    yield "Best trials", [_line(names.LEADER_VALIDATION, names.LEADER_TRAIN)]
-    yield "Growth, rung by rung", [_line(names.GROWTH_VALIDATION, names.GROWTH_TRAIN)]
+        yield "Parameters side by side", 1, [_parallel(view.searched)]
+        yield "Parameters against the score", 3, [_scatter("PARAM", name) for name in view.searched[:MAX_SCATTERS]]
+    yield "Best trials", 2, [_line(names.LEADER_VALIDATION, names.LEADER_TRAIN)]
+    yield "Growth, rung by rung", 2, [_line(names.GROWTH_VALIDATION, names.GROWTH_TRAIN)]
 
 
 def _parallel(searched: Sequence[str]) -> dict[str, Any]:
