@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.test-installed
 BENCH_STAMP := $(VENV)/.bench-installed
 PEERS_VENV := .venv-peers
 PEERS_STAMP := $(PEERS_VENV)/.installed
@@ -16,13 +17,14 @@ TABLES ?= $(EXAMPLE):machine_failure
 REOPEN := $(if $(filter $(EXAMPLE),$(DATA)),--reopen-holdout "the shipped example is run again and again")
 
 .DEFAULT_GOAL := help
-.PHONY: help install tune ui test bench bench-peers clean
+.PHONY: help install tune ui test pictures bench bench-peers clean
 
 help: ## Show this help
 	@echo "make tune                        the whole process on the shipped example (at most 5 minutes)"
 	@echo "make tune DATA=my.csv TARGET=y   ... on a table of your own; ARGS=... passes further flags"
 	@echo "make ui                          browse the jobs in MLflow"
 	@echo "make test                        all checks and tests"
+	@echo "make pictures                    take the pictures of the documentation anew, in a Chromium (about 5 minutes)"
 	@echo "make bench                       speed against a bare loop of torch, skorch and Lightning (about 20 minutes)"
 	@echo "make bench TABLES=\"a.csv:y ...\" ... with the search on tables of your own"
 	@echo "make bench-peers                 set up .venv-peers: the tools that python -m benchmarks.quality compares with"
@@ -45,7 +47,15 @@ tune: $(STAMP)
 ui: $(STAMP)
 	$(BIN)/autoproc ui $(ARGS)
 
-test: $(STAMP)
+# The driver of a browser, which only looking at pages needs, is large.
+$(TEST_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+	@touch $@
+
+pictures: $(TEST_STAMP)
+	$(BIN)/python -m tools.pictures
+
+test: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict autoproc

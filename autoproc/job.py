@@ -31,15 +31,18 @@ from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress, Status
 from autoproc.report import documents, lines, values
+from autoproc.report.effects import by_effect
 from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
+from autoproc.space import Space
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
 from autoproc.tracking.background import BackgroundTracker
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Tracker, Value
+from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
@@ -71,6 +74,7 @@ class Job:
         folder: Path,
         tracker: BackgroundTracker,
         progress: KeptProgress,
+        space: Space,
         deadline: Deadline,
     ) -> None:
         self.home = home
@@ -80,7 +84,8 @@ class Job:
         self._plan = plan
         self._folder = folder
         self._tracker = tracker
-        self._facts = JobFacts.of(prepared)
+        self._space = space
+        self._facts = replace(JobFacts.of(prepared), views=view_links(".", tracker.experiment_id, tracker.run_id))
         self._seconds: dict[str, float] = {}
         self._standing = JobStanding(prepared.chosen.metric, plan, deadline)
         self._card: dict[str, Any] = {}
@@ -108,7 +113,7 @@ class Job:
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
         self._tracker.attach(self._folder / PLAN)
-        self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
+        self._save_views(self._space.searched)
         self._describe(documents.parameters(self._plan, self._prepared))
 
     def tell_baseline(self, baseline: Baseline) -> None:
@@ -138,6 +143,11 @@ class Job:
         self._progress.update(self._standing.trial(trial))
 
     def tell_search(self, search: Search) -> None:
+        growth, direction = self._facts.growth, self._facts.metric_direction
+        assert growth
+        for child in children.overview_children(growth, search, direction):
+            self._tracker.record(child)
+        self._save_views(by_effect(search.trials, self._space.searched))
         self._note(search=search)
         self._standing.searched(search)
         self._progress.say("search", lines.search_line(search))
@@ -226,7 +236,10 @@ class Job:
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism(), *report):
             self._tracker.attach(made)
-        self._progress.say("next", lines.next_line(self.home.path))
+        server = self._plan.tracking_uri or ""
+        is_server = server.startswith(("http://", "https://"))  # and not an address of a database
+        links = view_links(server, self._tracker.experiment_id, self.run_id) if is_server else ()
+        self._progress.say("next", lines.next_line(self.home.path, links))
         self._progress.update(Status("record", running="waiting until MLflow has all of it"))
         return JobResult(self.run_id, self.home.path, path, content)
 
@@ -300,6 +313,10 @@ class Job:
         card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
         return {**card, "run_id": self.run_id, "trained_on": "development rows"}
 
+    def _save_views(self, searched: Sequence[str]) -> None:
+        facts, conditional = self._facts, self._space.conditional
+        self._tracker.save_views(JobView(facts.table_name, facts.metric_direction, searched, conditional))
+
     def _note(self, **facts: Any) -> None:
         self._facts = replace(self._facts, **facts)
         self._describe()
@@ -326,7 +343,7 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 @contextmanager
 def running_job(
-    prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float, deadline: Deadline
+    prepared: Prepared, plan: Plan, space: Space, home: Home, progress: Progress, started: float, deadline: Deadline
 ) -> Iterator[Job]:
     """A job from its first line to its end: whatever ends it is in its log and in the record.
 
@@ -344,7 +361,7 @@ def running_job(
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
-        job = Job(prepared, resolved, home, folder, tracker, kept, deadline)
+        job = Job(prepared, resolved, home, folder, tracker, kept, space, deadline)
         try:
             kept.log_to(folder / LOG)
             job.tell_start(round(time.monotonic() - started, 2))

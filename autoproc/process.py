@@ -85,7 +85,7 @@ def tune(
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     deadline = _training_deadline(plan.time_limit, started)
-    with running_job(prepared, plan, home, progress, started, deadline) as job:
+    with running_job(prepared, plan, space, home, progress, started, deadline) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 

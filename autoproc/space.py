@@ -186,6 +186,19 @@ class Space:
         train = TrainPlan(**{**fixed, **plan.train.model_dump(exclude_unset=True)})
         return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked}), "train": train})
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Names of the parameters, as those of a `Candidate`, that trials differ in and all of them have."""
+        network = () if isinstance(self.rung, Fixed) else ("depth", "width")
+        return (*network, *(name for name, leaf in self.train.items() if not isinstance(leaf, Fixed)))
+
+    @property
+    def conditional(self) -> tuple[str, ...]:
+        """Names of the parameters that only trials with some of the schedulers have and differ in."""
+        options = [leaf.options for leaf in self.train.values() if isinstance(leaf, OneOf)]
+        leaves = [leaf for option in options for parameters in option.values() for leaf in parameters.items()]
+        return tuple(dict.fromkeys(f"scheduler.{name}" for name, leaf in leaves if not isinstance(leaf, Fixed)))
+
     def centre(self, ladder: Sequence[NetworkSpec], chosen: int) -> int:
         """Number of the rung that the search is about, given the one that growth chose; the last, if none is large
         enough."""

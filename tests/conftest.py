@@ -4,7 +4,11 @@ The environment is set before torch, MLflow or rich are imported; nothing heavy 
 """
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 os.environ.update(
@@ -21,3 +25,26 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 # Tests assert no times, and fail or pass alike in every run.
 settings.register_profile("autoproc", deadline=None, derandomize=True, max_examples=50, print_blob=True)
 settings.load_profile("autoproc")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that the workers of this session have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """The folder `name`, filled by `make` in the worker that asks first; the others wait for it."""
+
+    def get(name: str, make: Callable[[Path], None]) -> Path:
+        folder = shared / f"shared-{name}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "made").exists():
+                folder.mkdir()
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return get

@@ -183,3 +183,12 @@ def test_the_centre_is_what_growth_chose_or_the_first_larger_rung_that_is_large_
 def test_a_rung_below_the_centre_is_met_as_nearly_as_the_space_can():
     assert SPACE.encode(TrainSpec(), -1)["rung"] == -1
     assert SPACE.encode(TrainSpec(), -3)["rung"] == -1
+
+
+def test_what_is_searched_is_what_the_file_has_loosened() -> None:
+    train = ("batch_size", "optimizer", "learning_rate", "dropout", "weight_decay", "scheduler")
+    assert SPACE.searched == ("depth", "width", *train)
+    assert replace(SPACE, rung=Fixed(0)).searched == train
+    conditional = ("step_size", "gamma", "milestones", "factor", "patience")
+    assert SPACE.conditional == tuple(f"scheduler.{name}" for name in conditional)
+    assert replace(SPACE, train={"scheduler": Fixed(NoScheduler())}).conditional == ()

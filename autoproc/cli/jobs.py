@@ -1,8 +1,12 @@
 """`autoproc show` and `autoproc ui`."""
 
 import json
+import os
 import re
+import sys
 import textwrap
+import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +45,33 @@ def show(run: str, as_json: bool, home: str) -> None:
 
 @click.command(
     short_help="Browse the jobs in MLflow.",
-    epilog=examples("autoproc ui", "autoproc ui --port 8080 --home /data/jobs"),
+    epilog=examples("autoproc ui", "autoproc ui --no-browser", "autoproc ui --port 8080 --home /data/jobs"),
 )
 @home_option
 @click.option(
     "--port", default=5000, show_default=True, type=click.IntRange(1, 65535), metavar="N", help="Port to use."
 )
+@click.option("--browser/--no-browser", default=True, help="Open the newest job in a browser, on a desktop.")
 @click.pass_context
-def ui(context: click.Context, home: str, port: int) -> None:
+def ui(context: click.Context, home: str, port: int, browser: bool) -> None:
     """Browse the jobs in MLflow's user interface, on this machine only. Ctrl-C ends it."""
     from autoproc.tracking.home import Home
     from autoproc.tracking.server import serve
 
-    context.exit(serve(Home(Path(home).expanduser()), port))
+    def show(links: Sequence[tuple[str, str]]) -> None:
+        for title, address in links:
+            click.echo(f"{title}: {address}")
+        click.echo("Ctrl-C ends it.")
+        if browser and has_desktop():
+            webbrowser.open(links[0][1])
+
+    context.exit(serve(Home(Path(home).expanduser()), port, show))
+
+
+def has_desktop() -> bool:
+    """Whether someone sits before this terminal who can see a browser's window."""
+    has_windows = sys.platform in ("win32", "darwin") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return has_windows and sys.stdout.isatty()
 
 
 def job_folder(run: str, home: str) -> Path:

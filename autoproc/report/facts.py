@@ -32,6 +32,7 @@ class JobFacts:
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None
+    views: tuple[tuple[str, str], ...] = ()  # titles and addresses within MLflow's pages
 
     @classmethod
     def of(cls, prepared: Prepared) -> "JobFacts":

@@ -14,8 +14,9 @@ from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, aligned, listed, one_li
 from autoproc.results import Baseline, Column, Growth, Reference, Rung
 
 _LEFT_OUT_SHOWN = 6
+_UI = "autoproc ui"
 _NEXT = {
-    "autoproc ui": "all trials, in the browser",
+    _UI: "all trials, in the browser",
     "autoproc show": "this result again",
     "autoproc predict last new.csv": "predict new rows",
     "autoproc export last my-model.zip": "take the model along",
@@ -139,10 +140,12 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     )
 
 
-def next_line(home: Path) -> str:
-    """The commands that come next, with what they do."""
+def next_line(home: Path, links: Sequence[tuple[str, str]] = ()) -> str:
+    """The commands that come next, with what they do; `links` are the titles and addresses of the job's views on a
+    server."""
     where = "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
-    return "\n".join(aligned([(f"{command}{where}", what) for command, what in _NEXT.items()]))
+    commands = [(f"{command}{where}", what) for command, what in _NEXT.items() if not links or command != _UI]
+    return "\n".join([*(f"{title}: {address}" for title, address in links), *aligned(commands)])
 
 
 def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:

@@ -48,6 +48,8 @@ def _blocks(facts: JobFacts) -> Iterator[str]:
 
 
 def _state(facts: JobFacts) -> Iterator[str]:
+    if facts.views:
+        yield " · ".join(f"[{title}]({address})" for title, address in facts.views)
     if facts.stopped_by:
         yield f"**Stopped:** {_sentence(facts.stopped_by)}"
     elif not facts.verdict:

@@ -6,9 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import final
 
-from autoproc.results import Direction, Problem
+from autoproc.results import Problem
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Child, JobStatus, Value
+from autoproc.tracking.views import JobView
 
 
 @final
@@ -28,6 +29,10 @@ class BackgroundTracker:
     def run_id(self) -> str:
         return self._inner.run_id
 
+    @property
+    def experiment_id(self) -> str:
+        return self._inner.experiment_id
+
     def record(self, child: Child) -> None:
         """Write one finished child, in one go."""
         self._hand(lambda: self._inner.record(child))
@@ -46,9 +51,9 @@ class BackgroundTracker:
         """Note the data set as the job's input, without holding its rows."""
         self._hand(lambda: self._inner.log_table(name, source, fingerprint, n_rows, problem))
 
-    def save_view(self, title: str, direction: Direction) -> None:
-        """Keep a view of this job's children, the best first, for the MLflow UI."""
-        self._hand(lambda: self._inner.save_view(title, direction))
+    def save_views(self, view: JobView) -> None:
+        """Keep views of this job's children for the MLflow UI: the best first, and as charts."""
+        self._hand(lambda: self._inner.save_views(view))
 
     def wait(self) -> None:
         """Return when all that was handed over is written, or waits because MLflow does not answer."""

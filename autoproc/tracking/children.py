@@ -1,11 +1,25 @@
 """From what the steps hand on to the child runs of the record: the one place where they are translated."""
 
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
 
 from autoproc.outcomes import Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict
-from autoproc.results import Baseline, OverfitVerdict, Reference, Score, Trained, Trial, carry_forward
+from autoproc.results import (
+    Baseline,
+    Direction,
+    FloatArray,
+    Growth,
+    OverfitVerdict,
+    Reference,
+    Score,
+    Trained,
+    Trial,
+    carry_forward,
+)
 from autoproc.tracking import names
 from autoproc.tracking.tracker import Child, Stage
 
@@ -42,7 +56,22 @@ def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) ->
 
 def trial_child(trial: Trial, trained: Trained) -> Child:
     """One trial of the search."""
-    return _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
+    child = _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
+    own = {names.TRIAL_NUMBER: float(trial.number), names.TRIAL_SCORE: trial.score.mean}
+    return replace(child, metrics={**child.metrics, **own})
+
+
+def overview_children(growth: Growth, search: Search, direction: Direction) -> list[Child]:
+    """What the charts draw lines of, which are no trainings: growth and search as curves over rungs and trials, and a
+    run for each of the best trials, so that each line has a colour of its own."""
+    scores, best = _over_trials(search.trials, direction)
+    curves = {
+        names.GROWTH_VALIDATION: [rung.trained.score.mean for rung in growth.rungs],
+        names.GROWTH_TRAIN: [rung.trained.train_score.mean for rung in growth.rungs],
+        names.SEARCH_SCORE: scores,
+        names.SEARCH_BEST: best,
+    }
+    return [_overview("overview of growth and search", search.best.score, curves), *map(_leader, search.finalists)]
 
 
 def fresh_child(finalist: Finalist) -> Child:
@@ -125,6 +154,29 @@ def receipt_tags(receipt: Receipt) -> Mapping[str, str]:
     return {**tags, names.RECEIPT_REASON: receipt.reason} if receipt.reason else tags
 
 
+def _leader(finalist: Finalist) -> Child:
+    curves = finalist.trained.curves
+    by_name = {
+        names.LEADER_VALIDATION: _mean_curve(curves.validation_score),
+        names.LEADER_TRAIN: _mean_curve(curves.train_score),
+    }
+    return _overview(f"best trials: trial {finalist.trial.number}", finalist.trial.score, by_name)
+
+
+def _overview(name: str, score: Score, curves: Mapping[str, Sequence[float]]) -> Child:
+    """With the score of a trial, so that the list of the charts has it among the first."""
+    now = time.time()
+    return Child(name, "overview", "overview", now, now, metrics={names.TRIAL_SCORE: score.mean}, curves=curves)
+
+
+def _over_trials(trials: Sequence[Trial], direction: Direction) -> tuple[list[float], list[float]]:
+    """The scores in the order in which the trials ended, NaN where one failed; and the best complete one so far."""
+    scores = np.array([trial.score.mean if trial.state != "failed" else math.nan for trial in trials])
+    complete = np.where([trial.state == "complete" for trial in trials], scores, math.nan)
+    best = np.fmax if direction == "maximize" else np.fmin
+    return scores.tolist(), best.accumulate(complete).tolist()
+
+
 def _training(name: str, stage: Stage, state: str, trained: Trained, reason: str) -> Child:
     now = time.time()
     return Child(
@@ -165,4 +217,9 @@ def _mean_curves(trained: Trained) -> dict[str, list[float]]:
         names.LOSS_TRAIN: curves.train_loss,
         names.LEARNING_RATE: curves.learning_rate,
     }
-    return {name: carry_forward(curve, curve.shape[1]).mean(axis=0).tolist() for name, curve in by_name.items()}
+    return {name: _mean_curve(curve) for name, curve in by_name.items()}
+
+
+def _mean_curve(curve: FloatArray) -> list[float]:
+    means: list[float] = carry_forward(curve, curve.shape[1]).mean(axis=0).tolist()
+    return means

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -18,14 +19,14 @@ from sqlalchemy.engine import make_url
 
 from autoproc.data.openings import receipts_of
 from autoproc.errors import AutoprocError, PlanError
-from autoproc.results import Direction, Problem
+from autoproc.results import Problem
 from autoproc.tracking import entities, names
 from autoproc.tracking.backlog import UNREACHABLE, Backlog, cause
 from autoproc.tracking.children import receipt_tags
 from autoproc.tracking.database import make_database, unusable
 from autoproc.tracking.home import KILLED, Home
 from autoproc.tracking.tracker import Child, JobStatus, Value
-from autoproc.tracking.views import save_view, view_path
+from autoproc.tracking.views import JobView, view_tags
 
 CREATE_SECONDS = 120
 LAST_TRIES = 2
@@ -53,9 +54,8 @@ class MlflowTracker:
         return self._run_id
 
     @property
-    def view_path(self) -> str:
-        """What follows the server's address in the link to this job's own view."""
-        return view_path(self._experiment_id, self._run_id)
+    def experiment_id(self) -> str:
+        return self._experiment_id
 
     def record(self, child: Child) -> None:
         """Write one finished child, in one go."""
@@ -88,9 +88,10 @@ class MlflowTracker:
         table = entities.table_input(name, source, fingerprint, n_rows, problem)
         self._write(lambda: self._client.log_inputs(self._run_id, [table]))
 
-    def save_view(self, title: str, direction: Direction) -> None:
-        """Keep a view of this job's children, the best first, for the MLflow UI."""
-        self._write(lambda: save_view(self._client, self._experiment_id, self._run_id, title, direction))
+    def save_views(self, view: JobView) -> None:
+        """Keep views of this job's children for the MLflow UI: the best first, and as charts."""
+        for key, text in view_tags(self._run_id, view).items():
+            self._write(partial(self._client.set_experiment_tag, self._experiment_id, key, text))
 
     def close_stopped_jobs(self) -> None:
         """Close the records of this home's jobs whose process has ended without doing so: most were killed."""

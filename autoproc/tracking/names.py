@@ -24,6 +24,19 @@ TRAIN_SCORE = "final/train_score"
 EPOCHS = "final/epochs"
 SECONDS = "final/seconds"
 
+# Of a trial alone, so that the search's charts show no other training.
+TRIAL_NUMBER = "trial/number"
+TRIAL_SCORE = "trial/score"
+
+# Curves of the job's overview: one value a trial, in the order in which they ended, or a rung.
+SEARCH_SCORE = "search/score"
+SEARCH_BEST = "search/best so far"
+GROWTH_VALIDATION = "growth/validation"
+GROWTH_TRAIN = "growth/training"
+# ... and of the best trials: one value an epoch, as their own curves.
+LEADER_VALIDATION = "best trials/validation"
+LEADER_TRAIN = "best trials/training"
+
 # The job's own values.
 PEAK_MEMORY = "job/peak_memory_mb"
 DUMMY = "dummy/score"
@@ -53,6 +66,7 @@ RECEIPT_OPENED = "autoproc.receipt.opened_at"
 RECEIPT_OPENING = "autoproc.receipt.opening"
 RECEIPT_REASON = "autoproc.receipt.reason"
 JOB_STAGE = "job"
+OVERVIEW_STAGE = "overview"
 
 # The folder of the receipt among a job's files.
 RECEIPT_FOLDER = "receipt"

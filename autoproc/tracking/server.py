@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from autoproc.errors import HomeError, PlanError
 from autoproc.tracking.database import holds_record, unusable
 from autoproc.tracking.home import Home, home_errors
-from autoproc.tracking.views import view_path
+from autoproc.tracking.views import Link, view_links
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
@@ -36,11 +36,11 @@ LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETR
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def serve(home: Home, port: int) -> int:
+def serve(home: Home, port: int, on_ready: Callable[[Sequence[Link]], None]) -> int:
     """Run MLflow's user interface on `port` of this machine until Ctrl-C; returns 0 then.
 
-    Prints the link to the newest job's own view as soon as the server answers. Raises PlanError when there is no
-    job to show or the port is taken, and HomeError when the server does not start or ends by itself.
+    `on_ready` gets the links to the newest job's own views as soon as the server answers. Raises PlanError when there
+    is no job to show or the port is taken, and HomeError when the server does not start or ends by itself.
     """
     home = Home(home.path.absolute())
     check_database(home)
@@ -48,7 +48,7 @@ def serve(home: Home, port: int) -> int:
     try:
         with _server(home, port) as server:
             _await_answer(server, home, port)
-            print(f"{newest_link(home, port)}\nCtrl-C ends it.", flush=True)
+            on_ready(newest_links(home, port))
             server.wait()
             raise HomeError(_died(home, port))
     except KeyboardInterrupt:
@@ -93,14 +93,14 @@ def free_port(after: int) -> int:
     return next((port for port in near if is_free(port)), 0) or _any_free_port()
 
 
-def newest_link(home: Home, port: int) -> str:
-    """The link to the view of the newest job that the server knows; to its first page where it knows none."""
+def newest_links(home: Home, port: int) -> tuple[Link, ...]:
+    """The links to the views of the newest job that the server knows; to its first page where it knows none."""
     base = f"http://{HOST}:{port}"
     for run_id in list(reversed(home.run_ids()))[:JOBS_TRIED]:
         answer = _get(f"{base}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
         if answer is not None:
-            return base + view_path(str(json.loads(answer)["run"]["info"]["experiment_id"]), run_id)
-    return base
+            return view_links(base, str(json.loads(answer)["run"]["info"]["experiment_id"]), run_id)
+    return (Link("MLflow", base),)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-Stage = Literal["baseline", "reference", "growth", "trial", "fresh folds", "verdict"]
+Stage = Literal["baseline", "reference", "growth", "trial", "overview", "fresh folds", "verdict"]
 JobStatus = Literal["FINISHED", "FAILED", "KILLED"]
 Value = str | int | float | bool
 

@@ -1,7 +1,11 @@
 """What `show` and `predict` say of a job that has no result, or no model."""
 
+import sys
+
 import pytest
 
+from autoproc.cli import jobs
+from autoproc.cli.app import run
 from autoproc.tracking.home import open_home
 
 STOPPED = "2031-05-06T10:41:00+00:00 The baseline network does not beat the dummy; --force goes on anyway.\n"
@@ -56,3 +60,45 @@ def test_a_job_that_runs_says_so(fails, job):
     assert "The job abc123 has no model yet" in fails("predict", "last", "new.csv")
     lock.release()
     assert "did not come to its end" in fails("show", "last")
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """What a browser is asked to open by `autoproc ui`, whose server is a stand-in."""
+    asked = []
+    links = [
+        ("all trainings, best first", "http://127.0.0.1:5000/#/runs"),
+        ("charts", "http://127.0.0.1:5000/#/charts"),
+    ]
+    monkeypatch.setattr("autoproc.tracking.server.serve", lambda home, port, on_ready: on_ready(links) or 0)
+    monkeypatch.setattr(jobs.webbrowser, "open", asked.append)
+    monkeypatch.setattr(jobs, "has_desktop", lambda: True)
+    return asked
+
+
+def test_ui_prints_the_links_and_opens_the_first_on_a_desktop(opened, capsys, monkeypatch):
+    assert run(["ui"]) == 0
+    assert opened == ["http://127.0.0.1:5000/#/runs"]
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "all trainings, best first: http://127.0.0.1:5000/#/runs"
+    assert told[1] == "charts: http://127.0.0.1:5000/#/charts"
+    assert run(["ui", "--no-browser"]) == 0
+    monkeypatch.setattr(jobs, "has_desktop", lambda: False)
+    assert run(["ui"]) == 0
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("display", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_desktop_has_a_display_and_someone_before_the_terminal(display, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert not jobs.has_desktop()
+    monkeypatch.setenv(display, ":0")
+    assert jobs.has_desktop()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.delenv(display)
+    assert jobs.has_desktop()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert not jobs.has_desktop()

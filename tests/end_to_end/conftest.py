@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -103,29 +102,6 @@ class Record:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that the workers of this session have in common."""
-    base = tmp_path_factory.getbasetemp()
-    return base if worker_id == "master" else base.parent
-
-
-@pytest.fixture(scope="session")
-def once(shared: Path) -> Callable[[str, Callable[[Path], None]], Path]:
-    """The folder `name`, filled by `make` in the worker that asks first; the others wait for it."""
-
-    def get(name: str, make: Callable[[Path], None]) -> Path:
-        folder = shared / f"shared-{name}"
-        with FileLock(f"{folder}.lock"):
-            if not (folder / "made").exists():
-                folder.mkdir()
-                make(folder)
-                (folder / "made").touch()
-        return folder
-
-    return get
-
-
-@pytest.fixture(scope="session")
 def process() -> Callable[..., Ended]:
     """Runs a command in a process of its own, in `folder`."""
 
@@ -177,9 +153,11 @@ def run_here(*arguments: object) -> Ended:
 class Recording(MemoryTracker):
     """Keeps the record of a job in lists, without MLflow."""
 
+    experiment_id = "1"
+
     def log_table(self, *told: object) -> None: ...
 
-    def save_view(self, *told: object) -> None: ...
+    def save_views(self, *told: object) -> None: ...
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import yaml
 from mlflow.entities import Run
 
 from autoproc.tracking import names
-from autoproc.tracking.views import VIEW_TAG, view_key
+from autoproc.tracking.views import VIEW_TAG, charts_key, view_key, view_links
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Finished, Record
 
 CURVES = (names.SCORE_VALIDATION, names.SCORE_TRAIN, names.LOSS_VALIDATION, names.LOSS_TRAIN, names.LEARNING_RATE)
-STAGES = ("baseline", "reference", "growth", "trial", "fresh folds", "verdict")
+STAGES = ("baseline", "reference", "growth", "trial", "overview", "fresh folds", "verdict")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_there_is_one_child_for_each_rate_rung_and_trial_and_the_verdict(
     n_factors, n_rungs = len(tables.SMALL["growth"]["learning_rate_factors"]), len(finished.result["growth"]["rungs"])
     n_finalists = len(finished.result["selection"]["finalists"])
     n_rates = len(tables.SMALL["baseline"]["learning_rates"])
-    assert counts == [n_rates, 3, n_factors * n_rungs, tables.SMALL["trials"], n_finalists, 1]
+    assert counts == [n_rates, 3, n_factors * n_rungs, tables.SMALL["trials"], 1 + n_finalists, n_finalists, 1]
     assert len(finished.record.runs) == 1 + sum(counts)
 
 
@@ -171,7 +171,21 @@ def test_the_table_is_the_jobs_input_without_its_cells(binary: Finished, parent:
     assert "town 1" not in str(table.to_dictionary())
 
 
-def test_the_experiment_has_a_saved_view_of_the_job(record: Record, parent: Run) -> None:
+def test_the_experiment_has_saved_views_of_the_job_which_its_page_links_to(record: Record, parent: Run) -> None:
     tags = record.client.get_experiment(parent.info.experiment_id).tags
-    view = json.loads(tags[VIEW_TAG + view_key(parent.info.run_id)])
-    assert parent.info.run_id in json.loads(view["state"])["searchFilter"]
+    for key in (view_key(parent.info.run_id), charts_key(parent.info.run_id)):
+        view = json.loads(tags[VIEW_TAG + key])
+        assert parent.info.run_id in json.loads(view["state"])["searchFilter"]
+    for link in view_links(".", parent.info.experiment_id, parent.info.run_id):
+        assert f"]({link.address})" in parent.data.tags[names.DESCRIPTION]
+
+
+def test_the_charts_are_of_the_best_trials_and_what_was_searched(binary: Finished, record: Record, parent: Run) -> None:
+    tags = record.client.get_experiment(parent.info.experiment_id).tags
+    state = json.loads(json.loads(tags[VIEW_TAG + charts_key(parent.info.run_id)])["state"])
+    keys = {key for chart in state["compareRunCharts"] for key in chart.get("selectedMetricKeys", ())}
+    *leaders, overview = children(record, parent, "overview")
+    assert keys | {names.TRIAL_SCORE} == overview.data.metrics.keys() | leaders[0].data.metrics.keys()
+    (parallel,) = (chart for chart in state["compareRunCharts"] if chart["type"] == "PARALLEL")
+    assert set(parallel["selectedParams"]) <= children(record, parent, "trial")[0].data.params.keys()
+    assert record.curve(overview, names.SEARCH_BEST)[-1] == pytest.approx(binary.result["search"]["best"]["score"])

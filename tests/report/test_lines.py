@@ -207,6 +207,12 @@ def test_the_result_is_a_table_of_the_network_and_its_rivals() -> None:
     ]
 
 
+def test_the_last_lines_have_the_addresses_of_a_server_where_the_job_is() -> None:
+    told = lines.next_line(Path("mlruns").absolute(), [("charts", "http://host/#/charts")]).splitlines()
+    assert told[0] == "charts: http://host/#/charts"
+    assert not any("autoproc ui" in line for line in told) and len(told) == 4
+
+
 def test_the_decision_tells_temperature_and_threshold_with_what_they_change() -> None:
     assert lines.decision_line(data.decision()) == (
         "temperature 1.31: log loss 0.412 ± 0.0058 -> 0.398 ± 0.0058 out of fold (these rows also chose the epochs)\n"

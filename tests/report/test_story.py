@@ -53,6 +53,11 @@ def test_the_story_fills_in_as_the_job_proceeds() -> None:
     assert told == [2, 3, 4, 5, 6, 7, 8]
 
 
+def test_the_story_begins_with_the_links_to_the_jobs_views() -> None:
+    facts = replace(data.start(), views=(("all trainings", "./#/runs?a=1&b=2"), ("charts", "./#/charts")))
+    assert story(facts).split("\n\n")[1] == "[all trainings](./#/runs?a=1&b=2) · [charts](./#/charts)"
+
+
 def test_a_job_under_way_says_so_and_a_finished_one_does_not() -> None:
     assert "not complete" in story(data.start())
     assert "not complete" not in story(finished())

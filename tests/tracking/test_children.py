@@ -20,7 +20,18 @@ from autoproc.outcomes import (
     Selection,
     Verdict,
 )
-from autoproc.results import Baseline, Curves, OverfitVerdict, Reference, Score, Trained, Trial
+from autoproc.results import (
+    Baseline,
+    Curves,
+    Growth,
+    OverfitVerdict,
+    Reference,
+    Rung,
+    Score,
+    Trained,
+    Trial,
+    TrialState,
+)
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from autoproc.tracking import names
 from autoproc.tracking.children import (
@@ -29,6 +40,7 @@ from autoproc.tracking.children import (
     dummy_child,
     fresh_child,
     job_metrics,
+    overview_children,
     reference_child,
     rung_child,
     trial_child,
@@ -109,6 +121,39 @@ def test_a_curve_and_a_final_value_never_share_a_name() -> None:
 def test_a_child_took_as_long_as_its_training() -> None:
     child = trial_child(TRIAL, TRAINED)
     assert child.ended_at - child.started_at == pytest.approx(4)
+
+
+def test_a_trial_alone_has_the_values_that_the_searchs_charts_are_made_of() -> None:
+    metrics = trial_child(TRIAL, TRAINED).metrics
+    assert (metrics[names.TRIAL_NUMBER], metrics[names.TRIAL_SCORE]) == (7, metrics[names.SCORE])
+    assert names.TRIAL_SCORE not in rung_child(1, TRAINED, judged(True)).metrics
+    assert names.TRIAL_SCORE not in fresh_child(FINALIST).metrics
+
+
+def ended(state: TrialState, score: float) -> Trial:
+    return replace(TRIAL, state=state, score=Score.of(np.array([score, score])))
+
+
+def test_the_overview_has_search_growth_and_the_best_trials_as_curves() -> None:
+    trials = [("pruned", 0.9), ("complete", 0.5), ("complete", 0.4), ("failed", NAN), ("complete", 0.7)]
+    search = replace(SEARCH, trials=tuple(ended(state, score) for state, score in trials))
+    rungs = (Rung(0, TRAINED, judged(False)), Rung(1, DIVERGED, judged(True)))
+    growth = Growth(rungs, (CANDIDATE.network,), 0, True, "")
+    overview, leader = overview_children(growth, search, "maximize")
+    assert {(child.stage, child.name) for child in (overview, leader)} == {
+        ("overview", "overview of growth and search"),
+        ("overview", "best trials: trial 7"),
+    }
+    assert overview.curves[names.SEARCH_SCORE] == pytest.approx([0.9, 0.5, 0.4, NAN, 0.7], nan_ok=True)
+    # A trial that was pruned is not the best of anything.
+    assert overview.curves[names.SEARCH_BEST] == pytest.approx([NAN, 0.5, 0.5, 0.5, 0.7], nan_ok=True)
+    least = overview_children(growth, search, "minimize")[0].curves[names.SEARCH_BEST]
+    assert least == pytest.approx([NAN, 0.5, 0.4, 0.4, 0.4], nan_ok=True)
+    assert overview.curves[names.GROWTH_VALIDATION] == pytest.approx([0.75, NAN], nan_ok=True)
+    assert overview.curves[names.GROWTH_TRAIN] == pytest.approx([0.8, 0.8])
+    assert leader.curves[names.LEADER_VALIDATION] == pytest.approx([0.45, 0.65, 0.75])
+    assert leader.curves[names.LEADER_TRAIN] == pytest.approx([0.5, 0.7, 0.8])
+    assert overview.metrics == leader.metrics == {names.TRIAL_SCORE: search.best.score.mean}
 
 
 def test_a_trial_with_its_state_parameters_and_reason() -> None:

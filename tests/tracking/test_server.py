@@ -15,6 +15,7 @@ from autoproc.errors import HomeError, PlanError
 from autoproc.tracking import server
 from autoproc.tracking.home import Home
 from autoproc.tracking.mlflow_tracker import MlflowTracker
+from autoproc.tracking.views import view_links
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +25,8 @@ from pathlib import Path
 from autoproc.tracking.home import Home
 from autoproc.tracking.server import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(serve(Home(Path(sys.argv[1])), int(sys.argv[2])))
+tell = lambda links: print(links[0].address, flush=True)
+sys.exit(serve(Home(Path(sys.argv[1])), int(sys.argv[2]), tell))
 """
 
 
@@ -61,7 +63,8 @@ def test_the_server_shows_the_newest_job_until_ctrl_c(home: Home, tracker: Mlflo
     with start(home, port) as process:
         assert process.stdout is not None
         link = process.stdout.readline().strip()
-        assert link == f"http://127.0.0.1:{port}{tracker.view_path}", process.stderr and process.stderr.read()
+        expected, _ = view_links(f"http://127.0.0.1:{port}", tracker.experiment_id, tracker.run_id)
+        assert link == expected.address, process.stderr and process.stderr.read()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"http://127.0.0.1:{port}/") as page:
             assert b"<title>MLflow</title>" in page.read()
@@ -73,13 +76,13 @@ def test_the_server_shows_the_newest_job_until_ctrl_c(home: Home, tracker: Mlflo
 
 def test_a_home_without_a_database_says_what_to_do(tmp_path: Path, port: int) -> None:
     with pytest.raises(PlanError, match="autoproc tune"):
-        server.serve(Home(tmp_path), port)
+        server.serve(Home(tmp_path), port, pytest.fail)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_taken_port_is_refused_with_one_that_is_free(home: Home, taken_port: int) -> None:
     with pytest.raises(PlanError, match=f"Port {taken_port} is taken") as refused:
-        server.serve(home, taken_port)
+        server.serve(home, taken_port, pytest.fail)
     offered = int(str(refused.value).split("--port ")[1].rstrip("."))
     assert offered != taken_port
     assert server.is_free(offered)
@@ -93,7 +96,7 @@ def test_a_server_that_dies_is_told_with_its_last_words(home: Home, port: int, m
     script = "import sys; print('the database is too new'); sys.exit(3)"
     monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", script])
     with pytest.raises(HomeError, match="the database is too new"):
-        server.serve(home, port)
+        server.serve(home, port, pytest.fail)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

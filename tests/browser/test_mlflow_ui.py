@@ -1,0 +1,106 @@
+"""MLflow's pages in a real browser, on a real job: what its views and its description show, and that nothing of the
+data becomes a part of a page."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoproc.report.text import one_line
+from autoproc.tracking import names
+from autoproc.tracking.mlflow_tracker import open_tracker
+from autoproc.tracking.tracker import Child
+from autoproc.tracking.views import MAX_SCATTERS
+from tests.browser import hostile
+from tests.browser.conftest import Recorded, Visit
+
+SEARCHED = ("depth", "width", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler")
+# Score over trials as a line and as points, over parameters, curves of the best trials, growth.
+N_PLOTS = 2 + MAX_SCATTERS + 2
+SORTED_BY = f"Sort: {names.SCORE}"
+
+ROWS = """() => Object.values([...document.querySelectorAll('[role=row][row-index] [col-id]')].reduce((rows, cell) => {
+    const index = cell.closest('[row-index]').getAttribute('row-index')
+    rows[index] = {...rows[index], [cell.getAttribute('col-id')]: cell.innerText.trim()}
+    return rows
+}, {}))"""
+PLOTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(
+    plot => ({titles: [...plot.querySelectorAll('.xtitle, .ytitle')].map(title => title.textContent),
+              marks: plot.querySelectorAll('.scatterlayer .point, .scatterlayer .js-line').length}))"""
+
+
+def rows(visit: Visit) -> list[dict[str, str]]:
+    """The cells of the table of runs, by the column's key, in the order in which they are seen."""
+    found: list[dict[str, str]] = visit.page.evaluate(ROWS)
+    return [row for row in found if "attributes.`Run Name`" in row]
+
+
+def test_the_view_lists_the_trainings_by_score_with_the_columns_that_matter(visit: Visit, recorded: Recorded) -> None:
+    visit.open(recorded.links()[0].address, SORTED_BY)
+    visit.page.get_by_text("reference: boosted trees", exact=True).wait_for()
+    seen = rows(visit)
+    scores = [float(row[f"metrics.`{names.SCORE}`"]) for row in seen if row[f"metrics.`{names.SCORE}`"] != "-"]
+    assert len(scores) >= 10
+    assert scores == sorted(scores, reverse=True)
+    stages = {row[f"tags.`{names.STAGE}`"] for row in seen}
+    assert stages == {"baseline", "reference", "growth", "trial", "fresh folds", "verdict"}
+    columns = [*(f"tags.`{tag}`" for tag in (names.STAGE, names.STATE)), f"metrics.`{names.SCORE}`"]
+    columns += [f"metrics.`{metric}`" for metric in (names.STANDARD_ERROR, names.EPOCHS, names.TRAIN_SCORE)]
+    columns += [f"params.`{name}`" for name in SEARCHED]
+    trial = next(row for row in seen if row[f"tags.`{names.STAGE}`"] == "trial")
+    assert set(columns) <= trial.keys()
+    assert "params.`batch_size`" not in trial
+    assert all(trial[column] not in ("", "-") for column in columns)
+    visit.check_harmless()
+
+
+def test_the_charts_draw(visit: Visit, recorded: Recorded) -> None:
+    visit.page.set_viewport_size({"width": 2400, "height": 4000})  # only charts in sight are drawn
+    visit.open(recorded.links()[1].address, "Growth, rung by rung")
+    visit.page.wait_for_function(f"({PLOTS})().filter(plot => plot.marks > 0).length == {N_PLOTS}")
+    plots: list[dict[str, Any]] = visit.page.evaluate(PLOTS)
+    assert len(plots) == N_PLOTS  # and none of them is empty
+    drawn = {title for plot in plots for title in plot["titles"]}
+    assert {names.TRIAL_SCORE, names.TRIAL_NUMBER, "learning_rate", "dropout"} <= drawn
+    (parallel,) = visit.page.get_by_text("Parallel Coordinates", exact=True).all()
+    assert parallel.is_visible()
+    assert visit.page.locator(".parcoords .dimension").count() == len(SEARCHED) + 1
+    assert visit.page.get_by_role("alert").filter(has_text="rror").count() == 0
+    visit.check_harmless()
+
+
+def test_the_jobs_page_tells_its_story_and_shows_names_as_they_are(visit: Visit, recorded: Recorded) -> None:
+    visit.open(recorded.page(), "Description")
+    visit.page.get_by_text("Show more", exact=True).click()
+    told = visit.page.locator("body").inner_text()
+    for heading in ("Holdout", "Decisions", "Baseline", "Growth until it overfits", "Search", "Use the model"):
+        assert visit.page.get_by_role("heading", name=heading, exact=True).count() == 1, heading
+    for text in (hostile.TARGET, *hostile.CLASSES, hostile.LEFT_OUT, Path(hostile.FILE).stem):
+        assert one_line(text) in told
+    links = visit.page.get_by_role("link", name="charts", exact=True)
+    assert visit.page.evaluate("link => link.href", links.element_handle()) == (
+        visit.address + recorded.links()[1].address
+    )
+    visit.check_harmless()
+
+
+def test_the_jobs_files_are_listed(visit: Visit, recorded: Recorded) -> None:
+    visit.open(f"{recorded.page()}/artifacts", "result.json")
+    for name in ("plan.yaml", "model", "optimism.svg", "receipt"):
+        assert visit.page.get_by_text(name, exact=True).count(), name
+    visit.check_harmless()
+
+
+def test_a_job_can_be_followed_while_it_runs(visit: Visit, recorded: Recorded) -> None:
+    experiment = recorded.client.get_experiment(recorded.experiment_id).name
+    tracker = open_tracker(recorded.home, None, experiment, "running", {}, warn=pytest.fail)
+    now = 1e9
+    tracker.describe("*baseline* is done", parameters={}, metrics={}, tags={})
+    tracker.record(Child("trial 0", "trial", "complete", now, now, metrics={names.SCORE: 0.5}))
+    visit.open(recorded.page(tracker.run_id), "baseline")
+    assert visit.page.get_by_text("Running", exact=True).count()
+    tracker.describe("*growth* is done", parameters={}, metrics={}, tags={})
+    visit.open(recorded.page(tracker.run_id), "growth")
+    visit.open(recorded.page(tracker.run_id), "trial 0")  # among its children
+    tracker.finish("FINISHED")
+    visit.check_harmless()
