@@ -5,6 +5,8 @@
                      model/        the bundle (and model-scored/, where another one is shipped)
                      result.json   written as soon as the holdout is scored, and completed at the end
                      optimism.svg  what each score of the winner was worth
+                     space.yaml    the search space
+                     outbox.*      what MLflow does not have yet
 """
 
 import json
@@ -15,12 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
+from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
@@ -29,16 +31,19 @@ from autoproc.progress import LogProgress, Progress, ToldProgress
 from autoproc.report import documents, lines, values
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score, Trained, Trial
+from autoproc.space_file import space_text
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
-from autoproc.tracking.background import BackgroundTracker
+from autoproc.tracking.entries import Standing
 from autoproc.tracking.home import Home, home_errors, write_atomically
-from autoproc.tracking.mlflow_tracker import open_tracker
+from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
+SPACE, MLFLOW_MODEL = "space.yaml", "mlflow-model"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
+_DESCRIBE_SECONDS = 10.0  # between two descriptions of what goes on
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 
 
@@ -64,7 +69,7 @@ class Job:
         plan: Plan,
         home: Home,
         folder: Path,
-        tracker: BackgroundTracker,
+        tracker: MlflowTracker,
         told: ToldProgress,
     ) -> None:
         self.home = home
@@ -77,6 +82,7 @@ class Job:
         self._tracker = tracker
         self._facts = JobFacts.of(prepared)
         self._seconds: dict[str, float] = {}
+        self._describe_at = 0.0
         self._n_trials = 0
         self._best_score: Score | None = None
         self._card: dict[str, Any] = {}
@@ -99,7 +105,8 @@ class Job:
         table, protocol = self._prepared.development, self._prepared.protocol
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
-        self._tracker.attach(self._folder / PLAN)
+        for written in (PLAN, SPACE):
+            self._tracker.attach(self._folder / written)
         self._tracker.save_view(self._facts.table_name, self._facts.metric_direction)
         self._describe(documents.parameters(self._plan, self._prepared))
 
@@ -120,7 +127,7 @@ class Job:
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
         if verdict:
-            self._progress.update("growth", verdict.reason)
+            self._show("growth", verdict.reason)
 
     def tell_growth(self, growth: Growth) -> None:
         self._note(growth=growth)
@@ -132,7 +139,7 @@ class Job:
         best, metric = self._best_score, self._prepared.chosen.metric
         if best is None or (trial.state == "complete" and metric.gain(trial.score.mean, best.mean) > 0):
             best = self._best_score = trial.score
-        self._progress.update("search", lines.trial_line(trial, best, self._n_trials, self._plan.trials))
+        self._show("search", lines.trial_line(trial, best, self._n_trials, self._plan.trials))
 
     def tell_search(self, search: Search) -> None:
         self._note(search=search)
@@ -140,7 +147,7 @@ class Job:
 
     def tell_finalist(self, finalist: Finalist) -> None:
         self._tracker.record(children.fresh_child(finalist))
-        self._progress.update("fresh folds", lines.finalist_line(finalist))
+        self._show("fresh folds", lines.finalist_line(finalist))
 
     def tell_selection(self, selection: Selection) -> None:
         self._note(selection=selection)
@@ -217,11 +224,28 @@ class Job:
         path = self._folder / MODEL
         self._note(memory=memory, seconds=sum(self._seconds.values()))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
+        self._keep_model(path)
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism()):
             self._tracker.attach(made)
         self._progress.say("look", lines.look_line(self.home.path))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _keep_model(self, bundle: Path) -> None:
+        """Hand the model to the record as one that MLflow can load, and tell whether it was registered."""
+        assert self._facts.verdict
+        columns = [column.name for column in self._prepared.problem.columns if column.used]
+        folder = self._folder / MLFLOW_MODEL
+        try:
+            write_mlflow_model(folder, bundle, typical_row(self._prepared.development.frame, columns))
+        except BundleError as error:
+            self.warn(f"{error} The exported model stands all the same.")
+            return
+        standing = Standing.of(self._facts.verdict, self._facts.metric_direction)
+        self._tracker.log_model(folder, self._plan.experiment or "", self._plan.register_model, standing)
+        self._tracker.wait()
+        for told in self._tracker.told:
+            self._progress.say("registry", told)
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
@@ -277,8 +301,15 @@ class Job:
         card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
         return {**card, "run_id": self.run_id, "trained_on": "development rows"}
 
+    def _show(self, step: str, text: str) -> None:
+        """Tell what is going on just now; every so often in the record, too, for who follows the job there."""
+        self._progress.update(step, text)
+        if time.monotonic() >= self._describe_at:
+            self._note(now=f"{step}: {text}")
+
     def _note(self, **facts: Any) -> None:
-        self._facts = replace(self._facts, **facts)
+        self._facts = replace(self._facts, **{"now": None, **facts})
+        self._describe_at = time.monotonic() + _DESCRIBE_SECONDS
         self._describe()
 
     def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
@@ -302,23 +333,23 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 
 @contextmanager
-def running_job(prepared: Prepared, plan: Plan, home: Home, progress: Progress, started: float) -> Iterator[Job]:
-    """A job from its first line to its end: whatever ends it is in its log and in the record.
+def running_job(
+    prepared: Prepared, plan: Plan, home: Home, progress: Progress, device: str, started: float
+) -> Iterator[Job]:
+    """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
 
     `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
     """
     resolved = documents.resolved_plan(plan, prepared, home.path)
-    problem, table = prepared.problem, prepared.development
-    name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
-    tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
+    name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+    tags = documents.provenance(plan, prepared, device)
     told = ToldProgress(progress)
-    tracker = BackgroundTracker(
-        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=told.warn)
-    )
+    tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=told.warn)
     with _closing_record(tracker):
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
+            write_atomically(folder / SPACE, space_text(resolved.space))
         job = Job(prepared, resolved, home, folder, tracker, told)
         try:
             job.tell_start(round(time.monotonic() - started, 2))

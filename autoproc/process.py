@@ -69,12 +69,12 @@ def tune(plan: Plan, frame: pd.DataFrame | None = None, progress: Progress | Non
     plan = space.complete(plan)
     prepared, holdout = prepare(plan, frame)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
-    from autoproc.network.engine import choose_device
+    from autoproc.network.engine import choose_device, device_name
 
-    choose_device(plan.device)
+    device = device_name(choose_device(plan.device))
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
-    with running_job(prepared, plan, home, progress, started) as job:
+    with running_job(prepared, plan, home, progress, device, started) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 

@@ -17,6 +17,7 @@ from autoproc.cli.jobs import show, ui
 from autoproc.cli.models import export, predict
 from autoproc.cli.output import examples
 from autoproc.cli.spaces import spaces
+from autoproc.cli.sync import sync
 from autoproc.cli.tune import inspect, tune
 from autoproc.errors import AutoprocError, NoSignalError
 
@@ -53,7 +54,7 @@ def autoproc(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (tune, inspect, show, ui, export, predict, holdout, spaces):
+for command in (tune, inspect, show, ui, export, predict, holdout, sync, spaces):
     autoproc.add_command(command)
 
 

@@ -131,6 +131,14 @@ _TUNE_OPTIONS = (
     click.option("--home", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"),
     click.option("--tracking-uri", metavar="URI", help="MLflow server.  [default: a database in --home]"),
     click.option("--experiment", metavar="NAME", help="MLflow experiment.  [default: from data and target]"),
+    click.option(
+        "--register",
+        "register_model",
+        is_flag=True,
+        default=None,
+        help="Register the model in MLflow, as the experiment's champion unless the present one was scored on the "
+        "same holdout and is not beaten beyond noise.  [default: only where it beats that one]",
+    ),
 )
 
 home_option = click.option(

@@ -32,6 +32,7 @@ class JobFacts:
     seconds: float | None = None
     memory: Memory | None = None
     stopped_by: str | None = None
+    now: str | None = None
 
     @classmethod
     def of(cls, prepared: Prepared) -> "JobFacts":

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from autoproc.tracking.home import Home, open_home
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.outbox import Address
 from autoproc.tracking.tracker import Child
 from tests.tracking.flaky_client import FlakyClient
 
@@ -67,7 +68,9 @@ def flaky_tracker(home: Home, flaky: FlakyClient, warnings_told: list[str]) -> I
     experiment_id = flaky.create_experiment(EXPERIMENT, artifact_location=home.artifacts.as_uri())
     run_id = flaky.create_run(experiment_id).info.run_id
     flaky.calls.clear()
-    yield MlflowTracker(flaky, experiment_id, run_id, home, warnings_told.append)
+    address = Address(run_id, experiment_id, None)
+    # After a failure nothing is tried again before the end, so that nothing hangs on time.
+    yield MlflowTracker(flaky, address, home, warnings_told.append, pause=lambda n_failures: 3_600.0)
 
 
 @pytest.fixture
