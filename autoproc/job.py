@@ -34,6 +34,7 @@ from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Score,
 from autoproc.space_file import space_text
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, names
+from autoproc.tracking.addresses import without_secrets
 from autoproc.tracking.entries import Standing
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
@@ -274,7 +275,8 @@ class Job:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
-        text = "".join(traceback.format_exception(error)) if ours else reason
+        reason = without_secrets(reason)
+        text = without_secrets("".join(traceback.format_exception(error))) if ours else reason
         # Where the log cannot be written, the error itself is what people have to see.
         with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")

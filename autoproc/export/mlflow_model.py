@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -34,19 +35,25 @@ def _load_pyfunc(data_path: str) -> ServedModel:
 def write_mlflow_model(folder: Path, bundle: Path, example: pd.DataFrame) -> None:
     """Write the bundle as an MLflow model into a new folder, with signature and `example` (a row of the columns
     that the model uses). Raises BundleError where that cannot be done."""
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # what it checks is nothing that people have to know
+    shutil.rmtree(folder, ignore_errors=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of its own type hints when it is imported
+        _save(folder, bundle, example)
+
+
+def _save(folder: Path, bundle: Path, example: pd.DataFrame) -> None:
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
-    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # what it checks is nothing that people have to know
-    shutil.rmtree(folder, ignore_errors=True)
+    any_type: Any = AnyType
     try:
         predictions = load(bundle).predict(example)
         # Any type, and none required: whole numbers, words in place of numbers and missing columns are the model's to
         # judge, and MLflow would refuse what it takes.
-        any_type: Any = AnyType
         inputs = Schema([ColSpec(any_type(), name, required=False) for name in example.columns])
         outputs = Schema([ColSpec(_type_of(predictions[name]), name) for name in predictions.columns])
         mlflow.pyfunc.save_model(

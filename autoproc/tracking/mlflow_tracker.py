@@ -56,6 +56,7 @@ class MlflowTracker:
         self._home = home
         self._warn = warn
         self._told: list[str] = []
+        self._has_lost = False
         self._lock = home.hold(address.run_id)
         with home_errors(home.path):
             home.job(address.run_id).mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,9 @@ class MlflowTracker:
         try:
             self._outbox.append(entry)
         except OSError as error:
-            self._warn(f"An entry of the record is lost: {cause(error)} in {self._home.job(self.run_id)}.")
+            if not self._has_lost:
+                self._has_lost = True
+                self._warn(f"The record lacks what cannot be kept in {self._home.job(self.run_id)}: {cause(error)}.")
             return
         self._home.show_alive(self.run_id)
         self._courier.wake()

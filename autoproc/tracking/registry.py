@@ -103,8 +103,8 @@ class Registry:
 
     def _registered(self, model: LoggedModel, entry: ModelEntry) -> ModelVersion:
         found = self._client.search_model_versions(f"run_id = '{self._run_id}'")
-        if found:
-            return found[0]
+        if versions := [version for version in found if version.name == entry.name]:
+            return versions[0]
         try:
             self._client.create_registered_model(entry.name)
         except MlflowException as error:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import mlflow.pyfunc
 import pandas as pd
 import pytest
 
@@ -10,6 +9,7 @@ from autoproc.errors import BundleError, DataError
 from autoproc.export.bundle import load
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from tests.export import bundles
+from tests.served import load_served
 
 FRAME = pd.DataFrame(
     {
@@ -30,7 +30,7 @@ def test_mlflow_loads_it_without_pickle_and_predicts_the_same(
     write_mlflow_model(tmp_path / "mlflow", bundle, typical_row(FRAME, list(FRAME)))
     assert not [file for file in (tmp_path / "mlflow").rglob("*") if file.suffix in (".pkl", ".pickle", ".py")]
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    served = mlflow.pyfunc.load_model(str(tmp_path / "mlflow"))
+    served = load_served(tmp_path / "mlflow")
     shuffled = FRAME[["town", "sold", "new", "size", "colour"]]
     pd.testing.assert_frame_equal(served.predict(shuffled), load(bundle).predict(FRAME))
     signature = served.metadata.signature

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from autoproc.tracking import mlflow_tracker
 from autoproc.tracking.server import LIGHT, end_tree
 
 HERE = Path(__file__).parent
@@ -116,6 +117,16 @@ class Server:
         if self._process is not None:
             end_tree(self._process.pid)
             self._process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """However slow the machine is: only a server that is not there counts as one that does not answer."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
+        for limit in ("WAIT_SECONDS", "LAST_SECONDS", "GRACE_SECONDS"):
+            patched.setattr(mlflow_tracker, limit, 600.0)
+        yield
 
 
 @pytest.fixture(scope="session")
