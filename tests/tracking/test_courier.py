@@ -24,7 +24,7 @@ class Server:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
-        self.may_answer = threading.Event()
+        self.asked, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
         self.taken: list[int] = []
         self.threads: set[str] = set()
@@ -32,6 +32,7 @@ class Server:
 
     def empty(self, outbox: Outbox, warn: object, enough: Callable[[], bool]) -> Exception | None:
         while outbox and not enough():
+            self.asked.set()
             assert self.may_answer.wait(10)
             self.n_tries += 1
             if self.error is not None:
@@ -152,6 +153,7 @@ def test_a_server_that_is_slow_at_the_end_is_left_between_two_entries(
     server.may_answer.clear()
     courier = make()
     hand(outbox, courier, 1, 2)
+    assert server.asked.wait(10)
     courier.close(0.0, 0.0)
     server.may_answer.set()
     courier.close(0.0, 10.0)
