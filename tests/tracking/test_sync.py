@@ -14,6 +14,7 @@ from autoproc.tracking.home import Home
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.sync import sync, undelivered_jobs
 from autoproc.tracking.tracker import Child
+from tests.tracking.conftest import tracker_on
 from tests.tracking.flaky_client import FlakyClient
 from tests.tracking.records import content
 
@@ -46,7 +47,8 @@ def note(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def undisturbed(tracker: MlflowTracker, client: MlflowClient, child: Child, note: Path) -> dict[str, Any]:
+def undisturbed(home: Home, client: MlflowClient, child: Child, note: Path) -> dict[str, Any]:
+    tracker = tracker_on(FlakyClient(client), home, pytest.fail)
     first_half(tracker, child, note)
     second_half(tracker, child, note)
     return content(client, tracker.run_id)
