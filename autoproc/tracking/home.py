@@ -118,12 +118,12 @@ class Home:
         Raises HomeError where that cannot be done.
         """
         lock = self._lock(run_id)
-        try:
-            with home_errors(self.path):
-                self.running.mkdir(exist_ok=True)
+        with home_errors(self.path):
+            self.running.mkdir(exist_ok=True)
+            try:
                 lock.acquire(timeout=0)
-        except Timeout:
-            return None
+            except Timeout:  # which is an OSError, too
+                return None
         return lock
 
     def stopped_jobs(self) -> list[str]:

@@ -19,7 +19,8 @@ from autoproc.tracking import names
 from autoproc.tracking.entries import ModelEntry, Standing
 from autoproc.tracking.failures import EXISTS, MISSING, upload_errors
 
-MODEL = "model"
+MODEL = "network"
+"""The model's name among the job's; not that of a folder among its files, with which MLflow would mix it up."""
 _METRIC, _HIGHER = "autoproc.holdout.metric", "autoproc.holdout.higher_is_better"
 _SCORE, _LOW, _HIGH = "autoproc.holdout.score", "autoproc.holdout.low", "autoproc.holdout.high"
 
