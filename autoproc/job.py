@@ -7,6 +7,8 @@
                      optimism.svg  what each score of the winner was worth
                      report.json   what the report is drawn from: `autoproc report` draws it again
                      report.html   the report
+                     space.yaml    the search space
+                     outbox.*      what MLflow does not have yet
 """
 
 import json
@@ -17,13 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from autoproc.deadline import Deadline
 from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
 from autoproc.export.bundle import export_bundle, write_card
+from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
@@ -36,17 +38,20 @@ from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
 from autoproc.space import Space
+from autoproc.space_file import space_text
 from autoproc.steps.verdict import FinalModel
-from autoproc.tracking import children, names
-from autoproc.tracking.background import BackgroundTracker
+from autoproc.tracking import children, entries, names
+from autoproc.tracking.addresses import public_address, without_secrets
 from autoproc.tracking.home import Home, home_errors, write_atomically
-from autoproc.tracking.mlflow_tracker import open_tracker
+from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
 from autoproc.tracking.tracker import Tracker, Value
 from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
+SPACE, MLFLOW_MODEL = "space.yaml", "mlflow-model"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
+_DESCRIBE_SECONDS = 10.0  # between two descriptions of what goes on
 _SAMPLE_ROWS = 500  # on which the exported model is compared with the trained one
 
 
@@ -72,7 +77,7 @@ class Job:
         plan: Plan,
         home: Home,
         folder: Path,
-        tracker: BackgroundTracker,
+        tracker: MlflowTracker,
         progress: KeptProgress,
         space: Space,
         deadline: Deadline,
@@ -88,6 +93,7 @@ class Job:
         self._facts = replace(JobFacts.of(prepared), views=view_links(".", tracker.experiment_id, tracker.run_id))
         self._seconds: dict[str, float] = {}
         self._standing = JobStanding(prepared.chosen.metric, plan, deadline)
+        self._describe_at = 0.0
         self._card: dict[str, Any] = {}
         self._final: FinalNetworks | None = None
 
@@ -100,7 +106,7 @@ class Job:
         self._seconds[name] = round(time.monotonic() - started, 2)
 
     def tell_epoch(self, standings: Sequence[Standing]) -> None:
-        self._progress.update(self._standing.epoch(standings))
+        self._show(self._standing.epoch(standings))
 
     def tell_start(self, seconds: float) -> None:
         """What was decided before training, and how long that took."""
@@ -112,7 +118,8 @@ class Job:
         table, protocol = self._prepared.development, self._prepared.protocol
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
-        self._tracker.attach(self._folder / PLAN)
+        for written in (PLAN, SPACE):
+            self._tracker.attach(self._folder / written)
         self._save_views(self._space.searched)
         self._describe(documents.parameters(self._plan, self._prepared))
 
@@ -132,7 +139,7 @@ class Job:
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
-        self._progress.update(self._standing.rung(number, trained, verdict))
+        self._show(self._standing.rung(number, trained, verdict))
 
     def tell_growth(self, growth: Growth) -> None:
         self._note(growth=growth)
@@ -140,7 +147,7 @@ class Job:
 
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
         self._tracker.record(children.trial_child(trial, trained))
-        self._progress.update(self._standing.trial(trial))
+        self._show(self._standing.trial(trial))
 
     def tell_search(self, search: Search) -> None:
         growth, direction = self._facts.growth, self._facts.metric_direction
@@ -154,7 +161,7 @@ class Job:
 
     def tell_finalist(self, finalist: Finalist) -> None:
         self._tracker.record(children.fresh_child(finalist))
-        self._progress.update(self._standing.finalist(finalist))
+        self._show(self._standing.finalist(finalist))
 
     def tell_selection(self, selection: Selection) -> None:
         self._note(selection=selection)
@@ -233,15 +240,32 @@ class Job:
         self._note(seconds=sum(self._seconds.values()))
         self._progress.say("result", lines.result_table(self._facts))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
+        self._keep_model(path)
         content = self._write_result()
         for made in (path, self._folder / RESULT, self._draw_optimism(), *report):
             self._tracker.attach(made)
         server = self._plan.tracking_uri or ""
         is_server = server.startswith(("http://", "https://"))  # and not an address of a database
-        links = view_links(server, self._tracker.experiment_id, self.run_id) if is_server else ()
+        links = view_links(public_address(server), self._tracker.experiment_id, self.run_id) if is_server else ()
         self._progress.say("next", lines.next_line(self.home.path, links))
         self._progress.update(Status("record", running="waiting until MLflow has all of it"))
         return JobResult(self.run_id, self.home.path, path, content)
+
+    def _keep_model(self, bundle: Path) -> None:
+        """Hand the model to the record as one that MLflow can load, and tell whether it was registered."""
+        assert self._facts.verdict
+        columns = [column.name for column in self._prepared.problem.columns if column.used]
+        folder = self._folder / MLFLOW_MODEL
+        try:
+            write_mlflow_model(folder, bundle, typical_row(self._prepared.development.frame, columns))
+        except BundleError as error:
+            self.warn(f"{error} The exported model stands all the same.")
+            return
+        standing = entries.Standing.of(self._facts.verdict, self._facts.metric_direction)
+        self._tracker.log_model(folder, self._plan.experiment or "", self._plan.register_model, standing)
+        self._tracker.wait()
+        for told in self._tracker.told:
+            self._progress.say("registry", told)
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
@@ -284,7 +308,8 @@ class Job:
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         if isinstance(error, BrokenPipeError):
             reason = "nobody reads any more what the job tells: the pipe is closed"
-        text = "".join(traceback.format_exception(error)) if ours else reason
+        reason = without_secrets(reason)
+        text = without_secrets("".join(traceback.format_exception(error))) if ours else reason
         # Where the log cannot be written, the error itself is what people have to see.
         with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
@@ -317,8 +342,15 @@ class Job:
         facts, conditional = self._facts, self._space.conditional
         self._tracker.save_views(JobView(facts.table_name, facts.metric_direction, searched, conditional))
 
+    def _show(self, status: Status) -> None:
+        """Tell what is going on just now; every so often in the record, too, for who follows the job there."""
+        self._progress.update(status)
+        if time.monotonic() >= self._describe_at:
+            self._note(now=f"{status.step}: {'; '.join(status.parts)}")
+
     def _note(self, **facts: Any) -> None:
-        self._facts = replace(self._facts, **facts)
+        self._facts = replace(self._facts, **{"now": None, **facts})
+        self._describe_at = time.monotonic() + _DESCRIBE_SECONDS
         self._describe()
 
     def _describe(self, parameters: Mapping[str, Value] | None = None) -> None:
@@ -343,24 +375,29 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
 
 @contextmanager
 def running_job(
-    prepared: Prepared, plan: Plan, space: Space, home: Home, progress: Progress, started: float, deadline: Deadline
+    prepared: Prepared,
+    plan: Plan,
+    space: Space,
+    home: Home,
+    progress: Progress,
+    device: str,
+    started: float,
+    deadline: Deadline,
 ) -> Iterator[Job]:
-    """A job from its first line to its end: whatever ends it is in its log and in the record.
+    """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
 
     `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
     """
     resolved = documents.resolved_plan(plan, prepared, home.path)
-    problem, table = prepared.problem, prepared.development
-    name = f"{table.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
-    tags = {names.DATA: table.name, names.TASK: problem.task, names.VERSION: version("autoproc")}
+    name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+    tags = documents.provenance(plan, prepared, device)
     kept = KeptProgress(progress)
-    tracker = BackgroundTracker(
-        open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
-    )
+    tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
     with _closing_record(tracker):
         folder = home.start_job(tracker.run_id)
         with home_errors(home.path):
             write_atomically(folder / PLAN, resolved.to_yaml())
+            write_atomically(folder / SPACE, space_text(resolved.space))
         job = Job(prepared, resolved, home, folder, tracker, kept, space, deadline)
         try:
             kept.log_to(folder / LOG)

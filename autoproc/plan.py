@@ -220,6 +220,7 @@ class Plan(_Section):
     home: str = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
     tracking_uri: str | None = Field(None, description="MLflow server; null: a database in `home`.")
     experiment: str | None = Field(None, description="Name of the MLflow experiment; null: from data and target.")
+    register_model: bool = Field(False, description="Register the model with MLflow, under the experiment's name.")
 
     def to_yaml(self) -> str:
         """The plan as a file that `tune --config` reads back to an equal plan."""

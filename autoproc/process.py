@@ -79,13 +79,13 @@ def tune(
     plan = space.complete(plan)
     prepared, holdout = prepare(plan, frame)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
-    from autoproc.network.engine import choose_device
+    from autoproc.network.engine import choose_device, device_name
 
-    choose_device(plan.device)
+    device = device_name(choose_device(plan.device))
     home = open_home(plan.home)
     check_unopened(home.path, holdout.key, plan.reopen_holdout)
     deadline = _training_deadline(plan.time_limit, started)
-    with running_job(prepared, plan, space, home, progress, started, deadline) as job:
+    with running_job(prepared, plan, space, home, progress, device, started, deadline) as job:
         return _carry_out(prepared, holdout, plan, space, job, deadline)
 
 

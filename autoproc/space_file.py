@@ -38,9 +38,15 @@ def load_space(name_or_path: str) -> Space:
 
     Raises PlanError for an unknown name (with a suggestion), an unreadable file or an invalid space.
     """
+    text = space_text(name_or_path)
+    return parse_space(name_or_path if name_or_path in shipped_spaces() else Path(name_or_path).stem, text)
+
+
+def space_text(name_or_path: str) -> str:
+    """The YAML text of a space. Raises PlanError for an unknown name (with a suggestion) or an unreadable file."""
     shipped = shipped_spaces()
     if name_or_path in shipped:
-        return parse_space(name_or_path, shipped[name_or_path])
+        return shipped[name_or_path]
     path = Path(name_or_path)
     if not path.is_file():
         raise PlanError(
@@ -48,10 +54,9 @@ def load_space(name_or_path: str) -> Space:
             f" YAML file.{did_you_mean(name_or_path, shipped) or did_you_mean_file(path)}"
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"The search space {path} cannot be read: {error}.") from None
-    return parse_space(path.stem, text)
 
 
 def parse_space(name: str, text: str) -> Space:

@@ -30,7 +30,11 @@ START, TRAINING, EXIT, OTHER = "start-up, imports", "training", "exit", "other"
 PARTS = {
     "reading, preparing": ("autoproc.process:prepare", "autoproc.finishing:make_engine"),
     "MLflow, opening": ("autoproc.tracking.home:open_home", "autoproc.tracking.mlflow_tracker:open_tracker"),
-    "MLflow, writing": ("autoproc.tracking.children:*", "autoproc.tracking.background:BackgroundTracker.*"),
+    "MLflow, writing": (
+        "autoproc.export.mlflow_model:write_mlflow_model",
+        "autoproc.tracking.children:*",
+        "autoproc.tracking.mlflow_tracker:MlflowTracker.*",
+    ),
     "Optuna": (
         "optuna:create_study",
         "optuna.study:Study.*",
@@ -46,7 +50,11 @@ PARTS = {
         "autoproc.steps.decision:choose_threshold",
     ),
     "engine": ("autoproc.network.engine:StackEngine.*",),
-    "export": ("autoproc.finishing:final_networks", "autoproc.job:Job.export", "autoproc.job:Job.complete"),
+    "export": (
+        "autoproc.finishing:final_networks",
+        "autoproc.job:Job.export",
+        "autoproc.job:Job.complete",
+    ),
     "holdout": (
         "autoproc.data.receipts:check_unopened",
         "autoproc.data.receipts:write_receipt",
@@ -59,7 +67,7 @@ THREADS = {
     "all": "autoproc.network.stack:Stack.train_epoch",
     "scoring": "autoproc.network.evaluation:evaluate",
     "metrics": "autoproc.data.metrics:Metric.__call__",
-    "record": "autoproc.tracking.mlflow_tracker:MlflowTracker.*",
+    "record": "autoproc.tracking.delivery:Delivery.empty",
 }
 """What is timed in threads: of training all, and of that scoring, and of that metrics; and beside it the record."""
 

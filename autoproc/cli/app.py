@@ -20,6 +20,7 @@ from autoproc.cli.models import export, predict
 from autoproc.cli.output import examples
 from autoproc.cli.report import compare, report
 from autoproc.cli.spaces import spaces
+from autoproc.cli.sync import sync
 from autoproc.cli.tune import inspect, tune
 from autoproc.errors import AutoprocError, NoSignalError
 from autoproc.progress.encoding import SPELT_OUT
@@ -57,7 +58,7 @@ def autoproc(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (tune, inspect, show, report, compare, ui, export, predict, holdout, spaces):
+for command in (tune, inspect, show, report, compare, ui, export, predict, holdout, sync, spaces):
     autoproc.add_command(command)
 add_completion(autoproc)
 

@@ -145,6 +145,14 @@ _TUNE_OPTIONS = (
     plan_home_option,
     click.option("--tracking-uri", metavar="URI", help="MLflow server.  [default: a database in --home]"),
     click.option("--experiment", metavar="NAME", help="MLflow experiment.  [default: from data and target]"),
+    click.option(
+        "--register",
+        "register_model",
+        is_flag=True,
+        default=None,
+        help="Register the model in MLflow, as the experiment's champion unless the present one was scored on the "
+        "same holdout and is not beaten beyond noise.  [default: only where it beats that one]",
+    ),
 )
 
 home_option = click.option(
@@ -204,6 +212,10 @@ def overrides(options: Mapping[str, Any]) -> dict[str, Any]:
     return plan
 
 
+_FLAGS = {"protocol.kind": "--protocol", "register_model": "--register"}
+"""Of the keys that have another name on the command line."""
+
+
 def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
     """What was typed for each given key of the plan, by its path.
 
@@ -219,7 +231,7 @@ def flags(asked: Mapping[str, Any], section: str = "") -> dict[str, str]:
             typed[f"{section}.{key}"] = f"--cost {key}"
         else:
             path = f"{section}.{key}" if section else key
-            typed[path] = "--protocol" if path == "protocol.kind" else f"--{key.replace('_', '-')}"
+            typed[path] = _FLAGS.get(path) or f"--{key.replace('_', '-')}"
     return typed
 
 

@@ -265,6 +265,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def device_name(device: torch.device) -> str:
+    """What people call it.
+
+    >>> device_name(torch.device("cpu"))
+    'cpu'
+    """
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
 def _curves(members: Sequence[Member]) -> Curves:
     return Curves(
         train_score=_pad([m.train_score for m in members]),

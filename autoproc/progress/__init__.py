@@ -1,5 +1,6 @@
 """What a person sees while a job runs: one line a decision, and how the job stands just now."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import HomeError
+from autoproc.format import format_count, format_seconds
 
 WARNING = "warning"
 """The step of a warning's line."""
@@ -30,6 +32,22 @@ class Status:
     best: str = ""
     news: str = ""
     deadline: Deadline = NEVER
+
+    @property
+    def parts(self) -> list[str]:
+        """As text: what is done and running, the best so far, and what came last."""
+        at_most = f"{format_count(self.at_most)} {self.unit}{'' if self.at_most == 1 else 's'}"
+        counts = f"{format_count(self.done)} of at most {at_most}" if self.at_most else ""
+        pace = "" if self.per_minute is None else f"{_pace(self.per_minute)} a minute"
+        seconds = self.deadline.remaining
+        left = f"{format_seconds(seconds)} left" if 0 < seconds < math.inf else ""
+        going = [part for part in (counts, self.running, pace, left) if part]
+        best = f"best {self.best}" if self.best else ""
+        return [part for part in (", ".join(going), best, " ".join(self.news.split())) if part] or ["..."]
+
+
+def _pace(per_minute: float) -> str:
+    return f"{per_minute:.1f}" if per_minute < 10 else f"{per_minute:,.0f}"
 
 
 class Progress(Protocol):

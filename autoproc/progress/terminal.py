@@ -9,7 +9,6 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
-from autoproc.format import format_count, format_seconds
 from autoproc.progress import STEP_WIDTH, WARNING, Status, layout
 from autoproc.progress.encoding import encodable
 
@@ -80,7 +79,7 @@ class _PlainScreen:
 
     def show(self, status: Status) -> None:
         if time.monotonic() - self._written_at >= _QUIET_SECONDS:
-            self.write(status.step, "; ".join(_parts(status)), style="")
+            self.write(status.step, "; ".join(status.parts), style="")
 
     def close(self) -> None: ...
 
@@ -133,7 +132,7 @@ class _LiveScreen:
             return self._text("")
         room = max(self._console.width - STEP_WIDTH - 2, 20)
         frame = self._spinner[int(time.monotonic() * _DRAWINGS_A_SECOND) % len(self._spinner)]
-        rows = [row for part in _parts(status) for row in wrap(encodable(part, self._encoding), room, max_lines=_ROWS)]
+        rows = [row for part in status.parts for row in wrap(encodable(part, self._encoding), room, max_lines=_ROWS)]
         marked = [f"{' ' if number else frame} {row}" for number, row in enumerate(rows)]
         return self._text(layout(status.step, "\n".join(marked)))
 
@@ -141,22 +140,6 @@ class _LiveScreen:
         from rich.text import Text
 
         return Text(text, no_wrap=True, overflow="ellipsis")
-
-
-def _parts(status: Status) -> list[str]:
-    """The status as rows: what is done and running, the best so far, and what came last."""
-    at_most = f"{format_count(status.at_most)} {status.unit}{'' if status.at_most == 1 else 's'}"
-    counts = f"{format_count(status.done)} of at most {at_most}" if status.at_most else ""
-    pace = "" if status.per_minute is None else f"{_pace(status.per_minute)} a minute"
-    seconds = status.deadline.remaining
-    left = f"{format_seconds(seconds)} left" if 0 < seconds < math.inf else ""
-    going = [part for part in (counts, status.running, pace, left) if part]
-    best = f"best {status.best}" if status.best else ""
-    return [part for part in (", ".join(going), best, " ".join(status.news.split())) if part] or ["..."]
-
-
-def _pace(per_minute: float) -> str:
-    return f"{per_minute:.1f}" if per_minute < 10 else f"{per_minute:,.0f}"
 
 
 def _encoding(stream: TextIO) -> str | None:

@@ -1,8 +1,6 @@
 """What a job leaves in writing: its plan, its record's parameters, its result, and its model's card."""
 
-import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,12 @@ from autoproc.configurations import final_kind, same_protocol
 from autoproc.outcomes import Finalist, OutOfFold
 from autoproc.plan import FinalKind, InputsPlan, Plan
 from autoproc.prepared import Prepared
+from autoproc.provenance import commit_at, hardware, splits_hash, versions
 from autoproc.report import values
 from autoproc.report.facts import JobFacts
 from autoproc.space_file import shipped_spaces
-
-_LIBRARIES = ("autoproc", "torch", "optuna", "scikit-learn", "pandas", "numpy", "mlflow")
+from autoproc.tracking import names
+from autoproc.tracking.addresses import public_address
 
 
 def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
@@ -34,6 +33,7 @@ def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
             "home": str(home),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
             "final": final_kind(plan),
+            "tracking_uri": plan.tracking_uri and public_address(plan.tracking_uri),
             "reopen_holdout": None,  # a reason holds for one opening
         }
     )
@@ -59,6 +59,24 @@ def parameters(plan: Plan, prepared: Prepared) -> dict[str, str | int | float | 
         "final": final_kind(plan),
         "ship": plan.ship,
         "seed": plan.seed,
+    }
+
+
+def provenance(plan: Plan, prepared: Prepared, device: str) -> dict[str, str]:
+    """What the job is made of, and on which machine: the parent run's tags. The commit is that of the repository around
+    the table, or else around the working folder."""
+    table = prepared.development
+    places = [Path(plan.data).expanduser().absolute().parent] if plan.data else []
+    commit = next(filter(None, map(commit_at, [*places, Path.cwd()])), None)
+    return {
+        names.DATA: table.name,
+        names.TASK: prepared.problem.task,
+        names.TABLE: prepared.fingerprint,
+        names.SPLITS: splits_hash(prepared.protocol, table.lines),
+        names.VERSION: versions()["autoproc"],
+        names.VERSIONS: ", ".join(f"{name} {number}" for name, number in versions().items()),
+        names.HARDWARE: hardware(device),
+        **({names.COMMIT: commit} if commit else {}),
     }
 
 
@@ -105,7 +123,7 @@ def card(
         "protocol": values.protocol_values(prepared.protocol),
         "winner": values.finalist_values(winner),
         "decision": values.decision_values(decision, plan.cost),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "versions": versions(),
     }
 
 

@@ -33,6 +33,7 @@ class JobFacts:
     memory: Memory | None = None
     stopped_by: str | None = None
     views: tuple[tuple[str, str], ...] = ()  # titles and addresses within MLflow's pages
+    now: str | None = None
 
     @classmethod
     def of(cls, prepared: Prepared) -> "JobFacts":

@@ -54,6 +54,8 @@ def _state(facts: JobFacts) -> Iterator[str]:
         yield f"**Stopped:** {_sentence(facts.stopped_by)}"
     elif not facts.verdict:
         yield "*The job is not complete: what is not told here has not happened yet.*"
+        if facts.now:
+            yield f"**Just now:** {_sentence(facts.now)}."
     if facts.receipt and not facts.verdict:
         yield (
             f"**The holdout was opened** at {escaped(facts.receipt.opened_at)} (opening {facts.receipt.opening}). No "

@@ -1,4 +1,4 @@
-"""Our values as MLflow's entities: pure functions, with MLflow's limits kept.
+"""Our values as entries for MLflow, and those as its entities: pure functions, with MLflow's limits kept.
 
 NaN and infinity are left out, for MLflow would sort them as numbers. A curve's steps are epochs from 1, its
 times spread evenly over the training; a final value stands at step 0.
@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, Metric, Param, RunTag
 
 from autoproc.results import ColumnKind, Problem
 from autoproc.tracking import names
+from autoproc.tracking.entries import InputEntry, Point, RunEntry
 from autoproc.tracking.tracker import Child, Value
 
 # MLflow takes 1,000 entities in one write, of which 100 may be parameters and 100 tags.
@@ -35,57 +36,57 @@ class Batch:
 
 
 def batches(
-    metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+    points: Sequence[Point] = (), parameters: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None
 ) -> Iterator[Batch]:
     """The fewest writes that MLflow takes, in order; none for nothing."""
+    metrics = tuple(Metric(*point) for point in points)
+    params = tuple(Param(*pair) for pair in (parameters or {}).items())
+    run_tags = tuple(RunTag(*pair) for pair in (tags or {}).items())
     n_batches = max(
         math.ceil(len(metrics) / METRICS_PER_BATCH),
         math.ceil(len(params) / OTHERS_PER_BATCH),
-        math.ceil(len(tags) / OTHERS_PER_BATCH),
+        math.ceil(len(run_tags) / OTHERS_PER_BATCH),
     )
     for i in range(n_batches):
         some = slice(i * METRICS_PER_BATCH, (i + 1) * METRICS_PER_BATCH)
         few = slice(i * OTHERS_PER_BATCH, (i + 1) * OTHERS_PER_BATCH)
-        yield Batch(tuple(metrics[some]), tuple(params[few]), tuple(tags[few]))
+        yield Batch(metrics[some], params[few], run_tags[few])
 
 
-def child_batches(child: Child) -> list[Batch]:
-    """The curves, final values and parameters of a child."""
+def run_entry(child: Child) -> RunEntry:
+    """A child with its curves, final values and parameters."""
     started, ended = milliseconds(child.started_at), milliseconds(child.ended_at)
-    metrics = [*curve_metrics(child.curves, started, ended), *final_metrics(child.metrics, ended)]
-    return list(batches(metrics, parameters(child.parameters)))
+    own = {names.STAGE: child.stage, names.STATE: child.state}
+    return RunEntry(
+        name=names.as_title(child.name),
+        started_at=started,
+        ended_at=ended,
+        tags=tags({**child.tags, **origin(), **own, **_color(child.state)}),
+        parameters=parameters(child.parameters),
+        metrics=(*curve_points(child.curves, started, ended), *final_points(child.metrics, ended)),
+    )
 
 
-def child_tags(child: Child, parent: str) -> dict[str, str]:
-    """The tags with which a child's run is created."""
-    own = {names.PARENT: parent, names.STAGE: child.stage, names.STATE: child.state}
-    return as_dict(tags({**child.tags, **origin(), **own, **_color(child.state)}))
-
-
-def curve_metrics(curves: Mapping[str, Sequence[float]], started: int, ended: int) -> Iterator[Metric]:
-    """One metric an epoch and curve; `started` and `ended` are in milliseconds."""
+def curve_points(curves: Mapping[str, Sequence[float]], started: int, ended: int) -> Iterator[Point]:
+    """One point an epoch and curve; `started` and `ended` are in milliseconds."""
     for name, curve in curves.items():
         key = names.legal_key(name)
         for epoch, value in enumerate(map(float, curve), start=1):
             if math.isfinite(value):
-                yield Metric(key, value, started + round((ended - started) * epoch / len(curve)), epoch)
+                yield key, value, started + round((ended - started) * epoch / len(curve)), epoch
 
 
-def final_metrics(metrics: Mapping[str, float], timestamp: int) -> list[Metric]:
+def final_points(metrics: Mapping[str, float], timestamp: int) -> tuple[Point, ...]:
     finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
-    return [Metric(names.legal_key(name), value, timestamp, 0) for name, value in finite.items()]
+    return tuple((names.legal_key(name), value, timestamp, 0) for name, value in finite.items())
 
 
-def parameters(values: Mapping[str, Value]) -> list[Param]:
-    return [Param(names.legal_key(name), names.as_value(value, names.MAX_PARAMETER)) for name, value in values.items()]
+def parameters(values: Mapping[str, Value]) -> dict[str, str]:
+    return {names.legal_key(name): names.as_value(value, names.MAX_PARAMETER) for name, value in values.items()}
 
 
-def tags(values: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(names.legal_key(name), names.as_value(value, names.MAX_TAG)) for name, value in values.items()]
-
-
-def as_dict(run_tags: Sequence[RunTag]) -> dict[str, str]:
-    return {tag.key: tag.value for tag in run_tags}
+def tags(values: Mapping[str, str]) -> dict[str, str]:
+    return {names.legal_key(name): names.as_value(value, names.MAX_TAG) for name, value in values.items()}
 
 
 def origin() -> dict[str, str]:
@@ -93,7 +94,7 @@ def origin() -> dict[str, str]:
     return {names.SOURCE_NAME: "autoproc", names.SOURCE_TYPE: "LOCAL", names.USER: _user()}
 
 
-def table_input(name: str, source: str, fingerprint: str, n_rows: int, problem: Problem) -> DatasetInput:
+def table_entry(name: str, source: str, fingerprint: str, n_rows: int, problem: Problem) -> InputEntry:
     """The data set as a run's input: what it is called, where it lies and its columns, but none of its cells."""
     dataset = Dataset(
         name=names.as_title(name),
@@ -103,7 +104,7 @@ def table_input(name: str, source: str, fingerprint: str, n_rows: int, problem: 
         schema=json.dumps({"mlflow_colspec": [*_column_specs(problem)]}),
         profile=json.dumps({"num_rows": n_rows, "num_columns": len(problem.columns) + len(problem.targets)}),
     )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+    return InputEntry(dataset.to_dictionary())
 
 
 def milliseconds(seconds: float) -> int:

@@ -30,7 +30,6 @@ LOCK_SECONDS = 5.0
 _SHOWN = 3
 STARTED = "started_at"
 ALIVE = ".alive"
-KILLED = "KILLED"
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Home:
         lock = self._lock(run_id)
         with home_errors(self.path):
             lock.acquire()
-            self._sign_of_life(run_id).write_text(KILLED, encoding="utf-8")
+            self._sign_of_life(run_id).touch()
         return lock
 
     def show_alive(self, run_id: str) -> None:
@@ -120,10 +119,19 @@ class Home:
         with suppress(OSError):
             os.utime(self._sign_of_life(run_id))
 
-    def note_outcome(self, run_id: str, status: str) -> None:
-        """Note how a job ended that cannot tell it to MLflow, for the next job to tell."""
-        with suppress(OSError):
-            self._sign_of_life(run_id).write_text(status, encoding="utf-8")
+    def seize(self, run_id: str) -> FileLock | None:
+        """The lock of a job that has ended, taken; None while it runs, or where somebody else has taken it.
+
+        Raises HomeError where that cannot be done.
+        """
+        lock = self._lock(run_id)
+        with home_errors(self.path):
+            self.running.mkdir(exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:  # which is an OSError, too
+                return None
+        return lock
 
     def stopped_jobs(self) -> list[str]:
         """Jobs whose process has ended without `forget`."""
@@ -134,13 +142,6 @@ class Home:
         with suppress(OSError):
             return self._sign_of_life(run_id).exists() and not self._is_stopped(run_id)
         return False
-
-    def outcome(self, run_id: str) -> str:
-        """How a stopped job ended: KILLED unless it could still note something else."""
-        try:
-            return self._sign_of_life(run_id).read_text(encoding="utf-8") or KILLED
-        except FileNotFoundError:  # another job has just closed the record of this one
-            return KILLED
 
     def last_alive(self, run_id: str) -> float:
         """When a stopped job was last alive, in seconds since 1970."""
@@ -165,7 +166,8 @@ class Home:
             return False
 
     def _lock(self, run_id: str) -> FileLock:
-        return FileLock(self._lock_path(run_id), timeout=LOCK_SECONDS)
+        # Whichever thread is the last to write the job's record releases it.
+        return FileLock(self._lock_path(run_id), timeout=LOCK_SECONDS, thread_local=False)
 
     def _lock_path(self, run_id: str) -> Path:
         return self.running / f"{run_id}.lock"

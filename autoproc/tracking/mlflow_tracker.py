@@ -1,65 +1,87 @@
 """The record of a job in MLflow: one parent run, and one finished child for each rung, trial and verdict.
 
-Everything goes through an explicit client; MLflow's active run and its global tracking address are not used.
-What MLflow does not take waits in a backlog and is written when it answers again: a job never stops for its record.
+Everything goes through an explicit client; MLflow's active run and its global tracking address are not used. What is
+handed over goes into the job's outbox, and from there to MLflow in a thread of its own: a job neither waits nor stops
+for its record.
 """
 
-import logging
-import sqlite3
+import shlex
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import final
 
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from sqlalchemy.engine import make_url
 
-from autoproc.data.openings import receipts_of
-from autoproc.errors import AutoprocError, PlanError
+from autoproc.errors import PlanError
 from autoproc.results import Problem
 from autoproc.tracking import entities, names
-from autoproc.tracking.backlog import UNREACHABLE, Backlog, cause
-from autoproc.tracking.children import receipt_tags
-from autoproc.tracking.database import make_database, unusable
-from autoproc.tracking.home import KILLED, Home
+from autoproc.tracking.addresses import public_address
+from autoproc.tracking.connection import connect, connection_errors
+from autoproc.tracking.courier import Courier, pause
+from autoproc.tracking.database import make_database
+from autoproc.tracking.delivery import Delivery
+from autoproc.tracking.entries import BatchEntry, EndEntry, Entry, ExperimentTagEntry, FileEntry, ModelEntry, Standing
+from autoproc.tracking.failures import EXISTS, cause
+from autoproc.tracking.home import Home, home_errors
+from autoproc.tracking.outbox import Address, Outbox
+from autoproc.tracking.recovery import close_stopped_jobs, complete
 from autoproc.tracking.tracker import Child, JobStatus, Value
 from autoproc.tracking.views import JobView, view_tags
 
 CREATE_SECONDS = 120
-LAST_TRIES = 2
-MISSING = "RESOURCE_DOES_NOT_EXIST"
-UNUSABLE = (*UNREACHABLE, sqlite3.Error, ImportError, ValueError)
+WAIT_SECONDS = 10.0
+"""The longest that a job waits for its receipt to be in MLflow; it is in the outbox before."""
+LAST_SECONDS = 30.0
+"""... and, at its end, for what still waits."""
+GRACE_SECONDS = 15.0
+"""... and for an answer that is due: more than a request may take."""
 
 
 @final
 class MlflowTracker:
-    """A `Tracker` whose job is the run `run_id`; `open_tracker` makes it."""
+    """A `Tracker` whose job is the run of `address`; `open_tracker` makes it."""
 
     def __init__(
-        self, client: MlflowClient, experiment_id: str, run_id: str, home: Home, warn: Callable[[str], None]
+        self,
+        client: MlflowClient,
+        address: Address,
+        home: Home,
+        warn: Callable[[str], None],
+        pause: Callable[[int], float] = pause,
     ) -> None:
         self._client = client
-        self._experiment_id = experiment_id
-        self._run_id = run_id
+        self._address = address
         self._home = home
         self._warn = warn
-        self._backlog = Backlog(warn)
-        self._lock = home.hold(run_id)
+        self._told: list[str] = []
+        self._has_lost = False
+        self._lock = home.hold(address.run_id)
+        with home_errors(home.path):
+            home.job(address.run_id).mkdir(parents=True, exist_ok=True)
+            self._outbox = Outbox.make(home.job(address.run_id), address)
+        self._delivery = Delivery(client, address, home.path, self._told.append)
+        self._courier = Courier(
+            self._outbox, self._delivery, warn, before=self._close_stopped_jobs, after=self._close, pause=pause
+        )
 
     @property
     def run_id(self) -> str:
-        return self._run_id
+        return self._address.run_id
+
+    @property
+    def told(self) -> list[str]:
+        """What came of registering the model; nothing before that is known."""
+        return list(self._told)
 
     @property
     def experiment_id(self) -> str:
-        return self._experiment_id
+        return self._address.experiment_id
 
     def record(self, child: Child) -> None:
         """Write one finished child, in one go."""
-        self._write(_ChildWrite(self._client, self._experiment_id, self._run_id, child))
+        self._hand(entities.run_entry(child))
 
     def describe(
         self,
@@ -74,124 +96,70 @@ class MlflowTracker:
         MLflow takes a parameter once: another value for it later is refused, with a warning.
         """
         told = entities.tags({**tags, names.DESCRIPTION: markdown})
-        points = entities.final_metrics(metrics, entities.now_in_milliseconds())
-        # Parameters by themselves: one that is refused does not take the rest with it.
-        for batch in (*entities.batches(points, (), told), *entities.batches((), entities.parameters(parameters))):
-            self._write(_BatchWrite(self._client, self._run_id, batch))
+        self._hand(BatchEntry(entities.final_points(metrics, entities.now_in_milliseconds()), {}, told))
+        if parameters:  # by themselves: one that is refused does not take the rest with it
+            self._hand(BatchEntry(parameters=entities.parameters(parameters)))
 
     def attach(self, path: Path, folder: str = "") -> None:
-        """Keep a file, or a folder with all it holds, with the job (under `folder`)."""
-        self._write(lambda: self._client.log_artifact(self._run_id, str(path), folder or None))
+        """Keep a file, or a folder with all it holds, with the job (under `folder`). It must stay where it is."""
+        self._hand(FileEntry(self._relative(path), folder))
 
     def log_table(self, name: str, source: str, fingerprint: str, n_rows: int, problem: Problem) -> None:
         """Note the data set as the job's input, without holding its rows."""
-        table = entities.table_input(name, source, fingerprint, n_rows, problem)
-        self._write(lambda: self._client.log_inputs(self._run_id, [table]))
+        self._hand(entities.table_entry(name, source, fingerprint, n_rows, problem))
+
+    def log_model(self, path: Path, experiment: str, asked: bool, standing: Standing) -> None:
+        """Keep the folder `path` as the job's MLflow model. It is registered under the experiment's name where that was
+        `asked` for, or where it beats the champion there."""
+        self._hand(ModelEntry(self._relative(path), names.model_name(experiment), asked, standing))
 
     def save_views(self, view: JobView) -> None:
         """Keep views of this job's children for the MLflow UI: the best first, and as charts."""
-        for key, text in view_tags(self._run_id, view).items():
-            self._write(partial(self._client.set_experiment_tag, self._experiment_id, key, text))
+        for key, text in view_tags(self.run_id, view).items():
+            self._hand(ExperimentTagEntry(key, text))
 
-    def close_stopped_jobs(self) -> None:
-        """Close the records of this home's jobs whose process has ended without doing so: most were killed."""
-        for run_id in self._home.stopped_jobs():
-            self._write(_Closing(self._client, self._home, run_id))
+    def wait(self) -> None:
+        """Return when all that was handed over is in MLflow, or safely waits because that does not answer."""
+        self._outbox.secure()
+        self._courier.wait(WAIT_SECONDS)
 
     def finish(self, status: JobStatus) -> None:
-        """Close the job's record, with a last try for what could not be written; nothing may follow."""
-        self._write(lambda: self._client.set_terminated(self._run_id, status))
-        for _ in range(LAST_TRIES):
-            self._backlog.flush()
-        if self._backlog:
-            self._home.note_outcome(self._run_id, status)
-            self._warn(
-                f"MLflow's record of this job is incomplete: {len(self._backlog)} entries could not be written. "
-                f"The job itself is complete in {self._home.job(self._run_id)}."
-            )
-        self._lock.release()
-        if not self._backlog:
-            self._home.forget(self._run_id)
-
-    def _write(self, entry: Callable[[], None]) -> None:
-        self._backlog.write(entry)
-        self._home.show_alive(self._run_id)
-
-
-@final
-class _BatchWrite:
-    """One batch on its way to a run."""
-
-    def __init__(self, client: MlflowClient, run_id: str, batch: entities.Batch) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._batch = batch
-
-    def __call__(self) -> None:
-        self._client.log_batch(self._run_id, self._batch.metrics, self._batch.params, self._batch.tags)
-
-
-@final
-class _ChildWrite:
-    """One child on its way to MLflow: called again after an error, it goes on with the run it has created."""
-
-    def __init__(self, client: MlflowClient, experiment_id: str, parent: str, child: Child) -> None:
-        self._client = client
-        self._experiment_id = experiment_id
-        self._parent = parent
-        self._child = child
-        self._run_id: str | None = None
-
-    def __call__(self) -> None:
-        if self._run_id is None:
-            self._run_id = self._create()
-        for batch in entities.child_batches(self._child):
-            _BatchWrite(self._client, self._run_id, batch)()
-        # FINISHED in every state: MLflow shows KILLED as an error, and a pruned trial is none.
-        self._client.set_terminated(self._run_id, "FINISHED", entities.milliseconds(self._child.ended_at))
-
-    def _create(self) -> str:
-        child = self._child
-        started, tags = entities.milliseconds(child.started_at), entities.child_tags(child, self._parent)
-        run = self._client.create_run(self._experiment_id, started, tags, names.as_title(child.name))
-        return str(run.info.run_id)
-
-
-@final
-class _Closing:
-    """The record of another job, whose process has ended, on its way to being closed."""
-
-    def __init__(self, client: MlflowClient, home: Home, run_id: str) -> None:
-        self._client = client
-        self._home = home
-        self._run_id = run_id
-
-    def __call__(self) -> None:
-        status = self._status()
-        if status == "RUNNING":
-            outcome = self._home.outcome(self._run_id)
-            why = "the process ended before the job did" if outcome == KILLED else "MLflow was away when the job ended"
-            self._client.set_tag(self._run_id, names.REASON, why)
-            self._tell_openings()
-            last_alive = entities.milliseconds(self._home.last_alive(self._run_id))
-            self._client.set_terminated(self._run_id, outcome, last_alive)
-        if status is not None:
-            self._home.forget(self._run_id)
-
-    def _tell_openings(self) -> None:
-        """A job may have been killed before it could tell MLflow of its receipt."""
-        for receipt in receipts_of(self._home.path, self._run_id):
-            self._client.log_batch(self._run_id, tags=entities.tags(receipt_tags(receipt)))
-            self._client.log_artifact(self._run_id, receipt.path, names.RECEIPT_FOLDER)
-
-    def _status(self) -> str | None:
-        """None for a job that MLflow does not know: it is another server's, and left alone."""
+        """Close the job's record, with a last try for what waits; nothing may follow."""
+        self._hand(EndEntry(status, entities.now_in_milliseconds()))
         try:
-            return str(self._client.get_run(self._run_id).info.status)
-        except MlflowException as error:
-            if error.error_code == MISSING:
-                return None
-            raise
+            self._courier.close(LAST_SECONDS, GRACE_SECONDS)
+        finally:
+            if n_waiting := len(self._outbox):
+                self._outbox.secure()
+                self._warn(_undelivered(n_waiting, self.run_id, self._home))
+
+    def _hand(self, entry: Entry) -> None:
+        try:
+            self._outbox.append(entry)
+        except OSError as error:
+            if not self._has_lost:
+                self._has_lost = True
+                self._warn(f"The record lacks what cannot be kept in {self._home.job(self.run_id)}: {cause(error)}.")
+            return
+        self._home.show_alive(self.run_id)
+        self._courier.wake()
+
+    def _relative(self, path: Path) -> str:
+        path = path.absolute()
+        return path.relative_to(self._home.path).as_posix() if path.is_relative_to(self._home.path) else str(path)
+
+    def _close_stopped_jobs(self) -> None:
+        close_stopped_jobs(self._client, self._home, self._address.uri)
+
+    def _close(self) -> None:
+        """Nobody delivers any more."""
+        is_complete = False
+        try:
+            is_complete = not self._outbox and complete(self._outbox, self._delivery)
+        finally:
+            self._lock.release()
+            if is_complete:
+                self._home.forget(self.run_id)
 
 
 def open_tracker(
@@ -205,51 +173,44 @@ def open_tracker(
 ) -> MlflowTracker:
     """Start the record of a job, in `home`'s own database or on the server `tracking_uri`.
 
-    Jobs of this home that died without closing their record are marked as killed. Raises HomeError or
+    Jobs of this home that died without closing their record are marked as killed, a moment later. Raises HomeError or
     PlanError when the database or the server cannot be used.
     """
-    # MLflow logs each database error with its traceback; the user gets one warning of ours instead.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    try:
+    with connection_errors(home, tracking_uri):
         # Two processes that create the database at once make each other fail.
         with FileLock(home.path / "mlflow.lock", timeout=CREATE_SECONDS):
             if not tracking_uri:
                 make_database(home.database)
-            client = _connect(tracking_uri or home.tracking_uri)
+            client = connect(tracking_uri or home.tracking_uri)
             experiment_id = _find_experiment(client, names.as_title(experiment), None if tracking_uri else home)
-        job_tags = {**tags, **entities.origin(), names.STAGE: names.JOB_STAGE}
-        legal = entities.as_dict(entities.tags(job_tags))
+        legal = entities.tags({**tags, **entities.origin(), names.STAGE: names.JOB_STAGE})
         run = client.create_run(experiment_id, tags=legal, run_name=names.as_title(job_name))
-    except UNUSABLE as error:
-        raise _unusable(home, tracking_uri, error) from None
-    tracker = MlflowTracker(client, experiment_id, str(run.info.run_id), home, warn)
-    tracker.close_stopped_jobs()
-    return tracker
-
-
-def _connect(uri: str) -> MlflowClient:
-    if uri.startswith("sqlite:"):
-        # MLflow tries for minutes to open a database that is damaged or locked away; SQLite tells at once.
-        with closing(sqlite3.connect(make_url(uri).database or "")) as database:
-            database.execute("BEGIN IMMEDIATE")
-    # The registry's address too: without it MLflow takes a global one.
-    return MlflowClient(uri, registry_uri=uri)
+    address = Address(str(run.info.run_id), experiment_id, tracking_uri and public_address(tracking_uri))
+    return MlflowTracker(client, address, home, warn)
 
 
 def _find_experiment(client: MlflowClient, name: str, home: Home | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
-        return str(client.create_experiment(name, artifact_location=home.artifacts.as_uri() if home else None))
+        try:
+            return str(client.create_experiment(name, artifact_location=home.artifacts.as_uri() if home else None))
+        except MlflowException as error:
+            if error.error_code != EXISTS:
+                raise
+        return _find_experiment(client, name, home)  # a job of another home has just made it
     if found.lifecycle_stage == "deleted":
         raise PlanError(f"The experiment {name!r} was deleted in MLflow. Restore it there, or name another one.")
     return str(found.experiment_id)
 
 
-def _unusable(home: Home, tracking_uri: str | None, error: Exception) -> AutoprocError:
-    if tracking_uri:
-        return PlanError(
-            f"The record cannot be kept at {tracking_uri!r}: {cause(error)}. It must be the address of an MLflow "
-            "server that answers, or of its database. Start the server, or leave out --tracking-uri to keep the "
-            "record in the home folder."
-        )
-    return unusable(home.database, cause(error))
+def _undelivered(n_waiting: int, run_id: str, home: Home) -> str:
+    records = "1 record waits" if n_waiting == 1 else f"{n_waiting:,} records wait"
+    return (
+        f"MLflow's record of this job is not complete yet: {records} in {home.job(run_id)}. As soon as the server "
+        f"answers, `{sync_command(run_id, home)}` delivers what waits."
+    )
+
+
+def sync_command(run_id: str, home: Home) -> str:
+    """What to type to complete a job's record."""
+    return f"autoproc sync {run_id} --home {shlex.quote(str(home.path))}"

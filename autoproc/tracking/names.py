@@ -61,6 +61,13 @@ REASON = "autoproc.reason"
 VERSION = "autoproc.version"
 DATA = "autoproc.data"
 TASK = "autoproc.task"
+ENTRY = "autoproc.entry"
+"""The key of what a job has handed over: what has it as a tag is not made again."""
+SPLITS = "autoproc.splits"
+TABLE = "autoproc.table"
+VERSIONS = "autoproc.versions"
+HARDWARE = "autoproc.hardware"
+REGISTERED = "autoproc.registered"
 RECEIPT_KEY = "autoproc.receipt.key"
 RECEIPT_OPENED = "autoproc.receipt.opened_at"
 RECEIPT_OPENING = "autoproc.receipt.opening"
@@ -78,6 +85,10 @@ COLOR = "mlflow.runColor"
 SOURCE_NAME = "mlflow.source.name"
 SOURCE_TYPE = "mlflow.source.type"
 USER = "mlflow.user"
+COMMIT = "mlflow.source.git.commit"
+
+# The alias of the registered model that is to be used.
+CHAMPION = "champion"
 
 STATE_COLORS: dict[TrialState, str] = {"complete": "#2e7d32", "pruned": "#9e9e9e", "failed": "#c62828"}
 
@@ -137,6 +148,16 @@ def as_title(text: str, limit: int = MAX_TITLE) -> str:
     spaced = "".join(" " if char.isspace() else char for char in text)
     shown = " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
     return (shown if len(shown) <= limit else f"{shown[: limit - 1].rstrip()}…") or "unnamed"
+
+
+def model_name(experiment: str) -> str:
+    """The registered model of an experiment: its name, without what MLflow refuses in a model's.
+
+    >>> model_name("churn: left")
+    'churn, left'
+    """
+    plain = as_title(experiment).replace(": ", ", ").replace(":", "-").replace("/", "-")
+    return plain if plain.strip(".") else f"model {plain}"
 
 
 def as_value(value: object, limit: int) -> str:

@@ -13,7 +13,7 @@ from autoproc import errors
 from autoproc.cli.app import _Terminated, autoproc, run
 from autoproc.cli.options import plan_from
 
-COMMANDS = ("tune", "inspect", "show", "report", "compare", "ui", "export", "predict", "holdout", "spaces")
+COMMANDS = ("tune", "inspect", "show", "report", "compare", "ui", "export", "predict", "holdout", "sync", "spaces")
 # autoproc itself must not need these before its arguments are parsed.
 HEAVY = {"torch", "mlflow", "optuna", "pandas", "sklearn", "scipy", "pydantic", "numpy", "pyarrow", "rich", "yaml"}
 

@@ -159,6 +159,12 @@ class Recording(MemoryTracker):
 
     def save_views(self, *told: object) -> None: ...
 
+    def log_model(self, *told: object) -> None: ...
+
+    def wait(self) -> None: ...
+
+    told: tuple[str, ...] = ()
+
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
@@ -170,6 +176,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
         return records[-1]
 
     monkeypatch.setattr("autoproc.job.open_tracker", open_tracker)
+    monkeypatch.setattr("autoproc.job.write_mlflow_model", lambda *made: None)  # nobody would look at it
     return records
 
 

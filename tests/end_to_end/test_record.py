@@ -4,14 +4,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from mlflow.entities import Run
 
+from autoproc.data.table import read_table
+from autoproc.export.bundle import load
 from autoproc.tracking import names
 from autoproc.tracking.views import VIEW_TAG, charts_key, view_key, view_links
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Finished, Record
+from tests.served import load_served
 
 CURVES = (names.SCORE_VALIDATION, names.SCORE_TRAIN, names.LOSS_VALIDATION, names.LOSS_TRAIN, names.LEARNING_RATE)
 STAGES = ("baseline", "reference", "growth", "trial", "overview", "fresh folds", "verdict")
@@ -153,7 +157,7 @@ def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, p
 
 def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
     kept = Path(record.client.download_artifacts(parent.info.run_id, "", str(tmp_path)))
-    assert {"plan.yaml", "result.json", "model", "optimism.svg", "report.html"} <= {
+    assert {"plan.yaml", "space.yaml", "result.json", "model", "optimism.svg", "report.html"} <= {
         path.name for path in kept.iterdir()
     }
     assert json.loads((kept / "result.json").read_text(encoding="utf-8")) == binary.result
@@ -161,6 +165,26 @@ def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}
     assert files == {path.name: path.read_bytes() for path in binary.model.iterdir()}
     assert yaml.safe_load((kept / "plan.yaml").read_text())["metric"] == [binary.result["metric"]["name"]]
+
+
+def test_the_record_says_what_the_job_was_made_of(binary: Finished, parent: Run) -> None:
+    tags = parent.data.tags
+    assert tags[names.TABLE] == binary.result["data"]["fingerprint"]
+    assert len(tags[names.SPLITS]) == 64
+    assert "torch " in tags[names.VERSIONS] and tags[names.HARDWARE].startswith("cpu; ")
+
+
+def test_the_model_is_one_that_mlflow_loads(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
+    [output] = parent.outputs.model_outputs
+    folder = record.client.get_logged_model(output.model_id).artifact_location
+    served = load_served(folder)
+    frame = read_table(str(binary.folder / "table.csv")).frame.head(5)
+    pd.testing.assert_frame_equal(served.predict(frame), load(binary.model).predict(frame))
+    assert record.client.search_registered_models() == []
+    assert {path.name for path in binary.job.iterdir()} == {
+        "job.log", "model", "optimism.svg", "plan.yaml", "report.html", "report.json", "result.json", "space.yaml",
+        "started_at",
+    }  # fmt: skip
 
 
 def test_the_table_is_the_jobs_input_without_its_cells(binary: Finished, parent: Run) -> None:

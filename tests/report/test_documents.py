@@ -10,6 +10,7 @@ from autoproc.format import finite_or_null
 from autoproc.plan import Plan, make_plan
 from autoproc.prepared import Prepared
 from autoproc.report import documents
+from autoproc.tracking import names
 from tests.end_to_end import tables
 from tests.report import facts_data as data
 
@@ -31,6 +32,19 @@ def test_the_resolved_plan_names_what_was_decided_and_runs_again_as_it_is(plan: 
     assert (resolved.final, resolved.home, resolved.experiment) == ("ensemble", "/home", "frame: failed")
     assert resolved.reopen_holdout is None, "a reason holds for one opening"
     assert documents.resolved_plan(resolved, prepared, Path("/home")) == resolved
+
+
+def test_a_password_of_the_server_is_not_in_the_plan_that_is_kept(plan: Plan, prepared: Prepared) -> None:
+    asked = plan.model_copy(update={"tracking_uri": "https://ann:s3cret@host:5000"})
+    assert documents.resolved_plan(asked, prepared, Path("/home")).tracking_uri == "https://host:5000"
+
+
+def test_what_a_job_is_made_of_is_the_same_for_the_same_table_and_plan(plan: Plan, prepared: Prepared) -> None:
+    tags = documents.provenance(plan, prepared, "cpu")
+    assert tags[names.TABLE] == prepared.fingerprint
+    assert documents.provenance(plan, process.inspect(plan, tables.table()), "cpu") == tags
+    reseeded = process.inspect(plan.model_copy(update={"seed": 1}), tables.table())
+    assert documents.provenance(plan, reseeded, "cpu")[names.SPLITS] != tags[names.SPLITS]
 
 
 def test_the_records_parameters_are_flat(plan: Plan, prepared: Prepared) -> None:

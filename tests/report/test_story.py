@@ -61,6 +61,9 @@ def test_the_story_begins_with_the_links_to_the_jobs_views() -> None:
 def test_a_job_under_way_says_so_and_a_finished_one_does_not() -> None:
     assert "not complete" in story(data.start())
     assert "not complete" not in story(finished())
+    under_way = replace(data.start(), now="search: trial 3 <i>of</i> 9")
+    assert "**Just now:** search: trial 3 &#60;i&#62;of" in story(under_way)
+    assert "Just now" not in story(finished(now="search: trial 9 of 9"))
     exported = replace(finished(), verdict=None)
     assert exported.model_path and "not complete" in story(exported)
     assert "Took 3 min 05 s" in story(finished())

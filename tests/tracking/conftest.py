@@ -1,7 +1,7 @@
 """Homes with a database, made once and copied, and trackers on them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from autoproc.tracking.home import Home, open_home
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.outbox import Address
 from autoproc.tracking.tracker import Child
 from tests.tracking.flaky_client import FlakyClient
 
@@ -61,13 +62,20 @@ def flaky(home: Home, client: MlflowClient) -> FlakyClient:
     return FlakyClient(client)
 
 
-@pytest.fixture
-def flaky_tracker(home: Home, flaky: FlakyClient, warnings_told: list[str]) -> Iterator[MlflowTracker]:
+def tracker_on(flaky: FlakyClient, home: Home, warn: Callable[[str], None]) -> MlflowTracker:
     """A tracker whose client is `flaky`; its experiment and run are made while that still works."""
-    experiment_id = flaky.create_experiment(EXPERIMENT, artifact_location=home.artifacts.as_uri())
-    run_id = flaky.create_run(experiment_id).info.run_id
+    found = flaky.get_experiment_by_name(EXPERIMENT)
+    location = home.artifacts.as_uri()
+    experiment_id = found.experiment_id if found else flaky.create_experiment(EXPERIMENT, artifact_location=location)
+    address = Address(flaky.create_run(experiment_id).info.run_id, experiment_id, None)
     flaky.calls.clear()
-    yield MlflowTracker(flaky, experiment_id, run_id, home, warnings_told.append)
+    # After a failure nothing is tried again before the end, so that nothing hangs on time.
+    return MlflowTracker(flaky, address, home, warn, pause=lambda n_failures: 3_600.0)
+
+
+@pytest.fixture
+def flaky_tracker(home: Home, flaky: FlakyClient, warnings_told: list[str]) -> MlflowTracker:
+    return tracker_on(flaky, home, warnings_told.append)
 
 
 @pytest.fixture

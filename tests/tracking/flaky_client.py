@@ -1,5 +1,6 @@
 """An MLflow client that fails on command."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mlflow import MlflowClient
@@ -12,6 +13,8 @@ class FlakyClient:
         self._client = client
         self.error: Exception | None = None
         self.failing: frozenset[str] | None = None  # None: every method
+        self.loses_answers = False  # what fails has been done all the same
+        self.before: dict[str, Callable[[], object]] = {}  # what happens before a method is called, once
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -19,8 +22,11 @@ class FlakyClient:
 
         def call(*arguments: Any, **options: Any) -> Any:
             self.calls.append(name)
-            if self.error is not None and (self.failing is None or name in self.failing):
+            self.before.pop(name, lambda: None)()
+            fails = self.error is not None and (self.failing is None or name in self.failing)
+            answer = method(*arguments, **options) if self.loses_answers or not fails else None
+            if self.error is not None and fails:
                 raise self.error
-            return method(*arguments, **options)
+            return answer
 
         return call

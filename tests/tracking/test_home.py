@@ -148,7 +148,6 @@ def test_a_job_whose_process_is_killed_has_stopped(fresh: Home) -> None:
         holder.kill()
         holder.wait()
     assert fresh.stopped_jobs() == ["job"]
-    assert fresh.outcome("job") == "KILLED"
 
 
 def test_a_job_is_running_while_its_process_holds_it(fresh: Home) -> None:
@@ -178,17 +177,20 @@ def test_looking_at_a_stopped_job_does_not_change_when_it_was_last_alive(fresh: 
     assert fresh.last_alive("job") > then + 500
 
 
-def test_an_outcome_is_kept_for_the_next_job(fresh: Home) -> None:
-    fresh.hold("job").release()
-    fresh.note_outcome("job", "FINISHED")
-    assert fresh.outcome("job") == "FINISHED"
+def test_the_lock_of_a_stopped_job_is_taken_by_one_alone(fresh: Home) -> None:
+    lock = fresh.hold("job")
+    assert fresh.seize("job") is None
+    lock.release()
+    taken = fresh.seize("job")
+    assert taken is not None
+    assert fresh.seize("job") is None
+    taken.release()
 
 
 def test_traces_that_somebody_removed_stop_nothing(fresh: Home) -> None:
     lock = fresh.hold("job")
     (fresh.running / "job.alive").unlink()
     fresh.show_alive("job")
-    assert fresh.outcome("job") == "KILLED"
     assert abs(fresh.last_alive("job") - time.time()) < 3600
     lock.release()
 

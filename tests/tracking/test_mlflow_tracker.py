@@ -28,7 +28,11 @@ ABANDONED_JOB = """
 import os, sys
 from autoproc.tracking.home import Home, open_home
 from autoproc.tracking.mlflow_tracker import open_tracker
+from autoproc.tracking.tracker import Child
 tracker = open_tracker(open_home(sys.argv[1]), None, "shared", "abandoned", {}, warn=print)
+for number in range(5):
+    tracker.record(Child(f"trial {number}", "trial", "complete", 1.0, 2.0, {"of": tracker.run_id}))
+tracker.wait()
 print(tracker.run_id, flush=True)
 sys.stdin.readline()
 os._exit(9)
@@ -54,6 +58,7 @@ def test_a_child_is_a_finished_run_with_its_times_values_and_curves(
     tracker: MlflowTracker, client: MlflowClient, child: Child
 ) -> None:
     tracker.record(child)
+    tracker.wait()
     (run_id,) = children_of(client, tracker.run_id)
     run = client.get_run(run_id)
     assert (run.info.run_name, run.info.status) == ("trial 7", "FINISHED")
@@ -68,12 +73,14 @@ def test_a_child_is_a_finished_run_with_its_times_values_and_curves(
 
 def test_a_usual_child_is_written_in_one_batch(flaky_tracker: MlflowTracker, flaky: FlakyClient, child: Child) -> None:
     flaky_tracker.record(child)
+    flaky_tracker.wait()
     assert flaky.calls == ["create_run", "log_batch", "set_terminated"]
 
 
 def test_a_long_child_is_written_whole(tracker: MlflowTracker, client: MlflowClient) -> None:
     curves = {"score/train": [float(e) for e in range(1, 1_201)], "loss/train": [0.5] * 900}
     tracker.record(Child("long", "growth", "overfits", 0, 10, {f"p{i}": i for i in range(150)}, {}, curves))
+    tracker.wait()
     (run_id,) = children_of(client, tracker.run_id)
     assert [point.value for point in client.get_metric_history(run_id, "score/train")] == curves["score/train"]
     assert len(client.get_metric_history(run_id, "loss/train")) == 900
@@ -83,6 +90,7 @@ def test_a_long_child_is_written_whole(tracker: MlflowTracker, client: MlflowCli
 def test_the_table_is_the_jobs_input(tracker: MlflowTracker, client: MlflowClient) -> None:
     problem = Problem("regression", ("y",), (), (), (Column("x", "numeric", True, ""),), "")
     tracker.log_table("table.csv", "/data/table.csv", "0123456789abcdef" * 4, 100, problem)
+    tracker.wait()
     (table,) = client.get_run(tracker.run_id).inputs.dataset_inputs
     assert (table.dataset.name, table.dataset.digest) == ("table.csv", ("0123456789abcdef" * 4)[:36])
     assert [(tag.key, tag.value) for tag in table.tags] == [("mlflow.data.context", "training")]
@@ -96,6 +104,7 @@ def test_files_and_folders_are_kept_in_the_home(
     (folder / "card.json").write_text("{}")
     tracker.attach(folder)
     tracker.attach(folder / "card.json", "cards")
+    tracker.wait()
     assert sorted(entry.path for entry in client.list_artifacts(tracker.run_id)) == ["cards", "model"]
     assert [entry.path for entry in client.list_artifacts(tracker.run_id, "model")] == ["model/card.json"]
     assert len(list(home.artifacts.rglob("card.json"))) == 2
@@ -139,6 +148,7 @@ def test_the_record_is_completed_when_mlflow_answers_again(
     for _ in range(5):
         flaky_tracker.record(child)
     flaky_tracker.describe("told while away", parameters={"a": 1}, metrics={"m": 1.0}, tags={})
+    flaky_tracker.wait()
     assert children_of(client, flaky_tracker.run_id) == []
     flaky.error = None
     flaky_tracker.finish("FINISHED")
@@ -158,6 +168,7 @@ def test_a_child_that_failed_half_way_is_not_written_twice(
 ) -> None:
     flaky.error, flaky.failing = unavailable, frozenset({"set_terminated"})
     flaky_tracker.record(child)
+    flaky_tracker.wait()
     flaky.error = None
     flaky_tracker.finish("FINISHED")
     (run_id,) = children_of(client, flaky_tracker.run_id)
@@ -165,7 +176,36 @@ def test_a_child_that_failed_half_way_is_not_written_twice(
     assert len(client.get_metric_history(run_id, "score/validation")) == 3
 
 
-def test_a_server_that_stays_away_leaves_an_honest_word_and_the_next_job_closes_the_record(
+def test_a_child_whose_making_was_not_answered_is_not_made_again(
+    flaky_tracker: MlflowTracker, flaky: FlakyClient, client: MlflowClient, child: Child, unavailable: MlflowException
+) -> None:
+    flaky.error, flaky.failing, flaky.loses_answers = unavailable, frozenset({"create_run"}), True
+    flaky_tracker.record(child)
+    flaky_tracker.wait()
+    flaky.error = None
+    flaky_tracker.finish("FINISHED")
+    (run_id,) = children_of(client, flaky_tracker.run_id)
+    assert client.get_run(run_id).data.params["learning_rate"] == "0.1"
+
+
+def test_a_child_whose_making_came_to_light_late_is_there_once(
+    flaky_tracker: MlflowTracker, flaky: FlakyClient, client: MlflowClient, child: Child, unavailable: MlflowException
+) -> None:
+    flaky.error, flaky.failing = unavailable, frozenset({"create_run"})
+    flaky_tracker.record(child)
+    flaky_tracker.wait()
+    flaky.error = None
+    flaky_tracker.wait()
+    key = {names.PARENT: flaky_tracker.run_id, names.ENTRY: f"{flaky_tracker.run_id}.1"}
+    experiment_id = client.get_run(flaky_tracker.run_id).info.experiment_id
+    # The lookup misses what the server makes only after it.
+    flaky.before["set_terminated"] = lambda: client.create_run(experiment_id, tags=key)
+    flaky_tracker.finish("FINISHED")
+    (run_id,) = children_of(client, flaky_tracker.run_id)
+    assert client.get_run(run_id).data.params["learning_rate"] == "0.1"
+
+
+def test_a_server_that_stays_away_leaves_an_honest_word_and_the_next_job_completes_the_record(
     flaky_tracker: MlflowTracker,
     flaky: FlakyClient,
     client: MlflowClient,
@@ -178,12 +218,45 @@ def test_a_server_that_stays_away_leaves_an_honest_word_and_the_next_job_closes_
     flaky_tracker.record(child)
     flaky_tracker.finish("FINISHED")
     assert len(warnings_told) == 2
-    assert "incomplete: 2 entries" in warnings_told[1]
+    assert "2 records wait" in warnings_told[1]
+    assert f"autoproc sync {flaky_tracker.run_id} --home {home.path}" in warnings_told[1]
     assert client.get_run(flaky_tracker.run_id).info.status == "RUNNING"
-    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append)
+    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append).finish("FINISHED")
     run = client.get_run(flaky_tracker.run_id)
     assert run.info.status == "FINISHED"
-    assert "away" in run.data.tags[names.REASON]
+    assert names.REASON not in run.data.tags
+    assert len(children_of(client, flaky_tracker.run_id)) == 1
+    assert list(home.running.iterdir()) == []
+    assert list(home.job(flaky_tracker.run_id).iterdir()) == []
+
+
+def test_what_was_handed_over_before_a_kill_is_delivered_by_the_next_job(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    unavailable: MlflowException,
+) -> None:
+    flaky.error = unavailable
+    flaky_tracker.record(child)
+    flaky_tracker.wait()
+    flaky_tracker._lock.release()  # as the system does when a process is killed
+    open_tracker(home, None, "next", "next job", {}, warn=pytest.fail).finish("FINISHED")
+    run = client.get_run(flaky_tracker.run_id)
+    assert (run.info.status, len(children_of(client, run.info.run_id))) == ("KILLED", 1)
+
+
+def test_a_record_that_cannot_be_handed_over_is_told_of_and_stops_nothing(
+    tracker: MlflowTracker, home: Home, child: Child, warnings_told: list[str]
+) -> None:
+    tracker.wait()
+    (home.job(tracker.run_id) / "outbox.jsonl").unlink()
+    (home.job(tracker.run_id) / "outbox.jsonl").mkdir()
+    tracker.record(child)
+    tracker.record(child)
+    [warning] = warnings_told
+    assert "lacks what cannot be kept" in warning
 
 
 def test_a_killed_job_that_could_not_tell_of_its_receipt_shows_it_all_the_same(
@@ -191,7 +264,7 @@ def test_a_killed_job_that_could_not_tell_of_its_receipt_shows_it_all_the_same(
 ) -> None:
     receipt = write_receipt(home.path, "0123456789abcdef", tracker.run_id, "fingerprint", None)
     tracker._lock.release()  # as the system does when a process is killed
-    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append)
+    open_tracker(home, None, "next", "next job", {}, warn=warnings_told.append).finish("FINISHED")
     run = client.get_run(tracker.run_id)
     assert (run.info.status, warnings_told) == ("KILLED", [])
     assert run.data.tags[names.RECEIPT_KEY] == receipt.key
@@ -205,8 +278,10 @@ def test_what_mlflow_refuses_is_left_out_and_the_rest_is_written(
 ) -> None:
     flaky.error = MlflowException("Changing param values is not allowed", INVALID_PARAMETER_VALUE)
     flaky_tracker.describe("lost", parameters={}, metrics={}, tags={})
+    flaky_tracker.wait()
     flaky.error = None
     flaky_tracker.record(child)
+    flaky_tracker.wait()
     assert len(children_of(client, flaky_tracker.run_id)) == 1
     assert len(warnings_told) == 1
 
@@ -216,6 +291,7 @@ def test_a_changed_parameter_is_refused_without_losing_the_description(
 ) -> None:
     tracker.describe("first", parameters={"seed": 1}, metrics={}, tags={})
     tracker.describe("second", parameters={"seed": 2}, metrics={"m": 2.0}, tags={})
+    tracker.wait()
     run = client.get_run(tracker.run_id)
     assert (run.data.params, run.data.metrics) == ({"seed": "1"}, {"m": 2.0})
     assert run.data.tags[names.DESCRIPTION] == "second"
@@ -225,7 +301,7 @@ def test_a_changed_parameter_is_refused_without_losing_the_description(
 def test_a_running_job_is_not_taken_for_a_dead_one(
     tracker: MlflowTracker, client: MlflowClient, home: Home, warnings_told: list[str]
 ) -> None:
-    open_tracker(home, None, "other", "job", {}, warn=warnings_told.append)
+    open_tracker(home, None, "other", "job", {}, warn=warnings_told.append).finish("FINISHED")
     assert client.get_run(tracker.run_id).info.status == "RUNNING"
 
 
@@ -249,13 +325,17 @@ def test_two_processes_open_a_fresh_home_at_once_and_once_killed_are_marked_so(t
     runs = [client.get_run(run_id) for run_id in run_ids]
     assert [run.info.status for run in runs] == ["RUNNING", "RUNNING"]
     assert len({run.info.experiment_id for run in runs}) == 1
+    for run_id in run_ids:
+        children = [client.get_run(child).data for child in children_of(client, run_id)]
+        assert sorted(child.tags["mlflow.runName"] for child in children) == [f"trial {number}" for number in range(5)]
+        assert {child.params["of"] for child in children} == {run_id}
     for job in jobs:
         job.communicate("die\n")
     tracker = open_tracker(open_home(home.path), None, "shared", "next", {}, warn=pytest.fail)
+    tracker.finish("FINISHED")
     runs = [client.get_run(run_id) for run_id in run_ids]
     assert [run.info.status for run in runs] == ["KILLED", "KILLED"]
     assert all(run.info.end_time >= run.info.start_time for run in runs)
-    tracker.finish("FINISHED")
     assert list(home.running.iterdir()) == []
 
 

@@ -8,11 +8,10 @@ import pytest
 from mlflow import MlflowClient
 
 from autoproc.tracking import names
-from autoproc.tracking.background import BackgroundTracker
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Child, MemoryTracker, SilentTracker, Tracker
 
-KINDS = ("silent", "memory", "mlflow", "background")
+KINDS = ("silent", "memory", "mlflow")
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         return Subject(memory, lambda: _read_memory(memory))
     tracker: MlflowTracker = request.getfixturevalue("tracker")
     client: MlflowClient = request.getfixturevalue("client")
-    told = BackgroundTracker(tracker) if request.param == "background" else tracker
-    return Subject(told, lambda: _read_mlflow(client, tracker.run_id))
+    return Subject(tracker, lambda: _read_mlflow(client, tracker.run_id))
 
 
 def test_the_run_id_stays(subject: Subject, child: Child) -> None:

@@ -42,6 +42,7 @@ def charts_of(state: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_the_views_are_kept_with_the_experiment_as_json_in_json(tracker: MlflowTracker, client: MlflowClient) -> None:
     tracker.save_views(VIEW)
+    tracker.wait()
     tags = client.get_experiment(tracker.experiment_id).tags
     assert read(tags[VIEW_TAG + view_key(tracker.run_id)])[0] == 'a "title"'
     assert read(tags[VIEW_TAG + charts_key(tracker.run_id)])[0] == 'a "title": charts'
@@ -125,6 +126,7 @@ def test_mlflow_reads_the_views_filter_and_order(
     best = {names.TRIAL_SCORE: best_first[0]}
     tracker.record(Child("o", "overview", "complete", 2, 2, metrics=best))
     tracker.save_views(JobView("view", direction, SEARCHED))
+    tracker.wait()
     tags = client.get_experiment(tracker.experiment_id).tags
 
     def listed(key: str) -> list[Any]:

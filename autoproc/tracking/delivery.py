@@ -1,0 +1,151 @@
+"""The entries of one job on their way into MLflow: each may be delivered again, and is recorded once.
+
+A run or model of ours has its entry's key as a tag, by which it is found again. Everything else MLflow takes twice as
+if it had been once: values at the same time and step, tags, files, inputs.
+"""
+
+import errno
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import final
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Run
+
+from autoproc.tracking import entities, names
+from autoproc.tracking.entries import (
+    BatchEntry,
+    EndEntry,
+    Entry,
+    ExperimentTagEntry,
+    FileEntry,
+    InputEntry,
+    ModelEntry,
+    Point,
+    RunEntry,
+)
+from autoproc.tracking.failures import UNREACHABLE, cause, is_refused, upload_errors
+from autoproc.tracking.outbox import Address, Outbox
+from autoproc.tracking.registry import Registry
+
+_PAGE = 1_000
+
+
+@final
+class Delivery:
+    """Brings the entries of one job to MLflow; `tell` hears what came of registering its model.
+
+    What may have been delivered before is looked for first: what has just failed, or, with `looks_always`, everything.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        address: Address,
+        home: Path,
+        tell: Callable[[str], None],
+        looks_always: bool = False,
+    ) -> None:
+        self._client = client
+        self._experiment_id = address.experiment_id
+        self._run_id = address.run_id
+        self._home = home
+        self._tell = tell
+        self._looks_always = self._again = self._had_trouble = looks_always
+
+    def empty(
+        self, outbox: Outbox, warn: Callable[[str], None], enough: Callable[[], bool] = lambda: False
+    ) -> Exception | None:
+        """Deliver what waits, in order, until nothing does or it is `enough`: None; or until an entry fails: its error.
+
+        What MLflow will never take is left out, with a warning.
+        """
+        while outbox and not enough():
+            try:
+                waiting = outbox.first()
+                if waiting.entry is None:
+                    warn(f"Entry {waiting.number} of the record of job {self._run_id} is damaged, and left out.")
+                else:
+                    self.deliver(waiting.number, waiting.entry)
+            except UNREACHABLE as error:
+                if not is_refused(error):
+                    self._again = self._had_trouble = True
+                    return error
+                warn(f"MLflow refused an entry of the record, which is left out: {cause(error)}")
+            outbox.mark_delivered()
+            self._again = self._looks_always
+        return None
+
+    def deliver(self, number: int, entry: Entry) -> None:
+        """Deliver one entry. Raises what MLflow raises, and UploadError."""
+        match entry:
+            case RunEntry():
+                self._deliver_run(f"{self._run_id}.{number}", entry)
+            case BatchEntry():
+                self._log(self._run_id, entry.metrics, entry.parameters, entry.tags)
+            case FileEntry():
+                self._deliver_file(self._path(entry.path), entry.folder)
+            case InputEntry():
+                table = DatasetInput(Dataset(**entry.dataset), [InputTag("mlflow.data.context", "training")])
+                self._client.log_inputs(self._run_id, [table])
+            case ExperimentTagEntry():
+                self._client.set_experiment_tag(self._experiment_id, entry.key, entry.value)
+            case ModelEntry():
+                registry = Registry(self._client, self._experiment_id, self._run_id)
+                if told := registry.keep(self._path(entry.path), entry):
+                    self._tell(told)
+                shutil.rmtree(self._path(entry.path), ignore_errors=True)  # a copy of the bundle, made to be sent
+            case EndEntry():
+                self._client.set_terminated(self._run_id, entry.status, entry.ended_at)
+
+    def remove_doubles(self) -> None:
+        """Where something had to be tried again: a run that MLflow made although it did not answer in time may come to
+        light only after another was made for the same entry, and one of them is removed. Raises what MLflow raises."""
+        made: dict[str, list[Run]] = defaultdict(list)
+        for run in self._find(f"tags.`{names.PARENT}` = '{self._run_id}'"):
+            if key := run.data.tags.get(names.ENTRY):
+                made[key].append(run)
+        for runs in made.values():
+            whole_first = sorted(runs, key=lambda run: (run.info.status != "FINISHED", run.info.run_id))
+            for run in whole_first[1:]:
+                self._client.delete_run(run.info.run_id)
+
+    def _deliver_run(self, key: str, entry: RunEntry) -> None:
+        found = self._find(f"tags.`{names.ENTRY}` = '{key}'") if self._again else []
+        run = found[0] if found else self._create(key, entry)
+        if run.info.status == "FINISHED":
+            return
+        self._log(run.info.run_id, entry.metrics, entry.parameters, {})
+        # FINISHED in every state: MLflow shows KILLED as an error, and a pruned trial is none.
+        self._client.set_terminated(run.info.run_id, "FINISHED", entry.ended_at)
+
+    def _create(self, key: str, entry: RunEntry) -> Run:
+        tags = {**entry.tags, names.PARENT: self._run_id, names.ENTRY: key}
+        return self._client.create_run(self._experiment_id, entry.started_at, tags, entry.name)
+
+    def _log(
+        self, run_id: str, metrics: Sequence[Point], parameters: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        for batch in entities.batches(metrics, parameters, tags):
+            self._client.log_batch(run_id, batch.metrics, batch.params, batch.tags)
+
+    def _deliver_file(self, path: Path, folder: str) -> None:
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, f"there is no {path} any more")
+        with upload_errors():
+            self._client.log_artifact(self._run_id, str(path), folder or None)
+
+    def _find(self, query: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment_id], query, max_results=_PAGE, page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def _path(self, path: str) -> Path:
+        return self._home / path  # which is `path` itself where that is absolute

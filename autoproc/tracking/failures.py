@@ -1,0 +1,51 @@
+"""What goes wrong between a job and MLflow, and how it is told: in one line, without secrets."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from autoproc.tracking.addresses import without_secrets
+
+MISSING = "RESOURCE_DOES_NOT_EXIST"
+EXISTS = "RESOURCE_ALREADY_EXISTS"
+MAX_CAUSE = 300
+
+_REFUSED = "INVALID_PARAMETER_VALUE"
+
+
+class UploadError(OSError):
+    """A file could not be kept: each kind of store (disk, S3, a server, ...) has errors of its own."""
+
+
+@contextmanager
+def upload_errors() -> Iterator[None]:
+    """Turn whatever a store raises while it is given a file into an UploadError."""
+    try:
+        yield
+    except Exception as error:  # no list of them would be whole
+        raise UploadError(cause(error)) from error
+
+
+UNREACHABLE = (MlflowException, OSError, SQLAlchemyError)
+"""What is raised where MLflow does not take an entry now, and may take it later."""
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, in one line.
+
+    >>> cause(OSError(28, "No space left on device"))
+    'No space left on device'
+    """
+    original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
+    told = text.partition("[SQL:")[0]  # MLflow adds the statement that failed
+    line = without_secrets(" ".join(told.split())).rstrip(".") or type(error).__name__
+    return line if len(line) <= MAX_CAUSE else f"{line[: MAX_CAUSE - 1]}…"
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether trying again is of no use: a value that MLflow does not take, or a file to keep that is gone."""
+    refused = isinstance(error, MlflowException) and error.error_code == _REFUSED
+    return refused or isinstance(error, FileNotFoundError)

@@ -1,0 +1,143 @@
+"""A job's outbox: the entries of its record, in a file of its folder until MLflow has them.
+
+    outbox.jsonl        a line for the job and its server, then an entry a line, in the order of handing over
+    outbox.delivered    how many of them MLflow has
+
+Both are gone when the record is complete. An entry is in the file before anybody tries to deliver it, so that neither a
+server that is away nor a job that is killed loses it; `secure` makes it survive a power failure, too. One thread may
+write while another delivers; both belong to the process that holds the job's lock.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO, final
+
+from autoproc.errors import HomeError
+from autoproc.tracking.entries import Entry, from_json, to_json
+
+ENTRIES, DELIVERED = "outbox.jsonl", "outbox.delivered"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a job's record is kept: its run in an experiment of the server `uri`, which holds no secret; None for the
+    home's own database."""
+
+    run_id: str
+    experiment_id: str
+    uri: str | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The first entry that waits; None in place of one that is damaged. Its number is its own in the job."""
+
+    number: int
+    entry: Entry | None
+
+
+@final
+class Outbox:
+    """The entries of one job; `Outbox.make` and `Outbox.open` get one."""
+
+    def __init__(self, folder: Path, address: Address, n_entries: int, n_delivered: int) -> None:
+        self.address = address
+        self._entries, self._delivered = folder / ENTRIES, folder / DELIVERED
+        self._n_entries, self._n_delivered = n_entries, n_delivered
+        self._offset: int | None = None  # of the first entry that waits
+        self._lock = Lock()
+
+    @classmethod
+    def make(cls, folder: Path, address: Address) -> "Outbox":
+        """The empty outbox of a new job. Raises OSError."""
+        (folder / ENTRIES).write_text(json.dumps({"format": FORMAT, **asdict(address)}) + "\n", encoding="utf-8")
+        return cls(folder, address, 0, 0)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Outbox | None":
+        """What an ended job has left; None where there is nothing. Raises HomeError where it cannot be read."""
+        path = folder / ENTRIES
+        try:
+            with path.open("rb") as file:
+                head = json.loads(file.readline())
+                n_entries = sum(line.endswith(b"\n") for line in file)  # a last line without an end was torn
+            if head.pop("format") != FORMAT:
+                raise ValueError("it is of another version of autoproc")
+            return cls(folder, Address(**head), n_entries, min(_number_in(folder / DELIVERED), n_entries))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise HomeError(
+                f"The outbox {path} cannot be read: {error}. It must be as the job left it. What waits in it cannot be "
+                "delivered; remove the file to give that up."
+            ) from None
+
+    def __len__(self) -> int:
+        """How many entries wait."""
+        return self._n_entries - self._n_delivered
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry; then it survives this process. Raises OSError, and then the outbox is as before."""
+        line = f"{to_json(entry)}\n".encode("ascii")
+        with self._lock, self._entries.open("ab") as file:
+            size = file.tell()
+            try:
+                file.write(line)
+                file.flush()
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(size)
+                raise
+            self._n_entries += 1
+
+    def first(self) -> Waiting:
+        """The entry to deliver next, of those that wait. Raises OSError."""
+        with self._entries.open("rb") as file:
+            self._seek(file)
+            line = file.readline()
+        try:
+            return Waiting(self._n_delivered + 1, from_json(line.decode("ascii")))
+        except (ValueError, KeyError, TypeError):
+            return Waiting(self._n_delivered + 1, None)
+
+    def mark_delivered(self) -> None:
+        """MLflow has the first entry that waits. Where that cannot be noted, it is found there the next time."""
+        with suppress(OSError), self._entries.open("rb") as file:
+            self._seek(file)
+            file.readline()
+            self._offset = file.tell()
+        self._n_delivered += 1
+        with suppress(OSError):
+            self._delivered.write_text(f"{self._n_delivered}\n", encoding="ascii")
+
+    def secure(self) -> None:
+        """Make what waits survive a power failure, too."""
+        with suppress(OSError), self._entries.open("ab") as file:
+            os.fsync(file.fileno())
+
+    def remove(self) -> None:
+        """The record is complete."""
+        for path in (self._entries, self._delivered):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _seek(self, file: BinaryIO) -> None:
+        """Go to the first entry that waits."""
+        if self._offset is None:
+            for _ in range(1 + self._n_delivered):
+                file.readline()
+            self._offset = file.tell()
+        file.seek(self._offset)
+
+
+def _number_in(path: Path) -> int:
+    """A count that was lost counts as none: what is delivered again is found to be there."""
+    try:
+        return max(int(path.read_text(encoding="ascii")), 0)
+    except (OSError, ValueError):
+        return 0

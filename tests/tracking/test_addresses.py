@@ -1,0 +1,29 @@
+"""What is secret in an address is in nothing that is kept or told."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoproc.tracking.addresses import public_address, without_secrets
+
+
+@given(st.text(st.characters(codec="ascii"), min_size=8))
+def test_no_password_stays_in_an_address_or_in_a_text_that_quotes_it(password: str) -> None:
+    secret = quote(password, safe="")
+    for address in (f"https://ann:{secret}@host:5000/team", f"postgresql://ann:{secret}@host/record"):
+        assert public_address(address) == address.replace(f"ann:{secret}@", "")
+        assert without_secrets(f"HTTP 500 from {address}: no") == f"HTTP 500 from {public_address(address)}: no"
+
+
+@pytest.mark.parametrize("name", ["password", "api_token", "sslkey", "user", "PASSWD"])
+def test_nor_what_a_query_names_as_secret(name: str) -> None:
+    address = f"postgresql://host/record?sslmode=require&{name}=s3cret"
+    assert public_address(address) == "postgresql://host/record?sslmode=require"
+    assert without_secrets(f"'{address}' failed") == f"'postgresql://host/record?sslmode=require&{name}=***' failed"
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:5000", "sqlite:////tmp/mlflow.db", "databricks", "http://h/a@b"])
+def test_an_address_without_secrets_stays_as_it_is(address: str) -> None:
+    assert public_address(address) == without_secrets(address) == address

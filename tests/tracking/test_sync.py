@@ -1,0 +1,118 @@
+"""What jobs could not tell their server is delivered later: the record is that of a job whose server was never away."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from autoproc.errors import PlanError
+from autoproc.results import Column, Problem
+from autoproc.tracking import sync as module
+from autoproc.tracking.home import Home
+from autoproc.tracking.mlflow_tracker import MlflowTracker
+from autoproc.tracking.sync import sync, undelivered_jobs
+from autoproc.tracking.tracker import Child
+from autoproc.tracking.views import JobView
+from tests.tracking.conftest import tracker_on
+from tests.tracking.flaky_client import FlakyClient
+from tests.tracking.records import content
+
+PROBLEM = Problem("regression", ("y",), (), (), (Column("x", "numeric", True, ""),), "")
+
+
+def first_half(tracker: MlflowTracker, child: Child, note: Path) -> None:
+    tracker.log_table("table", "/data/table.csv", "0" * 40, 100, PROBLEM)
+    tracker.record(child)
+    tracker.attach(note)
+    tracker.describe("begun", parameters={"seed": 1}, metrics={"dummy/score": 0.1}, tags={})
+    tracker.wait()
+
+
+def second_half(tracker: MlflowTracker, child: Child, note: Path) -> None:
+    for number in range(3):
+        tracker.record(Child(f"trial {number}", "trial", "complete", 2.0, 3.0 + number, metrics={"final/score": 0.5}))
+    tracker.record(child)
+    tracker.attach(note, "again")
+    tracker.describe("done", parameters={"late": 2}, metrics={"holdout/score": 0.9}, tags={"a": "b"})
+    tracker.save_views(JobView("view", "maximize", ("dropout",)))
+    tracker.finish("FINISHED")
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    path = tmp_path / "note.txt"
+    path.write_text("kept")
+    return path
+
+
+@pytest.fixture
+def undisturbed(home: Home, client: MlflowClient, child: Child, note: Path) -> dict[str, Any]:
+    tracker = tracker_on(FlakyClient(client), home, pytest.fail)
+    first_half(tracker, child, note)
+    second_half(tracker, child, note)
+    return content(client, tracker.run_id)
+
+
+@pytest.mark.parametrize("loses_answers", [False, True])
+def test_a_record_that_was_delivered_later_equals_an_undisturbed_one(
+    undisturbed: dict[str, Any],
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    note: Path,
+    unavailable: MlflowException,
+    loses_answers: bool,
+) -> None:
+    first_half(flaky_tracker, child, note)
+    flaky.error, flaky.loses_answers = unavailable, loses_answers
+    second_half(flaky_tracker, child, note)
+    assert undelivered_jobs(home) == [flaky_tracker.run_id]
+    done = sync(home, flaky_tracker.run_id)
+    assert (done.n_delivered, done.n_waiting, done.failure) == (10, 0, None)
+    assert content(client, flaky_tracker.run_id) == undisturbed
+    assert undelivered_jobs(home) == []
+    assert sync(home, flaky_tracker.run_id).n_delivered == 0
+    assert content(client, flaky_tracker.run_id) == undisturbed
+
+
+def test_it_goes_on_where_it_was_broken_off(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    unavailable: MlflowException,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flaky.error = unavailable
+    for _ in range(3):
+        flaky_tracker.record(child)
+    flaky_tracker.finish("FAILED")
+    monkeypatch.setattr(module, "connect", lambda uri: flaky)
+    flaky.error, flaky.failing, flaky.loses_answers = unavailable, frozenset({"set_terminated"}), True
+    for n_waiting in (4, 3, 2, 1):  # each time the first one turns out to be there
+        done = sync(home, flaky_tracker.run_id)
+        assert (done.n_waiting, done.failure) == (n_waiting, "API request failed with error code 500")
+    flaky.error = None
+    assert sync(home, flaky_tracker.run_id).n_waiting == 0
+    run = client.get_run(flaky_tracker.run_id)
+    assert run.info.status == "FAILED"
+    assert len(client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")) == 3
+
+
+def test_a_job_that_was_killed_is_marked_so(tracker: MlflowTracker, client: MlflowClient, home: Home) -> None:
+    tracker.wait()
+    tracker._lock.release()  # as the system does when a process is killed
+    sync(home, tracker.run_id)
+    assert client.get_run(tracker.run_id).info.status == "KILLED"
+    assert undelivered_jobs(home) == []
+
+
+def test_a_running_job_delivers_by_itself(tracker: MlflowTracker, home: Home) -> None:
+    assert undelivered_jobs(home) == []
+    with pytest.raises(PlanError, match="still running"):
+        sync(home, tracker.run_id)
