@@ -333,14 +333,14 @@ def test_the_memory_is_that_of_the_largest_engine(searched: Searched) -> None:
     for network, rows in ((NetworkSpec(2, 400), engines.on(prepared)), (NetworkSpec(1, 4), engines)):
         with rows.open(prepared.protocol.splits) as engine:
             engine.start(0, Candidate(network, QUICK))
-            estimates.append(engine.memory.estimated)
-    assert engines.memory.estimated == max(estimates) and engines.memory.peak >= engine.memory.peak
+            estimates.append(engine.engine.memory.estimated)
+    assert engines.memory.estimated == max(estimates) and engines.memory.peak >= engine.engine.memory.peak
 
 
 def test_what_an_engine_held_is_free_when_the_next_one_opens(searched: Searched) -> None:
     engines, folds = Engines(searched.prepared, searched.plan, print), searched.prepared.protocol.splits
     with engines.open(folds) as engine:
-        data = ref(engine._data)
+        data = ref(engine.engine._data)
     del engine
     with engines.open(folds):
         assert data() is None

@@ -19,6 +19,7 @@ from tests.end_to_end.conftest import Recording
 
 BEFORE = ("problem", "metric", "protocol", "baseline", "growth", "search", "selection")
 TASKS = ("binary", "multiclass", "regression")
+NO_TRAININGS = ("overview", "verdict")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def tune(recorded: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPa
         content = result.to_json()
         return Outcome(
             decided={step: content[step] for step in BEFORE},
-            trainings=[_training(child) for child in recorded[-1].children if child.stage != "verdict"],
+            trainings=[_training(child) for child in recorded[-1].children if child.stage not in NO_TRAININGS],
             weights=(result.model_path / "weights.safetensors").read_bytes(),
             score=content["verdict"]["score"],
         )
