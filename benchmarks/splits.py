@@ -3,9 +3,9 @@
     python -m benchmarks.splits wages.csv:wage:group=id,time=year --time-limit 1m --markdown
 
 For each way one job, as a user would run it: the cross-validated score of the best trial with its standard error, and
-the holdout's, of rows that are drawn in the same way. The holdout of an honest split lies within the 95 % interval of
-its own cross-validated score (mean ± 1.96 standard errors), and not within that of the random split, where that one
-flatters. Prints a JSON line a job, or the lines of a Markdown table.
+the holdout's with its 95 % interval, of rows that are drawn in the same way. The interval of an honest split covers its
+cross-validated score, and not that of the random split, where that one flatters. Prints a JSON line a job, or the lines
+of a Markdown table.
 """
 
 import argparse
