@@ -258,11 +258,12 @@ class Job:
         folder = self._folder / MLFLOW_MODEL
         try:
             write_mlflow_model(folder, bundle, typical_row(self._prepared.development.frame, columns))
-        except BundleError as error:
-            self.warn(f"{error} The exported model stands all the same.")
+        except Exception as error:  # whatever it is: the scored model stands all the same
+            self.warn(f"MLflow is not given the model ({type(error).__name__}: {' '.join(str(error).split())}).")
             return
         standing = entries.Standing.of(self._facts.verdict, self._facts.metric_direction)
-        self._tracker.log_model(folder, self._plan.experiment or "", self._plan.register_model, standing)
+        experiment, asked = self._plan.experiment or "", self._plan.register_model
+        self._tracker.log_model(folder, experiment, asked, standing, self._facts.shipped or "")
         self._tracker.wait()
         for told in self._tracker.told:
             self._progress.say("registry", told)
@@ -304,6 +305,7 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback."""
+        self._progress.endure()  # what is left to do is done whoever listens
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         if isinstance(error, BrokenPipeError):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # What training may take of the time limit in any case: on a slow machine the libraries alone may take a short one.
 _LEAST_SHARE = 0.25
 # What the verdict, the export and the end of the record take, about, however short the limit is.
-_LAST_SECONDS = 3.0
+_LAST_SECONDS = 5.0
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
 # What the search and all that trains the finalists again may take of the time that is left: the rest is for the final

@@ -42,12 +42,17 @@ def sync(run: str | None, home: str, tracking_uri: str | None) -> None:
     run_ids = undelivered_jobs(place) if run is None else [place.find_job(run).name]
     if not run_ids:
         click.echo("Nothing waits.")
-    done = [deliver(place, run_id, tracking_uri) for run_id in run_ids]
-    for synced in done:
+    failures = []
+    for run_id in run_ids:
+        try:
+            synced = deliver(place, run_id, tracking_uri)
+        except HomeError as error:  # the others are delivered all the same
+            failures.append(str(error))
+            continue
         click.echo(_line(synced))
-    failed = [synced for synced in done if synced.failure]
-    if failed:
-        raise HomeError(" ".join(map(_failure, failed)))
+        failures += [_failure(synced)] if synced.failure else []
+    if failures:
+        raise HomeError(" ".join(failures))
 
 
 def _line(synced: "Synced") -> str:

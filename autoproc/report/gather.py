@@ -55,7 +55,7 @@ def gather(
         task=facts.problem.task,
         metric=facts.metric,
         direction=facts.metric_direction,
-        story=story(facts),
+        story=story(replace(facts, views=())),  # links lead nowhere from a file
         cards=list(_cards(facts)),
         remarks=list(_remarks(facts)),
         data=_data(prepared),

@@ -118,8 +118,7 @@ class _Loop:
         self._standings: dict[int, Standing] = {}
         self._epoch_seconds = 0.0  # that the latest epoch of all that run has taken
         self._enter_grown()
-        for training, more_rungs in ((self._default, 0), *neighbours(self._default)):
-            self._study.enqueue_trial(dict(space.encode(training, more_rungs)))
+        self._enqueue_default()
 
     @property
     def wants_more(self) -> bool:
@@ -217,6 +216,17 @@ class _Loop:
             )
         )
         self._note(GROWN, grown, "complete", "the grown network, without regularisation")
+
+    def _enqueue_default(self) -> None:
+        """Ask for the default configuration and its neighbours first, as far as the space and the ladder tell them
+        apart."""
+        asked: list[dict[str, Value]] = []
+        for training, more_rungs in ((self._default, 0), *neighbours(self._default)):
+            rung = min(self._centre + more_rungs, len(self._growth.ladder) - 1) - self._centre
+            suggestion = dict(self._space.encode(training, rung))
+            if suggestion not in asked:
+                asked.append(suggestion)
+                self._study.enqueue_trial(suggestion)
 
     def _sample(self, trial: optuna.trial.BaseTrial) -> Candidate:
         return self._space.sample(OptunaSuggest(trial), self._default, self._growth.ladder, self._centre)

@@ -3,7 +3,8 @@
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]*@")
+# In an address of the web credentials end before the first slash; those of a database may have one in the password.
+_CREDENTIALS = re.compile(r"(?:(?<=http://)|(?<=https://))[^\s/?#]*@|(?<=://)(?<!http://)(?<!https://)[^\s@]*@")
 _SECRET_NAMES = re.compile(r"pass|pwd|secret|token|key|user|auth|credential", re.IGNORECASE)
 _SECRET_QUERY = re.compile(rf"(?<=[?&])(?P<name>[^=&\s]*(?:{_SECRET_NAMES.pattern})[^=&\s]*)=[^&\s'\"]*", re.IGNORECASE)
 
@@ -17,7 +18,10 @@ def public_address(address: str) -> str:
     'postgresql://host/record?sslmode=require'
     """
     bare = _CREDENTIALS.sub("", address)
-    parts = urlsplit(bare)
+    try:
+        parts = urlsplit(bare)
+    except ValueError:  # no address at all, which whoever uses it says better
+        return bare
     if not any(map(_SECRET_NAMES.search, (name for name, _ in parse_qsl(parts.query)))):
         return bare
     kept = [(name, value) for name, value in parse_qsl(parts.query) if not _SECRET_NAMES.search(name)]

@@ -103,6 +103,8 @@ class Delivery:
     def remove_doubles(self) -> None:
         """Where something had to be tried again: a run that MLflow made although it did not answer in time may come to
         light only after another was made for the same entry, and one of them is removed. Raises what MLflow raises."""
+        if not (self._had_trouble or self._looks_always):
+            return
         made: dict[str, list[Run]] = defaultdict(list)
         for run in self._find(f"tags.`{names.PARENT}` = '{self._run_id}'"):
             if key := run.data.tags.get(names.ENTRY):

@@ -80,12 +80,14 @@ class Standing:
 @dataclass(frozen=True)
 class ModelEntry:
     """The job's model, as a folder that MLflow can load, to be kept and, where `name` says so, to be registered:
-    always if that was `asked` for, else where it beats the present champion."""
+    always if that was `asked` for, else where it beats the present champion. `note` is what else there is to know of
+    its score."""
 
     path: str
     name: str
     asked: bool
     standing: Standing
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,12 @@ class Home:
         return lock
 
     def stopped_jobs(self) -> list[str]:
-        """Jobs whose process has ended without `forget`."""
-        return [path.stem for path in sorted(self.running.glob(f"*{ALIVE}")) if self._is_stopped(path.stem)]
+        """Jobs whose process has ended without `forget`, as far as can be told: a lock may be another user's."""
+        stopped = []
+        for path in sorted(self.running.glob(f"*{ALIVE}")):
+            with suppress(OSError):
+                stopped += [path.stem] if self._is_stopped(path.stem) else []
+        return stopped
 
     def is_running(self, run_id: str) -> bool:
         """Whether a job's process lives, as far as can be told: in a home that cannot be written to, nobody knows."""

@@ -108,10 +108,10 @@ class MlflowTracker:
         """Note the data set as the job's input, without holding its rows."""
         self._hand(entities.table_entry(name, source, fingerprint, n_rows, problem))
 
-    def log_model(self, path: Path, experiment: str, asked: bool, standing: Standing) -> None:
+    def log_model(self, path: Path, experiment: str, asked: bool, standing: Standing, note: str = "") -> None:
         """Keep the folder `path` as the job's MLflow model. It is registered under the experiment's name where that was
-        `asked` for, or where it beats the champion there."""
-        self._hand(ModelEntry(self._relative(path), names.model_name(experiment), asked, standing))
+        `asked` for, or where it beats the champion there; `note` is what else there is to know of its score."""
+        self._hand(ModelEntry(self._relative(path), names.model_name(experiment), asked, standing, note))
 
     def save_views(self, view: JobView) -> None:
         """Keep views of this job's children for the MLflow UI: the best first, and as charts."""

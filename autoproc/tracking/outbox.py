@@ -107,10 +107,12 @@ class Outbox:
 
     def mark_delivered(self) -> None:
         """MLflow has the first entry that waits. Where that cannot be noted, it is found there the next time."""
+        offset = None  # unless it is known it is looked for the next time
         with suppress(OSError), self._entries.open("rb") as file:
             self._seek(file)
             file.readline()
-            self._offset = file.tell()
+            offset = file.tell()
+        self._offset = offset
         self._n_delivered += 1
         with suppress(OSError):
             self._delivered.write_text(f"{self._n_delivered}\n", encoding="ascii")

@@ -48,6 +48,7 @@ def recover(
         if outbox is None:
             is_complete = _close(client, home, run_id)
         elif outbox.address.uri == uri:
+            client.get_run(run_id)  # raises where another server, or another database, answers at that address
             # Whoever delivered before may not have noted all of it.
             delivery = Delivery(client, outbox.address, home.path, tell, looks_always=True)
             if error := delivery.empty(outbox, warn):

@@ -78,6 +78,7 @@ class Registry:
         found = self._client.search_logged_models([self._experiment_id], f"source_run_id = '{self._run_id}'")
         model = next((model for model in found if model.name == MODEL), None) or self._create(path)
         if str(model.status) != "READY":
+            _require(path)
             with upload_errors():
                 self._client.log_model_artifacts(model.model_id, str(path))
             model = self._client.finalize_logged_model(model.model_id, "READY")
@@ -87,8 +88,7 @@ class Registry:
         return model
 
     def _create(self, path: Path) -> LoggedModel:
-        if not path.exists():
-            raise FileNotFoundError(f"there is no {path} any more")
+        _require(path)
         return self._client.create_logged_model(
             self._experiment_id, MODEL, self._run_id, {names.ENTRY: self._run_id}, model_type="autoproc"
         )
@@ -116,10 +116,16 @@ class Registry:
             model.artifact_location,
             run_id=self._run_id,
             tags=_tags(entry.standing),
-            description=_description(entry.standing),
+            description=" ".join(filter(None, (_description(entry.standing), entry.note))),
             await_creation_for=0,
             model_id=model.model_id,
         )
+
+
+def _require(path: Path) -> None:
+    """Raises FileNotFoundError, at which the entry is given up."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path} any more")
 
 
 def _title(entry: ModelEntry, champion: ModelVersion | None) -> tuple[bool, str]:

@@ -17,7 +17,7 @@ from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
 from autoproc.results import Curves, Growth, Score, Trained, Trial
 from autoproc.space import Integer, Space
-from autoproc.space_file import load_space
+from autoproc.space_file import load_space, parse_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import DEFAULT, FIRST_CHECK, GROWN, WorseHalfPruner, search_regularisation
@@ -75,6 +75,13 @@ def test_the_default_and_its_neighbours_come_before_anything_is_drawn() -> None:
     changes = [{key for key in default if trial.parameters[key] != default[key]} for trial in result.trials[2:6]]
     assert changes == [{"dropout"}, {"learning_rate"}, {"width"}, {"dropout"}]
     assert [trial.parameters["dropout"] for trial in result.trials[1:6]] == [0, 0.1, 0, 0, 0.25]
+
+
+def test_neighbours_that_the_space_or_the_ladder_cannot_tell_apart_are_tried_once() -> None:
+    narrow = parse_space("narrow", "train: {learning_rate: {log: [1.0e-5, 1.0]}}")
+    result, _, _ = search(space=narrow)
+    rates = [trial.parameters["learning_rate"] for trial in result.trials[1:]]
+    assert rates[1] == pytest.approx(0.3 * rates[0]) and len(set(rates)) == len(rates)
 
 
 def test_every_trial_asked_for_is_finished_and_told_once() -> None:

@@ -17,6 +17,17 @@ def test_no_password_stays_in_an_address_or_in_a_text_that_quotes_it(password: s
         assert without_secrets(f"HTTP 500 from {address}: no") == f"HTTP 500 from {public_address(address)}: no"
 
 
+@pytest.mark.parametrize("password", ["pa/ss", "pa?ss", "pa#ss"])
+def test_nor_one_of_a_database_that_nobody_has_quoted(password: str) -> None:
+    """SQLAlchemy takes it as it is."""
+    assert public_address(f"postgresql://ann:{password}@host/record") == "postgresql://host/record"
+    assert password not in without_secrets(f"cannot reach postgresql+psycopg://ann:{password}@host/record")
+
+
+def test_what_is_no_address_is_left_to_whoever_uses_it() -> None:
+    assert public_address("http://[::1:5000") == "http://[::1:5000"
+
+
 @pytest.mark.parametrize("name", ["password", "api_token", "sslkey", "user", "PASSWD"])
 def test_nor_what_a_query_names_as_secret(name: str) -> None:
     address = f"postgresql://host/record?sslmode=require&{name}=s3cret"

@@ -152,6 +152,7 @@ def test_a_job_whose_process_is_killed_has_stopped(fresh: Home) -> None:
 
 def test_a_job_is_running_while_its_process_holds_it(fresh: Home) -> None:
     assert not fresh.is_running("job")
+    assert fresh.stopped_jobs() == []
     assert list(fresh.running.iterdir()) == []  # nor does asking leave a lock
     lock = fresh.hold("job")
     assert fresh.is_running("job")

@@ -59,7 +59,7 @@ def keep(client: MlflowClient, tmp_path: Path) -> Callable[..., tuple[str, str |
 
     def one(standing: Standing, asked: bool = False, client: MlflowClient = client) -> tuple[str, str | None]:
         run_id = client.create_run(experiment_id).info.run_id
-        entry = ModelEntry(str(folder), NAME, asked, standing)
+        entry = ModelEntry(str(folder), NAME, asked, standing, "The score is a sibling's.")
         return run_id, Registry(client, experiment_id, run_id).keep(folder, entry)
 
     return one
@@ -97,7 +97,7 @@ def test_the_title_changes_hands_only_for_what_is_better_beyond_noise(
     assert told and "beats version 1 beyond noise" in told and "re-use: opening 2" in told
     version = client.get_model_version_by_alias(NAME, names.CHAMPION)
     assert version.tags[names.RECEIPT_OPENING] == "2" and version.tags[names.STATE] == "re-use"
-    assert "Re-use" in version.description
+    assert "Re-use" in version.description and version.description.endswith("The score is a sibling's.")
     assert client.get_run(better).data.tags[names.REGISTERED] == told
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from autoproc.errors import PlanError
 from autoproc.results import Column, Problem
@@ -77,6 +78,40 @@ def test_a_record_that_was_delivered_later_equals_an_undisturbed_one(
     assert undelivered_jobs(home) == []
     assert sync(home, flaky_tracker.run_id).n_delivered == 0
     assert content(client, flaky_tracker.run_id) == undisturbed
+
+
+def test_nothing_goes_to_a_server_that_does_not_know_the_job(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    unavailable: MlflowException,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flaky.error = unavailable
+    flaky_tracker.record(child)
+    flaky_tracker.finish("FAILED")
+    experiment = client.get_run(flaky_tracker.run_id).info.experiment_id
+    client.delete_run(flaky_tracker.run_id)
+    monkeypatch.setattr(module, "connect", lambda uri: Forgetful(client))
+    done = sync(home, flaky_tracker.run_id)
+    assert done.n_delivered == 0 and done.n_waiting == 2
+    assert done.failure and flaky_tracker.run_id in done.failure
+    assert client.search_runs([experiment]) == []
+
+
+class Forgetful:
+    """A server with an experiment of the same number, but without the job."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def get_run(self, run_id: str) -> Any:
+        raise MlflowException(f"Run with id={run_id} not found", RESOURCE_DOES_NOT_EXIST)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 def test_it_goes_on_where_it_was_broken_off(

@@ -32,7 +32,7 @@ def _score(training: TrainingFacts, metric: str) -> Picture:
 
 
 def _rates(training: TrainingFacts) -> Picture:
-    folds = training.learning_rates
+    folds = [rates[: _length(rates)] for rates in training.learning_rates]  # the rest is padding
     same = all(rates[: len(folds[0])] == folds[0][: len(rates)] for rates in folds)
     drawn = [max(folds, key=_length)] if same else folds
     n_steps = sum(_n_steps(rates) for rates in drawn)

@@ -18,7 +18,7 @@ def test_folds_that_step_at_different_epochs_have_a_line_each() -> None:
     [training] = made.evidence().trainings
     differing = replace(training, learning_rates=[[0.1, 0.1, 0.01], [0.1, 0.01, None]], scheduler="ReduceLROnPlateau")
     _, rates = training_figures([differing], "f1")
-    assert [trace["x"] for trace in rates.data] == [[1, 2, 3], [1, 2, 3], [3], [2]]
+    assert [trace["x"] for trace in rates.data] == [[1, 2, 3], [1, 2], [3], [2]]
     assert "a line a fold. Marks are its 2 steps." in rates.caption
 
 
@@ -27,3 +27,10 @@ def test_without_a_scheduler_the_rate_stays() -> None:
     _, rates = training_figures([replace(training, learning_rates=[[0.1] * 4], scheduler="none")], "f1")
     assert rates.caption == "No scheduler; the same in all folds."
     assert rates.data[1]["x"] == []
+
+
+def test_folds_that_stop_at_other_epochs_may_have_one_schedule() -> None:
+    [training] = made.evidence().trainings
+    same = replace(training, learning_rates=[[0.1, 0.01, None], [0.1, 0.01, 0.01]])
+    _, rates = training_figures([same], "f1")
+    assert "the same in all folds. The mark is its step." in rates.caption
