@@ -123,8 +123,8 @@ def _name(rung: Rung) -> str:
 
 
 # The budget of each case is its ladder and its epochs. 1 x 2 has about 200 parameters for 1,200 development rows, the
-# pieces of the numbers included; the networks for noise have more than there are rows; those for much data a tenth of the
-# rows at most.
+# pieces of the numbers included; the networks for noise have more than there are rows; those for much data a tenth of
+# the rows at most.
 CASES: dict[str, Case] = {
     "small underfits, large overfits": Case(
         lambda seed: signal(1_500, seed),
