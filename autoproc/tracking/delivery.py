@@ -13,6 +13,7 @@ from typing import final
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
+from mlflow.exceptions import MlflowException
 
 from autoproc.tracking import entities, names
 from autoproc.tracking.entries import (
@@ -26,7 +27,7 @@ from autoproc.tracking.entries import (
     Point,
     RunEntry,
 )
-from autoproc.tracking.failures import UNREACHABLE, cause, is_refused, upload_errors
+from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, cause, is_refused, upload_errors
 from autoproc.tracking.outbox import Address, Outbox
 from autoproc.tracking.registry import Registry
 
@@ -93,17 +94,14 @@ class Delivery:
             case ExperimentTagEntry():
                 self._client.set_experiment_tag(self._experiment_id, entry.key, entry.value)
             case ModelEntry():
-                registry = Registry(self._client, self._experiment_id, self._run_id)
-                if told := registry.keep(self._path(entry.path), entry):
-                    self._tell(told)
-                shutil.rmtree(self._path(entry.path), ignore_errors=True)  # a copy of the bundle, made to be sent
+                self._deliver_model(self._path(entry.path), entry)
             case EndEntry():
                 self._client.set_terminated(self._run_id, entry.status, entry.ended_at)
 
     def remove_doubles(self) -> None:
         """Where something had to be tried again: a run that MLflow made although it did not answer in time may come to
         light only after another was made for the same entry, and one of them is removed. Raises what MLflow raises."""
-        if not (self._had_trouble or self._looks_always):
+        if not self._had_trouble:
             return
         made: dict[str, list[Run]] = defaultdict(list)
         for run in self._find(f"tags.`{names.PARENT}` = '{self._run_id}'"):
@@ -132,6 +130,18 @@ class Delivery:
     ) -> None:
         for batch in entities.batches(metrics, parameters, tags):
             self._client.log_batch(run_id, batch.metrics, batch.params, batch.tags)
+
+    def _deliver_model(self, path: Path, entry: ModelEntry) -> None:
+        """A server that has no place for models, or none for ours, is not asked again: what follows is not to wait."""
+        try:
+            told = Registry(self._client, self._experiment_id, self._run_id).keep(path, entry)
+        except MlflowException as error:
+            if error.error_code not in NO_PLACE:
+                raise
+            told = f"MLflow does not take the model: {cause(error)}"
+        if told:
+            self._tell(told)
+        shutil.rmtree(path, ignore_errors=True)  # a copy of the bundle, made to be sent
 
     def _deliver_file(self, path: Path, folder: str) -> None:
         if not path.exists():

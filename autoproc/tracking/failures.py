@@ -10,6 +10,8 @@ from autoproc.tracking.addresses import without_secrets
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"
 EXISTS = "RESOURCE_ALREADY_EXISTS"
+NO_PLACE = ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED")
+"""What a server says that lacks a part of MLflow, or keeps it from us."""
 MAX_CAUSE = 300
 
 _REFUSED = "INVALID_PARAMETER_VALUE"

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND, TEMPORARILY_UNAVAILABLE
 
 from autoproc.tracking import names
+from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.entries import ModelEntry, Standing
+from autoproc.tracking.outbox import Address
 from autoproc.tracking.registry import Registry, beats
 from tests.tracking.flaky_client import FlakyClient
 
@@ -157,3 +160,17 @@ def test_whatever_answer_is_lost_the_model_is_there_once(
     assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
     assert len(client.search_logged_models([experiment_id])) == 1
     assert len(client.get_run(run_id).outputs.model_outputs) == 1
+
+
+def test_a_server_without_a_place_for_models_is_not_asked_again(client: MlflowClient, tmp_path: Path) -> None:
+    folder = tmp_path / "mlflow-model"
+    folder.mkdir()
+    flaky, told = FlakyClient(client), list[str]()
+    run_id = client.create_run(client.create_experiment("table: y")).info.run_id
+    flaky.error = MlflowException("no such page", ENDPOINT_NOT_FOUND)
+    delivery = Delivery(flaky, Address(run_id, "1", None), tmp_path, told.append)  # type: ignore[arg-type]
+    delivery.deliver(1, ModelEntry(str(folder), NAME, True, FIRST))
+    assert told == ["MLflow does not take the model: no such page"] and not folder.exists()
+    flaky.error = MlflowException("come back later", TEMPORARILY_UNAVAILABLE)
+    with pytest.raises(MlflowException, match="come back later"):
+        delivery.deliver(1, ModelEntry(str(folder), NAME, True, FIRST))
