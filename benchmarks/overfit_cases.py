@@ -143,7 +143,8 @@ CASES: dict[str, Case] = {
     ),
     "depth, not width": Case(
         checkerboard,
-        {"growth": {"rungs": [(1, 16), (1, 32), (3, 32)], "max_epochs": 50}},
+        # Numbers in pieces would do what depth is there to do: on a board they make one layer enough.
+        {"growth": {"rungs": [(1, 16), (1, 32), (3, 32)], "max_epochs": 50}, "inputs": {"pieces": 0}},
         depth_wins,
         with_wide=True,
     ),
