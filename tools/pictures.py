@@ -100,6 +100,10 @@ def take_finished(browser: Browser, home: Home, out: Path) -> None:
         page.get_by_text(names.SCORE_VALIDATION.split("/")[-1], exact=True).first.wait_for()
         take(page, out / "trial.png")
 
+    page = new_page(browser, width=1200, height=1700)
+    page.goto((home.job(record.job.info.run_id) / "report.html").as_uri())
+    take(page, out / "report.png")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoproc.cli.jobs import find_model, job_folder
-from autoproc.cli.options import home_option
+from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
 from autoproc.errors import PlanError
 
@@ -54,13 +54,7 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
 )
 @click.argument("model")
 @click.argument("data")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to write: Parquet if it ends in .parquet, else CSV.  [default: CSV to standard output]",
-)
+@out_option("Where to write: Parquet if it ends in .parquet, else CSV.  [default: CSV to standard output]")
 @home_option
 def predict(model: str, data: str, out: Path | None, home: str) -> None:
     """Predict each row of the table DATA with MODEL, in the table's order.

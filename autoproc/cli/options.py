@@ -6,6 +6,7 @@ overrides the plan file; the help shows the plan's defaults.
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -158,6 +159,13 @@ _TUNE_OPTIONS = (
 home_option = click.option(
     "--home", default="mlruns", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"
 )
+
+
+def out_option(help_text: str) -> Callable[[Command], Command]:
+    """The file that a command writes."""
+    return click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help=help_text)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoproc.cli.jobs import job_folder, lacks
-from autoproc.cli.options import home_option
+from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
 from autoproc.errors import HomeError, PlanError
 
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
     epilog=examples("autoproc report", "autoproc report 3f2a --out failure.html"),
 )
 @click.argument("run", default="last")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to write.  [default: report.html in the job's folder]",
-)
+@out_option("Where to write.  [default: report.html in the job's folder]")
 @home_option
 def report(run: str, out: Path | None, home: str) -> None:
     """Draw the report of the job RUN (a run id, its first characters, or `last`, the default): one HTML page that needs
@@ -45,13 +39,7 @@ def report(run: str, out: Path | None, home: str) -> None:
     epilog=examples("autoproc compare 3f2a last", "autoproc compare 3f2a 91bc 77d0 --out jobs.html"),
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to write.  [default: comparison.html in the home folder]",
-)
+@out_option("Where to write.  [default: comparison.html in the home folder]")
 @home_option
 def compare(runs: tuple[str, ...], out: Path | None, home: str) -> None:
     """Draw the jobs RUN RUN... (run ids, their first characters, or `last`) beside each other: one HTML page that needs

@@ -117,8 +117,9 @@ class Stack:
             for row, (member, (train, validation)) in enumerate(zip(self.members, marks, strict=True))
             if member.note(train, validation, self._metric)
         ]
+        scored = self._scored
         for row in better:
-            self._states[_BEST, row] = self._scored[row]
+            self._states[_BEST, row] = scored[row]
 
     @torch.inference_mode()
     def _train(self, group: slice) -> None:
