@@ -113,7 +113,7 @@ def test_what_inspect_refuses_tune_refuses_before_it_makes_a_home(tmp_path: Path
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 17.0), (9.0, 8.0), (12.0, 5.0), (14.0, 5.0), (500.0, 5.0)])
+@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 15.0), (9.0, 6.0), (10.0, 5.0), (14.0, 5.0), (500.0, 5.0)])
 def test_what_comes_before_training_is_in_the_time_limit_and_training_has_a_quarter(
     monkeypatch: pytest.MonkeyPatch, elapsed: float, left: float
 ) -> None:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
-from autoproc.tracking.server import free_port
+from autoproc.tracking.server import any_free_port
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[dict[str, str]]:
     """What it prints, by title: the addresses of the newest job's views. The server ends with this block."""
-    options = ["--home", str(home), "--port", str(free_port(5000)), "--no-browser"]
+    options = ["--home", str(home), "--port", str(any_free_port()), "--no-browser"]
     with subprocess.Popen([sys.executable, "-m", "autoproc", "ui", *options], stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
         try:

@@ -90,7 +90,7 @@ def is_free(port: int) -> bool:
 def free_port(after: int) -> int:
     """The next port that is free, or any one that is."""
     near = range(after + 1, min(after + PORTS_TRIED, 65_535) + 1)
-    return next((port for port in near if is_free(port)), 0) or _any_free_port()
+    return next((port for port in near if is_free(port)), 0) or any_free_port()
 
 
 def newest_links(home: Home, port: int) -> tuple[Link, ...]:
@@ -204,7 +204,8 @@ def _died(home: Home, port: int) -> str:
     return f"MLflow's server for {home.path} has ended by itself or does not answer. The last lines of {log}: {last}"
 
 
-def _any_free_port() -> int:
+def any_free_port() -> int:
+    """A port of this machine that nobody else is given at the same moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
