@@ -1,6 +1,5 @@
 """From the search's finalists to the networks that are exported: where engines, steps and protocol meet for it."""
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -72,7 +71,6 @@ class Engines:
     def open(self, *fold_sets: Sequence[Fold], seed: int | None = None) -> Iterator[Engine]:
         """An engine as `make_engine` makes it, with the plan's seed or another one. Raises PlanError where the memory
         limit leaves no room for it."""
-        gc.collect()  # the parts of an engine refer to each other, so that nothing else frees the last one in time
         plan = self.plan if seed is None else self.plan.model_copy(update={"seed": seed})
         with closing(make_engine(self.prepared, plan, *fold_sets)) as engine:
             try:

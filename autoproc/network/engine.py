@@ -161,9 +161,12 @@ class StackEngine:
         return None
 
     def close(self) -> None:
-        """Let the threads go, also in the middle of an epoch; the engine cannot train any more."""
+        """Let the threads go, also in the middle of an epoch, and the memory. The engine is of no use any more: its
+        parts refer to it, so that without their places here they would wait for the garbage collector."""
         self._stopping.set()
         self._shards.close()
+        self._running.clear()
+        del self._shards, self._data, self._costs
 
     def _make_stack(self, signature: Signature) -> Stack:
         return Stack(self._costs(signature), self._data, self._metric, self._at_once(signature), self._stopping)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -105,7 +104,7 @@ class FoldData:
         self.train_sample = self._evaluation([self._sample(k) for k in range(len(folds))])
         self._batches = Remembered[Batches](_MOST_BATCHES)
         self._starts = Remembered[Tensor](_MOST_STARTS)
-        self.patterns = lru_cache(None)(self._patterns)
+        self._patterns: dict[tuple[int, int], Tensor] = {}
 
     @property
     def n_folds(self) -> int:
@@ -172,6 +171,12 @@ class FoldData:
         """The parameters (n_columns,) that a fold's members start from."""
         return self._starts.get((table, fold), lambda: table.initial(generator(self.seed, fold)).to(self.device))
 
+    def patterns(self, layer: int, width: int) -> Tensor:
+        """Patterns of dropout of a hidden layer."""
+        if (layer, width) not in self._patterns:
+            self._patterns[layer, width] = make_patterns(self.seed, layer, width).to(self.device)
+        return self._patterns[layer, width]
+
     def _draw(self, fold: int, epoch: int, batch_size: int) -> Batches:
         train = torch.from_numpy(self.folds[fold].train)
         n_steps = -(-self.n_train_rows // batch_size)
@@ -185,10 +190,6 @@ class FoldData:
         patterns = torch.randint(N_PATTERNS, rows.shape, generator=source, dtype=torch.int32)
         weights = taken / sizes.clamp(min=1)
         return Batches(rows.to(self.device), patterns.to(self.device), weights.to(self.device))
-
-    def _patterns(self, layer: int, width: int) -> Tensor:
-        """Patterns of dropout of a hidden layer."""
-        return make_patterns(self.seed, layer, width).to(self.device)
 
     def _stack(self, arrays: Sequence[NDArray[np.float32]]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device)

@@ -1,9 +1,11 @@
 """The contract of `interface.Engine`, held by every implementation, and what is the stack engine's own."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from dataclasses import replace
 from functools import partial
 
@@ -497,6 +499,24 @@ def test_a_closed_engine_has_no_threads(two_threads):
     assert started
     engine.close()
     assert not any(thread.is_alive() for thread in started)
+
+
+def test_a_closed_engine_gives_its_memory_back_at_once(two_threads):
+    """The next engine of a job finds it free, and needs no pass of the garbage collector over all of the libraries."""
+    engine = sample().engine()
+    train_together(engine, [replace(candidate(), train=TrainSpec(max_epochs=2, dropout=0.5))])
+    engine.start(0, candidate())  # and one that is still running
+    engine.train_epoch()
+    stacks = [stack for stacks in engine._shards._stacks.values() for stack in stacks]
+    held = [weakref.ref(thing) for thing in (engine._data, engine._shards, *stacks)]
+    gc.collect()
+    gc.disable()
+    try:
+        del stacks
+        engine.close()
+        assert [reference() for reference in held] == [None] * len(held)
+    finally:
+        gc.enable()
 
 
 FRESH = Candidate(NetworkSpec(2, 4), TrainSpec(max_epochs=3, patience=0, batch_size=16, dropout=0.3))
