@@ -27,6 +27,11 @@ settings.register_profile("autoproc", deadline=None, derandomize=True, max_examp
 settings.load_profile("autoproc")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of servers and other processes often wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder that the workers of this session have in common."""

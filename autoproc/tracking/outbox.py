@@ -8,6 +8,7 @@ server that is away nor a job that is killed loses it; `secure` makes it survive
 write while another delivers; both belong to the process that holds the job's lock.
 """
 
+import errno
 import json
 import os
 from contextlib import suppress
@@ -84,11 +85,12 @@ class Outbox:
     def append(self, entry: Entry) -> None:
         """Add an entry; then it survives this process. Raises OSError, and then the outbox is as before."""
         line = f"{to_json(entry)}\n".encode("ascii")
-        with self._lock, self._entries.open("ab") as file:
+        # Without a buffer, which would write what was refused once more as it closes.
+        with self._lock, self._entries.open("ab", buffering=0) as file:
             size = file.tell()
             try:
-                file.write(line)
-                file.flush()
+                if file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
                 with suppress(OSError):
                     file.truncate(size)

@@ -40,6 +40,8 @@ def sync(home: Home, run_id: str, tracking_uri: str | None = None) -> Synced:
     if home.is_running(run_id):
         raise PlanError(f"The job {run_id} is still running, and delivers its record by itself. Wait for its end.")
     outbox = Outbox.open(home.job(run_id))
+    if outbox is None and run_id not in home.stopped_jobs():
+        return Synced(run_id, 0, 0, "", None, ())  # its record is complete
     n_before = len(outbox) if outbox else 0
     kept = outbox.address.uri if outbox else None
     uri = (tracking_uri or kept) if kept else home.tracking_uri

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 MLFLOWS_WARNING = "ignore:The ``noload`` loader strategy:DeprecationWarning"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):

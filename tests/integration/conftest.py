@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 SYSTEM_USER = "postgres"  # PostgreSQL refuses to run as root
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):

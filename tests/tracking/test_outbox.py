@@ -136,6 +136,22 @@ def test_what_cannot_be_appended_leaves_the_outbox_as_it_was(
     assert drain(reopened(tmp_path)) == [end(1), end(3)]
 
 
+def test_an_entry_of_which_the_disk_takes_a_part_leaves_nothing_of_it(outbox: Outbox, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="the system limits no files")
+    outbox.append(end(1))
+    before = (tmp_path / ENTRIES).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 5, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            outbox.append(end(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / ENTRIES).read_bytes() == before
+    outbox.append(end(3))
+    assert drain(reopened(tmp_path)) == [end(1), end(3)]
+
+
 def test_a_complete_record_leaves_nothing(outbox: Outbox, tmp_path: Path) -> None:
     outbox.append(end(1))
     outbox.mark_delivered()

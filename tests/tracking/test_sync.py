@@ -151,3 +151,11 @@ def test_a_running_job_delivers_by_itself(tracker: MlflowTracker, home: Home) ->
     assert undelivered_jobs(home) == []
     with pytest.raises(PlanError, match="still running"):
         sync(home, tracker.run_id)
+
+
+def test_a_complete_record_needs_no_server_and_no_database(tracker: MlflowTracker, home: Home) -> None:
+    tracker.finish("FINISHED")
+    home.database.unlink()
+    synced = sync(home, tracker.run_id)
+    assert (synced.n_delivered, synced.n_waiting, synced.failure) == (0, 0, None)
+    assert not home.database.exists()
