@@ -121,7 +121,8 @@ def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:
 
 def choose_ladder(plan: Plan, n_inputs: int, n_outputs: int, n_train_rows: int) -> Ladder:
     """The capacities that growth climbs: the plan's, or else those from the largest one that has no more weights than
-    there are training rows, of which it could not learn each by heart; and the reason, where some are left out.
+    there are training rows, of which it could not learn each by heart; and the reason, where some are left out
+    (docs/decisions/024-growth-begins-at-the-rows.md).
 
     >>> [str(network) for network in choose_ladder(Plan(), 40, 1, 9_000).rungs][:2]
     ['2 x 64', '2 x 128']
