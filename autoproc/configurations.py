@@ -1,7 +1,7 @@
 """The configurations that the process itself proposes: what a plan's nulls mean for a given number of rows."""
 
 from dataclasses import replace
-from math import log2
+from math import isqrt, log2
 from typing import NamedTuple
 
 from autoproc.plan import FinalKind, Plan, ProtocolPlan
@@ -11,7 +11,7 @@ from autoproc.spec import NetworkSpec, TrainSpec
 _BATCH_SIZES = (16, 512)
 _UNREGULARISED_BATCHES = 4  # times as large
 _RUNGS = ((1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512))
-_FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 16, 512
+_FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 64, 512
 _ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
 
 
@@ -43,15 +43,17 @@ def _large_batches(plan: Plan, n_train_rows: int) -> int:
 
 
 def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
-    """Pieces that each number is cut into: the plan's, or else as many as leave about 64 training rows a piece, up to
-    16, and no more than 512 in all. Fewer than 4 say little more than the number itself: then there are none.
+    """Pieces that each number is cut into: the plan's, or else half the root of the number of rows, but no more than
+    leave about 64 training rows a piece, nor than 64, nor than 512 in all. Fewer than 4 say little more than the number
+    itself: then there are none.
 
-    >>> choose_pieces(Plan(), 8, 16_000), choose_pieces(Plan(), 8, 700), choose_pieces(Plan(), 300, 16_000)
-    (16, 8, 0)
+    >>> choose_pieces(Plan(), 8, 8_000), choose_pieces(Plan(), 8, 700), choose_pieces(Plan(), 300, 8_000)
+    (44, 8, 0)
     """
     if plan.inputs.pieces is not None:
         return plan.inputs.pieces
-    n_pieces = min(_MOST_PIECES, n_development // _ROWS_A_PIECE, _MOST_PIECES_IN_ALL // max(n_numeric, 1))
+    by_rows = min(isqrt(n_development) // 2, n_development // _ROWS_A_PIECE)
+    n_pieces = min(by_rows, _MOST_PIECES, _MOST_PIECES_IN_ALL // max(n_numeric, 1))
     return n_pieces if n_pieces >= _FEWEST_PIECES else 0
 
 
