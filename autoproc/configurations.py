@@ -1,15 +1,25 @@
 """The configurations that the process itself proposes: what a plan's nulls mean for a given number of rows."""
 
 from dataclasses import replace
-from math import log2
+from math import isqrt, log2
+from typing import NamedTuple
 
 from autoproc.plan import FinalKind, Plan, ProtocolPlan
 from autoproc.results import Protocol
 from autoproc.spec import NetworkSpec, TrainSpec
 
 _BATCH_SIZES = (16, 512)
-_FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 16, 512
+_UNREGULARISED_BATCHES = 4  # times as large
+_RUNGS = ((1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512))
+_FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 64, 512
 _ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
+
+
+class Ladder(NamedTuple):
+    """Capacities, smallest first, and why they begin where they do, if that is not at the smallest there is."""
+
+    rungs: tuple[NetworkSpec, ...]
+    reason: str = ""
 
 
 def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
@@ -24,39 +34,53 @@ def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
     return min(max(int(2 ** round(log2(max(n_train_rows, 1)) / 2)), smallest), largest)
 
 
-def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
-    """Pieces that each number is cut into: the plan's, or else as many as leave about 64 training rows a piece, up to
-    16, and no more than 512 in all. Fewer than 4 say little more than the number itself: then there are none.
+def _large_batches(plan: Plan, n_train_rows: int) -> int:
+    """The plan's batch size, or else four times that of regularised training, up to the same limit: fewer steps, too,
+    where small networks train alone."""
+    if plan.train.batch_size is not None:
+        return plan.train.batch_size
+    return min(_UNREGULARISED_BATCHES * choose_batch_size(plan, n_train_rows), _BATCH_SIZES[1])
 
-    >>> choose_pieces(Plan(), 8, 16_000), choose_pieces(Plan(), 8, 700), choose_pieces(Plan(), 300, 16_000)
-    (16, 8, 0)
+
+def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
+    """Pieces that each number is cut into: the plan's, or else half the root of the number of rows, but no more than
+    leave about 64 training rows a piece, nor than 64, nor than 512 in all. Fewer than 4 say little more than the number
+    itself: then there are none.
+
+    >>> choose_pieces(Plan(), 8, 8_000), choose_pieces(Plan(), 8, 700), choose_pieces(Plan(), 300, 8_000)
+    (44, 8, 0)
     """
     if plan.inputs.pieces is not None:
         return plan.inputs.pieces
-    n_pieces = min(_MOST_PIECES, n_development // _ROWS_A_PIECE, _MOST_PIECES_IN_ALL // max(n_numeric, 1))
+    by_rows = min(isqrt(n_development) // 2, n_development // _ROWS_A_PIECE)
+    n_pieces = min(by_rows, _MOST_PIECES, _MOST_PIECES_IN_ALL // max(n_numeric, 1))
     return n_pieces if n_pieces >= _FEWEST_PIECES else 0
 
 
 def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epochs: int, patience: int = 0) -> TrainSpec:
-    """Training without dropout and penalties; `patience` 0 trains all epochs."""
+    """Training without dropout, penalties, averages, and the noise of small batches, which regularises too (Keskar et
+    al. 2017, "On large-batch training for deep learning"); `patience` 0 trains all epochs."""
     return TrainSpec(
         max_epochs=max_epochs,
         patience=patience,
-        batch_size=choose_batch_size(plan, n_train_rows),
+        batch_size=_large_batches(plan, n_train_rows),
         optimizer=plan.train.optimizer,
         learning_rate=learning_rate,
     )
 
 
 def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> TrainSpec:
-    """The default configuration; `learning_rate` is what growth found, and used unless the plan names one."""
-    train = plan.train
+    """The default configuration, unless the plan names a learning rate with the one that suits it where
+    `learning_rate` suits unregularised training: adaptive steps go with the root of the batch size (Malladi et al.
+    2022, "On the SDEs and scaling rules for adaptive gradient algorithms")."""
+    train, batch_size = plan.train, choose_batch_size(plan, n_train_rows)
+    found = learning_rate * (batch_size / _large_batches(plan, n_train_rows)) ** 0.5
     return TrainSpec(
         max_epochs=train.max_epochs,
         patience=train.patience,
-        batch_size=choose_batch_size(plan, n_train_rows),
+        batch_size=batch_size,
         optimizer=train.optimizer,
-        learning_rate=train.learning_rate or learning_rate,
+        learning_rate=train.learning_rate or found,
         dropout=train.dropout,
         l1=train.l1,
         weight_decay=train.weight_decay,
@@ -77,12 +101,12 @@ def neighbours(default: TrainSpec) -> tuple[tuple[TrainSpec, int], ...]:
 
 def final_kind(plan: Plan) -> FinalKind:
     """The plan's, or else an ensemble, which does best (docs/decisions/004-final-model.md). Forward in time fold
-    networks have not seen the latest rows, so that one is trained on all of them; and trials with folds of their own
+    networks have not seen the latest rows, so that some are trained on all of them; and trials with folds of their own
     have no rows in common that an ensemble could be picked by."""
     if plan.final is not None:
         return plan.final
     if plan.time is not None:
-        return "refit"
+        return "refits"
     return "folds" if plan.protocol.reshuffle else "ensemble"
 
 
@@ -93,5 +117,27 @@ def same_protocol(asked: ProtocolPlan, protocol: Protocol) -> ProtocolPlan:
 
 
 def ladder(plan: Plan) -> tuple[NetworkSpec, ...]:
-    """The capacities that growth climbs, smallest first."""
-    return tuple(NetworkSpec(depth, width, plan.inputs.scale) for depth, width in plan.growth.rungs)
+    """The capacities of the plan, or all there are, smallest first."""
+    return tuple(NetworkSpec(depth, width, plan.inputs.scale) for depth, width in plan.growth.rungs or _RUNGS)
+
+
+def choose_ladder(plan: Plan, n_inputs: int, n_outputs: int, n_train_rows: int) -> Ladder:
+    """The capacities that growth climbs: the plan's, or else those from the largest one that has no more weights than
+    there are training rows, of which it could not learn each by heart; and the reason, where some are left out
+    (docs/decisions/024-growth-begins-at-the-rows.md).
+
+    >>> [str(network) for network in choose_ladder(Plan(), 40, 1, 9_000).rungs][:2]
+    ['2 x 64', '2 x 128']
+    """
+    rungs = ladder(plan)
+    if plan.growth.rungs is not None:
+        return Ladder(rungs)
+    sizes = [network.n_weights(n_inputs, n_outputs) for network in rungs]
+    first = max((number for number, size in enumerate(sizes) if size <= n_train_rows), default=0)
+    if not first:
+        return Ladder(rungs)
+    reason = (
+        f"growth began at {rungs[first]}, the largest network with no more weights ({sizes[first]:,}) than training "
+        f"rows ({n_train_rows:,})"
+    )
+    return Ladder(rungs[first:], reason)

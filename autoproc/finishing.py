@@ -216,4 +216,4 @@ def _single_networks(plan: Plan, final: FinalNetworks) -> SingleNetworks:
     """Which of the winner's networks `winner_alone` takes."""
     if plan.time is None:
         return "fold networks"
-    return "refit" if final.kind in ("refit", "refits") else "last fold network"
+    return final.kind if final.kind in ("refit", "refits") else "last fold network"

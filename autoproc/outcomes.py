@@ -24,7 +24,7 @@ CONSTANTS: dict[ClassName, float] = {"negative": math.inf, "positive": -math.inf
 
 ResampleUnit = Literal["rows", "groups", "stretches of time"]
 
-SingleNetworks = Literal["fold networks", "last fold network", "refit"]
+SingleNetworks = Literal["fold networks", "last fold network", "refit", "refits"]
 """Those of the winner's least chosen folds; forward in time early ones have not seen what comes before the holdout, and
 there it is the refit, if that is exported, or else the network of the last fold."""
 

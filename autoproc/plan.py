@@ -134,7 +134,7 @@ class TrainPlan(_Section):
     patience: int = Field(16, ge=1, description="Epochs without a better validation score before a member stops.")
     batch_size: int | None = Field(None, ge=1, description="Null: by the number of training rows.")
     optimizer: Optimizer = "adamw"
-    learning_rate: float | None = Field(None, gt=0, description="Null: the one that the baseline found.")
+    learning_rate: float | None = Field(None, gt=0, description="Null: by what growth found.")
     dropout: float = Field(0.0, ge=0, lt=1)
     l1: float = Field(0.0, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
@@ -169,9 +169,9 @@ class BaselinePlan(_Section):
 class GrowthPlan(_Section):
     """The ladder of capacities and when a rung is given up."""
 
-    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1), AfterValidator(_rising)] = (
-        (1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512),
-    )  # fmt: skip
+    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1), AfterValidator(_rising)] | None = Field(
+        None, description="(depth, width) of each; null: by the number of training rows."
+    )
     learning_rate_factors: Rates = Field(
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from autoproc.configurations import choose_pieces
+from autoproc.configurations import choose_ladder, choose_pieces, final_kind
 from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
@@ -27,6 +27,7 @@ from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
+from autoproc.network.sizes import InputSizes
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress, Status
@@ -44,8 +45,9 @@ _LAST_SECONDS = 5.0
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
 # What the search and all that trains the finalists again may take of the time that is left: the rest is for the final
-# model, the verdict and the export.
+# model, where that has networks to train, and for what was estimated too short.
 SEARCH_SHARE = 0.9
+_SEARCH_SHARE_WITHOUT_REFITS = 0.97
 # ... and what the training on all rows may take of what is left for it: the rest is for the second export.
 _ALL_ROWS_SHARE = 0.9
 # It was asked for by name: so many seconds it has in any case.
@@ -112,6 +114,9 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     protocol = choose_protocol(targets, problem, plan, holdout.n_rows, relations)
     schema = Schema.fit(development, problem)
     matrix = schema.matrix(development)
+    n_pieces = choose_pieces(plan, len(schema.layout.numeric), development.n_rows)
+    n_train_rows = max(len(fold.train) for fold in protocol.splits)
+    ladder = choose_ladder(plan, InputSizes.of(schema.layout, n_pieces).width, problem.n_outputs, n_train_rows)
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
@@ -127,7 +132,8 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
         schema=schema,
         matrix=matrix,
         targets=targets,
-        n_pieces=choose_pieces(plan, len(schema.layout.numeric), development.n_rows),
+        n_pieces=n_pieces,
+        ladder=ladder,
         relations=relations,
         warnings=leaks.warnings,
     ), holdout
@@ -191,10 +197,11 @@ def _carry_out(
         with job.step("growth"):
             rate = baseline.network.candidate.train.learning_rate
             until = deadline.share(plan.growth.time_share)
-            growth = grow_until_overfit(engine, metric, plan, rate, until, job.tell_rung)
+            growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, job.tell_rung)
             job.tell_growth(growth)
         with job.step("search"):
-            until = deadline.share(SEARCH_SHARE)
+            refits = final_kind(plan) in ("refit", "refits")
+            until = deadline.share(SEARCH_SHARE if refits else _SEARCH_SHARE_WITHOUT_REFITS)
             again = fresh + all_rows
             search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)
             job.tell_search(search)

@@ -131,6 +131,14 @@ class NetworkSpec:
     def __str__(self) -> str:
         return f"{self.depth} x {self.width}"
 
+    def n_weights(self, n_inputs: int, n_outputs: int) -> int:
+        """Weights between so many inputs and outputs.
+
+        >>> NetworkSpec(2, 32).n_weights(10, 1)
+        1376
+        """
+        return self.width * (n_inputs + (self.depth - 1) * self.width + n_outputs)
+
 
 @dataclass(frozen=True)
 class TrainSpec:

@@ -35,6 +35,7 @@ from benchmarks.quality import DATA
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "no pieces": {"inputs": {"pieces": 0}},
+    "16 pieces": {"inputs": {"pieces": 16}},
     "no factors": {"inputs": {"scale": False}},
     "no averages": {"train": {"averaging": 0.0}},
     "averages of 3 %": {"train": {"averaging": 0.03}},

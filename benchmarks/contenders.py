@@ -26,9 +26,9 @@ from autoproc.data.metrics import METRICS
 from autoproc.data.vectorize import Layout
 from autoproc.network.engine import StackEngine
 from autoproc.network.fold_data import MOST_SAMPLED, FoldData
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
 from autoproc.network.interface import train_together
 from autoproc.network.scratch import Scratch
+from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
 from autoproc.results import Fold
 from autoproc.spec import Candidate, NetworkSpec, StepLR, TrainSpec
 from benchmarks.perceptron import Perceptron

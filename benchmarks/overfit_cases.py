@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from autoproc.configurations import Ladder, ladder
 from autoproc.data.metrics import Metric
 from autoproc.deadline import NEVER
 from autoproc.finishing import make_engine
@@ -160,11 +161,11 @@ def carry_out(case: Case, seed: int) -> Run:
         baseline = train_baseline(engine, prepared, plan, NEVER)
         rate = baseline.network.candidate.train.learning_rate
 
-        def grow(plan: Plan) -> Growth:
-            return grow_until_overfit(engine, metric, plan, rate, NEVER, lambda *_: None)
+        def grow(capacities: Ladder) -> Growth:
+            return grow_until_overfit(engine, metric, plan, capacities, rate, NEVER, lambda *_: None)
 
-        wide = grow(_with_rungs(plan, WIDE)).best if case.with_wide else None
-        return Run(baseline, grow(plan), metric, wide)
+        wide = grow(Ladder(ladder(_with_rungs(plan, WIDE)))).best if case.with_wide else None
+        return Run(baseline, grow(prepared.ladder), metric, wide)
 
 
 def _with_rungs(plan: Plan, *rungs: tuple[int, int]) -> Plan:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
+from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
 from autoproc.plan import Task
 from autoproc.spec import NetworkSpec
 

@@ -97,7 +97,7 @@ def tune(
         baseline = train_baseline(engine, prepared, plan, until)
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
-        growth = grow_until_overfit(engine, metric, plan, rate, until, lambda *of_rung: None)
+        growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, lambda *of_rung: None)
         until, space = deadline.share(SEARCH_SHARE), load_space(plan.space)
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from autoproc.network.fold_data import FoldData
-from autoproc.network.inputs import InputSizes
 from autoproc.network.loss import predictions
+from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from autoproc.steps.search import OptunaSuggest, WorseHalfPruner, is_check

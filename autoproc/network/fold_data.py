@@ -10,11 +10,12 @@ from torch import Tensor
 
 from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
-from autoproc.network.inputs import InputSizes, fit_edges, fit_scaling, scale_, widen
+from autoproc.network.inputs import fit_edges, fit_scaling, scale_, widen
 from autoproc.network.layers import ParameterTable
 from autoproc.network.remembered import Remembered
 from autoproc.network.scratch import Scratch
 from autoproc.network.seeds import generator
+from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 

@@ -11,7 +11,7 @@ from math import prod, sqrt
 import torch
 from torch import Tensor
 
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
+from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
 from autoproc.spec import NetworkSpec
 
 FIRST_WEIGHT, INPUT_SCALE = "hidden.0.weight", "input.scale"

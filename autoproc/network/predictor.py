@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from autoproc.data.vectorize import Layout
 from autoproc.network.averaging import SHARE
-from autoproc.network.inputs import Inputs, InputSizes, scale_, widen
+from autoproc.network.inputs import Inputs, scale_, widen
 from autoproc.network.layers import ParameterTable
 from autoproc.network.loss import predictions
 from autoproc.network.passes import Batch, Network
 from autoproc.network.scratch import Scratch
+from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task
 from autoproc.results import Fold, Weights
 from autoproc.spec import NetworkSpec

@@ -20,6 +20,7 @@ def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
     """The plan with what was decided in place of nulls, and paths that hold from any folder."""
     problem = prepared.problem
     space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
+    rungs = tuple((network.depth, network.width) for network in prepared.ladder.rungs)
     return plan.model_copy(
         update={
             "data": plan.data and str(Path(plan.data).expanduser().resolve()),
@@ -29,6 +30,7 @@ def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
             "positive": problem.classes[1] if problem.task == "binary" else None,
             "protocol": same_protocol(plan.protocol, prepared.protocol),
             "inputs": InputsPlan(pieces=prepared.n_pieces, scale=plan.inputs.scale),
+            "growth": plan.growth.model_copy(update={"rungs": rungs}),
             "space": space,
             "home": str(home),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",

@@ -148,6 +148,7 @@ def single_name(verdict: Verdict) -> str:
         "fold networks": "the same networks one by one",
         "last fold network": "its network of the last fold",
         "refit": "its refit on all development rows",
+        "refits": "its refits on all development rows, one by one,",
     }
     return names[verdict.single_are]
 

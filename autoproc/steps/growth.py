@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autoproc.configurations import ladder, unregularised
+from autoproc.configurations import Ladder, unregularised
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
@@ -23,16 +23,21 @@ OnTrained = Callable[[int, Trained, OverfitVerdict | None], None]
 
 
 def grow_until_overfit(
-    engine: Engine, metric: Metric, plan: Plan, learning_rate: float, deadline: Deadline, on_trained: OnTrained
+    engine: Engine,
+    metric: Metric,
+    plan: Plan,
+    ladder: Ladder,
+    learning_rate: float,
+    deadline: Deadline,
+    on_trained: OnTrained,
 ) -> Growth:
     """Climb the ladder from its smallest rung; `learning_rate` is the baseline's.
 
     A rung whose trainings all failed is passed over; raises NoSignalError when all rungs failed.
     """
-    capacities = ladder(plan)
     rungs: list[Rung] = []
     n_flat = 0
-    for number, network in enumerate(capacities):
+    for number, network in enumerate(ladder.rungs):
         at_least = _FEWEST_EPOCHS if not rungs else 1
         trainings = _train_rung(engine, network, metric, plan, learning_rate, deadline, at_least)
         # A later rung that time has cut short says nothing; the first one was given its epochs.
@@ -44,12 +49,12 @@ def grow_until_overfit(
             n_flat = n_flat + 1 if rungs and not _is_better(rung, _best(rungs, metric), metric) else 0
             rungs.append(rung)
             if rung.verdict.overfit and n_flat:
-                return _growth(rungs, capacities, metric, "a larger network no longer validates better")
+                return _growth(rungs, ladder, metric, "a larger network no longer validates better")
         if deadline.passed:
-            return _growth(rungs, capacities, metric, "its time ran out")
+            return _growth(rungs, ladder, metric, "its time ran out")
         if n_flat == plan.growth.most_flat:
-            return _growth(rungs, capacities, metric, f"{n_flat} larger networks in a row validated no better")
-    return _growth(rungs, capacities, metric, "the ladder has no larger rung")
+            return _growth(rungs, ladder, metric, f"{n_flat} larger networks in a row validated no better")
+    return _growth(rungs, ladder, metric, "the ladder has no larger rung")
 
 
 def _judge_rung(number: int, trainings: Sequence[Trained], metric: Metric) -> Rung | None:
@@ -121,7 +126,7 @@ def _is_better(rung: Rung, other: Rung, metric: Metric) -> bool:
     return bool(lead.mean > np.nan_to_num(lead.standard_error))
 
 
-def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: Metric, ended: str) -> Growth:
+def _growth(rungs: Sequence[Rung], ladder: Ladder, metric: Metric, ended: str) -> Growth:
     if not rungs:
         raise NoSignalError(
             "Every network of the growth ladder failed, so there is nothing to search around; the record has the "
@@ -134,4 +139,5 @@ def _growth(rungs: Sequence[Rung], capacities: tuple[NetworkSpec, ...], metric: 
         reason = f"{overfitting[-1].verdict.reason}; growth ended because {ended}"
     else:
         reason = f"no rung overfits, and growth ended because {ended}: {rungs[-1].verdict.reason}"
-    return Growth(tuple(rungs), capacities, chosen.number, bool(overfitting), reason)
+    began = f"; {ladder.reason}" if ladder.reason else ""
+    return Growth(tuple(rungs), ladder.rungs, chosen.number, bool(overfitting), reason + began)

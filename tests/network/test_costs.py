@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.network.costs import Costs
-from autoproc.network.inputs import InputSizes
 from autoproc.network.layers import ParameterTable
+from autoproc.network.sizes import InputSizes
 from autoproc.spec import NetworkSpec, TrainSpec
 from tests.network.sample_data import sample
 

@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as nps
 from sklearn.preprocessing import RobustScaler
 
 from autoproc.data.vectorize import Layout
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes, fit_edges, fit_scaling, scale_, widen
+from autoproc.network.inputs import fit_edges, fit_scaling, scale_, widen
+from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
 from tests.network.sample_data import LAYOUT, sample
 
 CPU = torch.device("cpu")

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoproc.network.dropout import N_PATTERNS, Dropout, make_patterns
-from autoproc.network.inputs import EMBEDDING_SIZE, InputSizes
 from autoproc.network.layers import ParameterTable
 from autoproc.network.passes import Batch, Network
 from autoproc.network.scratch import Scratch
+from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
 from autoproc.spec import NetworkSpec
 
 CPU = torch.device("cpu")

@@ -19,10 +19,10 @@ from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.fold_data import FoldData
-from autoproc.network.inputs import InputSizes
 from autoproc.network.interface import Standing
 from autoproc.network.layers import ParameterTable
 from autoproc.network.seeds import generator
+from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task
 from autoproc.results import Curves, Fold, Score, Trained
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec

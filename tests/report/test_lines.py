@@ -258,6 +258,7 @@ def test_the_holdouts_cost_stands_beside_that_out_of_fold_with_what_it_saves_the
         ("fold networks", "; on the holdout the same networks one by one 0.719 (95 %: 0.630 to 0.790)"),
         ("last fold network", "; on the holdout its network of the last fold 0.719 (95 %: 0.630 to 0.790)"),
         ("refit", "; on the holdout its refit on all development rows 0.719 (95 %: 0.630 to 0.790)"),
+        ("refits", "; on the holdout its refits on all development rows, one by one, 0.719 (95 %: 0.630 to 0.790)"),
     ],
 )
 def test_it_is_said_which_network_of_the_winners_meets_the_holdout(single_are: SingleNetworks, told: str) -> None:

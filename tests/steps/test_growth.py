@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from autoproc.configurations import Ladder
+from autoproc.configurations import ladder as capacities
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
@@ -18,12 +20,11 @@ Told = tuple[int, Trained, OverfitVerdict | None]
 
 
 def grow(
-    script: Script, deadline: Deadline | None = None, plan: Plan = PLAN
+    script: Script, deadline: Deadline | None = None, plan: Plan = PLAN, ladder: Ladder | None = None
 ) -> tuple[Growth, list[Told], ScriptedEngine]:
     engine, told = ScriptedEngine(script), []
-    growth = grow_until_overfit(
-        engine, AUC, plan, 1e-2, deadline or Deadline(None), lambda *training: told.append(training)
-    )
+    ladder, deadline = ladder or Ladder(capacities(plan)), deadline or Deadline(None)
+    growth = grow_until_overfit(engine, AUC, plan, ladder, 1e-2, deadline, lambda *training: told.append(training))
     return growth, told, engine
 
 
@@ -96,6 +97,15 @@ def test_a_better_rung_goes_on_although_it_overfits() -> None:
     growth, _, _ = grow(script)
     assert [rung.verdict.overfit for rung in growth.rungs] == [True] * 4
     assert growth.chosen == 3
+
+
+def test_the_reason_says_where_a_ladder_begins_that_is_not_whole() -> None:
+    whole, _, _ = grow(overfits_from(32))
+    began, _, _ = grow(
+        overfits_from(32), ladder=Ladder(capacities(PLAN)[1:], "growth began at 1 x 16, as 1 x 8 is small")
+    )
+    assert began.reason == f"{whole.reason}; growth began at 1 x 16, as 1 x 8 is small"
+    assert (began.best.trained.candidate, began.ladder) == (whole.best.trained.candidate, whole.ladder[1:])
 
 
 def test_time_that_is_over_ends_growth_after_one_rung() -> None:

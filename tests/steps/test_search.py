@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoproc.configurations import default_training
+from autoproc.configurations import Ladder, default_training, ladder
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.network.interface import Standing
@@ -45,7 +45,13 @@ def by_dropout(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray
 @cache
 def grown(script: Script) -> Growth:
     return grow_until_overfit(
-        ScriptedEngine(script), AUC, PLAN, 1e-2, Deadline(None), lambda number, trained, verdict: None
+        ScriptedEngine(script),
+        AUC,
+        PLAN,
+        Ladder(ladder(PLAN)),
+        1e-2,
+        Deadline(None),
+        lambda number, trained, verdict: None,
     )
 
 
