@@ -9,7 +9,8 @@ from autoproc.results import Protocol
 from autoproc.spec import NetworkSpec, TrainSpec
 
 _BATCH_SIZES = (16, 512)
-_UNREGULARISED_BATCHES = 4  # times as large
+_UNREGULARISED_BATCHES = (4, 2)  # times as large, where an epoch still has ...
+_FEWEST_STEPS = 16
 _RUNGS = ((1, 32), (2, 32), (2, 64), (2, 128), (3, 128), (3, 256), (3, 512), (4, 512))
 _FEWEST_PIECES, _MOST_PIECES, _MOST_PIECES_IN_ALL = 4, 64, 512
 _ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
@@ -35,11 +36,13 @@ def choose_batch_size(plan: Plan, n_train_rows: int) -> int:
 
 
 def _large_batches(plan: Plan, n_train_rows: int) -> int:
-    """The plan's batch size, or else four times that of regularised training, up to the same limit: fewer steps, too,
-    where small networks train alone."""
+    """The plan's batch size, or else up to four times that of regularised training, within the same limit: fewer steps,
+    too, where small networks train alone, but enough to get anywhere in an epoch."""
+    usual = choose_batch_size(plan, n_train_rows)
     if plan.train.batch_size is not None:
-        return plan.train.batch_size
-    return min(_UNREGULARISED_BATCHES * choose_batch_size(plan, n_train_rows), _BATCH_SIZES[1])
+        return usual
+    larger = (usual * times for times in _UNREGULARISED_BATCHES)
+    return next((size for size in larger if size <= min(n_train_rows // _FEWEST_STEPS, _BATCH_SIZES[1])), usual)
 
 
 def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
