@@ -12,17 +12,8 @@ import safetensors.numpy
 
 from autoproc.calibration import tempered
 from autoproc.errors import BundleError
-from autoproc.export.bundle import (
-    CARD,
-    FILES,
-    NETWORK,
-    PREPROCESSING,
-    WEIGHTS,
-    copy_bundle,
-    export_bundle,
-    load,
-    write_card,
-)
+from autoproc.export.bundle import copy_bundle, export_bundle, load, write_card
+from autoproc.export.card import CARD, FILES, FORMAT, NETWORK, PREPROCESSING, WEIGHTS
 from autoproc.plan import Task
 from tests.export import bundles
 
@@ -71,14 +62,14 @@ def test_the_same_model_is_written_byte_for_byte_alike(tmp_path: Path) -> None:
 def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
     made = bundles.make("binary", story="größer", scores=[0.5])
     card = load(made.write(tmp_path / "model")).card
-    assert card == {"format": 4, **made.card}
+    assert card == {"format": FORMAT, **made.card}
 
 
 def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
     write_card(bundle, card)
-    assert load(bundle).card == {"format": 4, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    assert load(bundle).card == {"format": FORMAT, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
     after = {path.name: path.read_bytes() for path in bundle.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {CARD}
 
