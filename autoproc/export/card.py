@@ -33,7 +33,7 @@ class UnknownFormatError(BundleError):
 
 def sealed_card(card: Mapping[str, Any], listing: Mapping[str, Any]) -> bytes:
     """The content of a card that vouches for the files in the listing, by name, and for itself."""
-    written = {"format": FORMAT, **card, "files": dict(listing)}
+    written = {"format": FORMAT, **card, "files": listing}
     content = json.loads(json_bytes({key: value for key, value in written.items() if key != "checksum"}))
     return json_bytes({**content, "checksum": _checksum_of(content)})
 
