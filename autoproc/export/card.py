@@ -85,8 +85,8 @@ def _must_be_known(version: object) -> None:
         raise BundleError(f"{CARD} must give the format as a number, but has {shown(version)}.")
     if version > FORMAT:
         raise UnknownFormatError(
-            f"its format is {version}, and autoproc {installed('autoproc')} reads formats up to {FORMAT}. A newer autoproc wrote "
-            "it, and is needed to load it: pip install --upgrade autoproc"
+            f"its format is {version}, and autoproc {installed('autoproc')} reads formats up to {FORMAT}. "
+            "A newer autoproc wrote it, and is needed to load it: pip install --upgrade autoproc"
         )
     if version < _FIRST_RELEASED:
         raise UnknownFormatError(
