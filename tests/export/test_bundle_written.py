@@ -142,7 +142,7 @@ def test_further_files_are_listed_checked_and_copied(bundle: Path, tmp_path: Pat
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {*FILES, *FURTHER}
     assert load(tmp_path / "copy").card == load(bundle).card  # which lists nothing of it
     for name, content in FURTHER.items():
-        (tmp_path / "copy" / name).write_bytes(content.upper())
+        (tmp_path / "copy" / name).write_bytes(content[::-1])
         (folder / name).unlink()
         for path, told in ((tmp_path / "copy", "has been changed"), (folder, "is missing")):
             with pytest.raises(BundleError, match=f"{name}.*{told}"):
