@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from autoproc.calibration import with_temperature
+from autoproc.data.drift import Seen
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError, did_you_mean_file
 from autoproc.export.model import Model
@@ -38,6 +39,8 @@ from autoproc.spec import NetworkSpec
 FORMAT = 4
 CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
+SEEN = "seen"
+"""The card's entry for what training saw of each column."""
 _LARGEST = 100_000
 _TOLERANCE = 1e-5
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -168,7 +171,7 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
     if not classes and shape.temperature != 1:
         raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
-    return Model(card, schema, predict, task, targets, classes, threshold)
+    return Model(card, schema, predict, task, targets, classes, threshold, _read_seen(card, schema))
 
 
 def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
@@ -186,6 +189,16 @@ def _read_schema(content: Mapping[str, Any]) -> Schema:
         return Schema.from_json(content)
     except BundleError as error:
         raise BundleError(f"{PREPROCESSING}: {error}") from None
+
+
+def _read_seen(card: Mapping[str, Any], schema: Schema) -> Seen | None:
+    """What training saw, if the card tells."""
+    if SEEN not in card:
+        return None
+    try:
+        return Seen.from_json(card[SEEN], schema)
+    except BundleError as error:
+        raise BundleError(f"{CARD}: {error}") from None
 
 
 def _json_bytes(content: Mapping[str, Any]) -> bytes:
