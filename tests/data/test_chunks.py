@@ -106,7 +106,7 @@ def test_a_line_that_is_no_row_is_named_when_it_is_reached(tmp_path: Path) -> No
     path.write_text("a,b\n" + 300 * "1,2\n" + "1,2,3\n")
     chunks = read_chunks(path, 100)
     assert [len(next(chunks).frame) for _ in range(3)] == [100] * 3
-    with pytest.raises(DataError, match="Line 302 of .* has 3 cells, but the header has 2"):
+    with pytest.raises(DataError, match=r"Line 302 of .* has 3 cells, but the header has 2"):
         next(chunks)
 
 
