@@ -24,13 +24,13 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from autoproc.data.columns import MIN_CATEGORY_ROWS
 from autoproc.data.encoders import (
     CARD_RULES,
-    EPOCH,
     FIRST_CODE,
     MISSING_CODE,
     UNKNOWN_CODE,
     BooleanColumn,
     CategoryColumn,
     Encoder,
+    day_of,
 )
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError
@@ -215,7 +215,7 @@ def _text(column: SeenColumn, is_date: bool, sign: Sign, n_odd: int, n_cells: in
 
 
 def _end(number: float, is_date: bool) -> str:
-    return str(EPOCH.astype("datetime64[D]") + np.timedelta64(math.floor(number), "D")) if is_date else f"{number:,.6g}"
+    return str(day_of(number)) if is_date else f"{number:,.6g}"
 
 
 def _percent(share: float) -> str:

@@ -4,6 +4,7 @@ An encoder is fixed on development rows and holds a vocabulary or a format, neve
 number. A cell that does not fit it is missing, or an unknown category.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -25,7 +26,7 @@ FIRST_CODE = 2
 
 Cycle = Literal["year", "week", "day"]
 _CYCLES: tuple[Cycle, ...] = ("year", "week", "day")
-EPOCH = np.datetime64("2000-01-01", "us")
+_EPOCH = np.datetime64("2000-01-01", "us")
 _DAY = np.timedelta64(1, "D")
 _SINCE_MONDAY = 5  # the epoch is a Saturday
 
@@ -126,10 +127,15 @@ class DateColumn:
         moments = column_moments(series, self.format, missing)
         angles = [2 * np.pi * _phase(cycle, moments) for cycle in self.cycles]
         waves = [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
-        return np.stack([(moments - EPOCH) / _DAY, *waves], axis=1)
+        return np.stack([(moments - _EPOCH) / _DAY, *waves], axis=1)
 
 
 Encoder = NumberColumn | BooleanColumn | CategoryColumn | DateColumn
+
+
+def day_of(number: float) -> np.datetime64:
+    """The day of a date in the matrix, which counts days since the start of 2000."""
+    return np.datetime64((_EPOCH + math.floor(number) * _DAY).astype("datetime64[D]"))
 
 
 def fit_encoder(table: Table, name: str, kind: ColumnKind) -> Encoder:
@@ -165,7 +171,7 @@ def _phase(cycle: Cycle, moments: Moments) -> FloatArray:
     if cycle == "day":
         return np.asarray((moments - days) / _DAY, dtype=np.float64)
     if cycle == "week":
-        return np.asarray(np.mod((days - EPOCH) / _DAY + _SINCE_MONDAY, 7) / 7, dtype=np.float64)
+        return np.asarray(np.mod((days - _EPOCH) / _DAY + _SINCE_MONDAY, 7) / 7, dtype=np.float64)
     # Each month takes a twelfth, so that a date has the same place in every year.
     months = moments.astype("datetime64[M]")
     month = (months - moments.astype("datetime64[Y]").astype("datetime64[M]")) / np.timedelta64(1, "M")

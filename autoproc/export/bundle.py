@@ -4,6 +4,7 @@
     preprocessing.json    the schema: from named columns to the network's matrix
     network.json          the networks' shape, how numbers are cut into pieces, and the temperature of their average
     weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
+    README.md             the card for people, which nothing reads; a bundle may lack it
 
 The format has a version; a loader refuses what it does not know.
 """
@@ -41,6 +42,8 @@ CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "netw
 FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
 SEEN = "seen"
 """The card's entry for what training saw of each column."""
+README = "README.md"
+_LONGEST_README = 2**20
 _LARGEST = 100_000
 _TOLERANCE = 1e-5
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -65,6 +68,13 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     unfinished = folder / f".{CARD}.unfinished"
     unfinished.write_bytes(_json_bytes({"format": FORMAT, **card}))
     unfinished.replace(folder / CARD)
+
+
+def write_readme(folder: Path, text: str) -> None:
+    """Write the card for people into a bundle, or replace it. Raises OSError."""
+    unfinished = folder / f".{README}.unfinished"
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(folder / README)
 
 
 def export_bundle(
@@ -106,6 +116,7 @@ def copy_bundle(source: Path, out: Path) -> None:
     """
     files = _read_files(source)
     _open(source, files)
+    files |= _read_readme(source)
     if out.suffix == ".zip":
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
@@ -141,6 +152,16 @@ def _read_files(path: Path) -> dict[str, bytes]:
             f"{path} is not a model: it must be a folder or zip with the files {', '.join(FILES)}, but there is: "
             f"{_cause(error)}. Name what `autoproc tune` or `autoproc export` wrote."
         ) from None
+
+
+def _read_readme(path: Path) -> dict[str, bytes]:
+    """The card for people by its name, where there is one of a size that may be."""
+    try:
+        with zipfile.Path(path, README).open("rb") if path.is_file() else (path / README).open("rb") as file:
+            content = file.read(_LONGEST_README + 1)
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return {}
+    return {README: content} if len(content) <= _LONGEST_README else {}
 
 
 def _open(where: Path, files: Mapping[str, bytes]) -> Model:

@@ -11,17 +11,20 @@ import pytest
 import safetensors.numpy
 
 from autoproc.calibration import tempered
+from autoproc.data.drift import Seen
 from autoproc.errors import BundleError
 from autoproc.export.bundle import (
     CARD,
     FILES,
     NETWORK,
     PREPROCESSING,
+    README,
     WEIGHTS,
     copy_bundle,
     export_bundle,
     load,
     write_card,
+    write_readme,
 )
 from autoproc.plan import Task
 from tests.export import bundles
@@ -134,3 +137,33 @@ def test_further_files_beside_a_bundle_are_neither_read_nor_copied(bundle: Path,
     (bundle / "notes.txt").write_text("mine")
     copy_bundle(bundle, tmp_path / "copy")
     assert not (tmp_path / "copy" / "notes.txt").exists()
+
+
+# The card for people
+
+
+@pytest.mark.parametrize("name", ["copy", "copy.zip"])
+def test_the_card_for_people_goes_along(bundle: Path, tmp_path: Path, name: str) -> None:
+    write_readme(bundle, "# größer\n")
+    write_readme(bundle, "# größer, with a score\n")
+    assert sorted(path.name for path in bundle.iterdir()) == sorted([*FILES, README])
+    copy_bundle(bundle, tmp_path / name)
+    copy_bundle(tmp_path / name, tmp_path / "again")
+    assert (tmp_path / "again" / README).read_text(encoding="utf-8") == "# größer, with a score\n"
+
+
+def test_a_card_for_people_that_is_too_large_stays_behind(bundle: Path, tmp_path: Path) -> None:
+    (bundle / README).write_bytes(b" " * (2**20 + 1))
+    copy_bundle(bundle, tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(FILES)
+
+
+def test_what_training_saw_goes_along_and_is_checked(tmp_path: Path) -> None:
+    seen = Seen.of(bundles.SCHEMA, bundles.SCHEMA.matrix(bundles.rows()))
+    folder = bundles.make("binary", seen=seen.to_json()).write(tmp_path / "model")
+    assert load(folder).seen == seen
+    card = json.loads((folder / CARD).read_text())
+    card["seen"]["columns"][0]["n_missing"] = "few"
+    write_card(folder, card)
+    with pytest.raises(BundleError, match=r"card\.json: what training saw is damaged at columns\.0\.n_missing"):
+        load(folder)
