@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from autoproc.data.scores import log_loss
 from autoproc.outcomes import Calibration
@@ -45,6 +44,8 @@ def calibrate(targets: Classes, folds: Sequence[Fold], out_of_fold: Sequence[NDA
 
 def fit_temperature(y: Classes, probabilities: NDArray[np.floating]) -> float:
     """The temperature in [0.1, 10] with the lowest log loss of `probabilities`, (n,) of class 1 or (n, C)."""
+    from scipy.optimize import minimize_scalar  # which prediction does without
+
     logits = _logits(probabilities, _FITTED_CLIP)
     of_truth = np.arange(len(y)), y
 

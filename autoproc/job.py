@@ -24,7 +24,7 @@ from typing import Any
 
 from autoproc.deadline import Deadline
 from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
-from autoproc.export.bundle import export_bundle, write_card, write_readme
+from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
 from autoproc.network.interface import Standing
@@ -199,8 +199,7 @@ class Job:
         try:
             self._write_result()
             with home_errors(self.home.path):
-                write_card(self._folder / MODEL, self._card)
-            self._write_readme(self._folder / MODEL, self._card)
+                write_card(self._folder / MODEL, self._card, self._readme(self._card))
         finally:
             self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
             self._tracker.record(children.verdict_child(verdict))
@@ -272,16 +271,15 @@ class Job:
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        export_bundle(path, card, model.schema, final, sample, model.predict)
-        self._write_readme(path, card)
+        export_bundle(path, card, model.schema, final, sample, model.predict, self._readme(card))
 
-    def _write_readme(self, path: Path, card: Mapping[str, Any]) -> None:
-        """The bundle's card for people."""
+    def _readme(self, card: Mapping[str, Any]) -> dict[str, bytes]:
+        """The card for people, as a file of the bundle."""
         try:
-            write_readme(path, model_card(card, self._prepared.schema))
+            return {README: model_card(card, self._prepared.schema).encode()}
         except Exception as error:  # whatever it is: the model is whole without it
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            self.warn(f"The model's README cannot be written ({reason}).")
+            self.warn(f"The model has no {README} ({type(error).__name__}: {' '.join(str(error).split())}).")
+            return {}
 
     def _write_result(self) -> dict[str, Any]:
         content: dict[str, Any] = finite_or_null(self._result())

@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
@@ -224,6 +223,8 @@ class Plan(_Section):
 
     def to_yaml(self) -> str:
         """The plan as a file that `tune --config` reads back to an equal plan."""
+        import yaml  # which prediction does without
+
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -243,6 +244,8 @@ def make_plan(
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml  # which prediction does without
+
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,12 +110,12 @@ def _writing(out: Path | None) -> "Iterator[Write]":
 
 @contextmanager
 def _showing(out: Path | None) -> "Iterator[Callable[[Done], None]]":
-    """Shows how far one is, on a terminal to which the predictions do not go themselves, where it takes more than one
-    part."""
+    """Shows how far one is, where it takes more than one part: on a terminal to which the predictions do not go
+    themselves, unless autoproc is installed for prediction alone, without what draws there."""
     from autoproc.progress import Status
     from autoproc.progress.terminal import TerminalProgress, is_watched
 
-    if not is_watched(sys.stderr) or (out is None and sys.stdout.isatty()):
+    if not (is_watched(sys.stderr) and find_spec("rich")) or (out is None and sys.stdout.isatty()):
         yield lambda done: None
         return
     started = time.monotonic()

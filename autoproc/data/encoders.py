@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, Strict
+from pydantic import ConfigDict, FailFast, Field, Strict
 
 from autoproc.data.cells import PLACEHOLDERS, Cells, column_numbers, read_cells
 from autoproc.data.columns import MIN_CATEGORY_ROWS, TRUTH_WORDS
@@ -80,7 +80,7 @@ class CategoryColumn:
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
     name: str
-    categories: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES)]
+    categories: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_CATEGORIES), FailFast()]
     kind: Literal["categorical"] = "categorical"
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class DateColumn:
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
     name: str
     format: str
-    cycles: tuple[Cycle, ...]
+    cycles: Annotated[tuple[Cycle, ...], FailFast()]
     indicator: Flag
     kind: Literal["datetime"] = "datetime"
 

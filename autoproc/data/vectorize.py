@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, fit_encoder
 from autoproc.data.table import Table
@@ -54,8 +54,8 @@ class Schema:
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CARD_RULES
-    encoders: Annotated[tuple[Annotated[Encoder, Field(discriminator="kind")], ...], Field(min_length=1)]
-    missing: tuple[str, ...] = ()
+    encoders: Annotated[tuple[Annotated[Encoder, Field(discriminator="kind")], ...], Field(min_length=1), FailFast()]
+    missing: Annotated[tuple[str, ...], FailFast()] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.columns)) < len(self.columns):

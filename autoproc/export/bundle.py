@@ -1,80 +1,108 @@
 """The bundle: an exported model as a folder or zip that runs no code when it is loaded.
 
-    card.json             what the model predicts, how it was scored, and with which versions it was made
+    card.json             what the model predicts, how it was scored, with which versions it was made, and the checksums
     preprocessing.json    the schema: from named columns to the network's matrix
     network.json          the networks' shape, how numbers are cut into pieces, and the temperature of their average
     weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
-    README.md             the card for people, which nothing reads; a bundle may lack it
+    README.md             the card for people, which a bundle may lack
 
-The format has a version; a loader refuses what it does not know.
+and whatever further files the card lists. The card vouches for all of them, and for itself. The format has a version;
+what a loader makes of it stands in docs/bundle.md.
 """
 
-import json
 import math
 import shutil
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from autoproc.calibration import with_temperature
 from autoproc.data.drift import Seen
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError, did_you_mean_file
+from autoproc.export.card import (
+    CARD,
+    FILES,
+    NETWORK,
+    PREPROCESSING,
+    WEIGHTS,
+    UnknownFormatError,
+    described,
+    json_bytes,
+    json_object,
+    list_files,
+    must_be_as_written,
+    read_card,
+    read_problem,
+    sealed_card,
+)
+from autoproc.export.files import Files, chunks, open_files
 from autoproc.export.model import Model
-from autoproc.format import finite_or_null
-from autoproc.network.predictor import EDGES, TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.export.strict_json import shown
+from autoproc.export.tensors import ArraySpec, read_arrays
+from autoproc.network.arrays import EDGES, SPREAD, TARGET_STATISTICS, expected_shapes
+from autoproc.network.averaging import SHARE
 from autoproc.outcomes import FinalNetworks
-from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
-FORMAT = 4
-CARD, PREPROCESSING, NETWORK, WEIGHTS = "card.json", "preprocessing.json", "network.json", "weights.safetensors"
-FILES = (CARD, PREPROCESSING, NETWORK, WEIGHTS)
+Further = Mapping[str, bytes]
+NOTHING: Further = MappingProxyType({})
+
+README = "README.md"
 SEEN = "seen"
 """The card's entry for what training saw of each column."""
-README = "README.md"
-_LONGEST_README = 2**20
+
 _LARGEST = 100_000
+_MOST_PIECES = 1_000
 _TOLERANCE = 1e-5
-TASKS: tuple[Task, ...] = get_args(Task)
+_MOST_SAID = 400  # characters of what is said of a bundle that may have put words in our mouth
 
 
-def write_bundle(folder: Path, card: Mapping[str, Any], schema: Schema, final: FinalNetworks) -> None:
+def write_bundle(
+    folder: Path, card: Mapping[str, Any], schema: Schema, final: FinalNetworks, further: Further = NOTHING
+) -> None:
     """Write a bundle into a new folder; `card` has `task`, `targets`, `classes` and `threshold`, and
-    whatever else people should know. Raises OSError."""
+    whatever else people should know, `further` files by name that go with it. Raises OSError."""
+    import safetensors.numpy  # which prediction does without
+
     folder.mkdir(parents=True)
-    write_card(folder, card)
     n_members = len(next(iter(final.weights.values())))
     n_pieces = final.weights[EDGES].shape[1] - 1
     shape = {"depth": final.network.depth, "width": final.network.width, "members": n_members, "pieces": n_pieces}
-    (folder / PREPROCESSING).write_bytes(_json_bytes(schema.to_json()))
-    (folder / NETWORK).write_bytes(_json_bytes({**shape, "temperature": final.temperature}))
     arrays = {name: np.ascontiguousarray(array) for name, array in final.weights.items()}
-    (folder / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
+    contents = {
+        PREPROCESSING: json_bytes(schema.to_json()),
+        NETWORK: json_bytes({**shape, "temperature": final.temperature}),
+        WEIGHTS: safetensors.numpy.save(arrays),
+        **further,
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    _place(folder / CARD, sealed_card(card, list_files(contents)))
 
 
-def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """Write a bundle's card, or replace it by a fuller one; numbers that are not finite become null. Raises OSError."""
-    unfinished = folder / f".{CARD}.unfinished"
-    unfinished.write_bytes(_json_bytes({"format": FORMAT, **card}))
-    unfinished.replace(folder / CARD)
-
-
-def write_readme(folder: Path, text: str) -> None:
-    """Write the card for people into a bundle, or replace it. Raises OSError."""
-    unfinished = folder / f".{README}.unfinished"
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    unfinished.replace(folder / README)
+def write_card(folder: Path, card: Mapping[str, Any], further: Further = NOTHING) -> None:
+    """Replace a bundle's card by a fuller one, and `further` files that go with it; numbers that are not finite become
+    null. At each moment there is a whole bundle: what is just being replaced is not listed. What the other files have
+    to be is taken over from the card that was there, so that nothing vouches for damage. Raises OSError, and
+    BundleError where that card is damaged.
+    """
+    with _opened(folder) as files, _damage_told(folder):
+        kept = {name: entry for name, entry in read_card(files)["files"].items() if name not in further}
+    if further:
+        _place(folder / CARD, sealed_card(card, kept))
+    for name, content in further.items():
+        _place(folder / name, content)
+    _place(folder / CARD, sealed_card(card, {**kept, **list_files(further)}))
 
 
 def export_bundle(
@@ -84,6 +112,7 @@ def export_bundle(
     final: FinalNetworks,
     sample: pd.DataFrame,
     predict: Callable[[NDArray[np.float32]], NDArray[np.floating]],
+    further: Further = NOTHING,
 ) -> None:
     """Write a bundle, load it again, and compare its predictions of the rows `sample` with those of the
     trained networks (`predict`); only a bundle that agrees gets its place.
@@ -93,7 +122,7 @@ def export_bundle(
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        write_bundle(unfinished, card, schema, final)
+        write_bundle(unfinished, card, schema, final, further)
         loaded = load(unfinished)
         trained, exported = predict(schema.matrix(sample)), loaded.network(loaded.schema.matrix(sample))
         if not np.allclose(trained, exported, rtol=_TOLERANCE, atol=_TOLERANCE):
@@ -106,7 +135,8 @@ def export_bundle(
 def load(path: str | Path) -> Model:
     """The model in a bundle, a folder or a zip file. Raises BundleError for anything else."""
     where = Path(path).expanduser()
-    return _open(where, _read_files(where))
+    with _opened(where) as files, _damage_told(where):
+        return _assemble(read_card(files), files)
 
 
 def copy_bundle(source: Path, out: Path) -> None:
@@ -114,17 +144,18 @@ def copy_bundle(source: Path, out: Path) -> None:
 
     Raises BundleError when `source` is no whole bundle, OSError when `out` cannot be written.
     """
-    files = _read_files(source)
-    _open(source, files)
-    files |= _read_readme(source)
-    if out.suffix == ".zip":
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in files.items():
-                archive.writestr(name, content)
-        return
-    out.mkdir()
-    for name, content in files.items():
-        (out / name).write_bytes(content)
+    with _opened(source) as files:
+        with _damage_told(source):
+            card = read_card(files)
+            _assemble(card, files)
+        names = (CARD, *card["files"])
+        if out.suffix == ".zip":
+            _copy_to_archive(files, names, out)
+        else:
+            out.mkdir()
+            for name in names:
+                with (out / name).open("wb") as file:
+                    file.writelines(chunks(files, name))
 
 
 @dataclass(frozen=True)
@@ -135,74 +166,75 @@ class _Shape:
     temperature: float
 
 
-def _read_files(path: Path) -> dict[str, bytes]:
-    """The bundle's files by name; only the names above are ever read."""
-    if not path.exists():
+@contextmanager
+def _opened(where: Path) -> Iterator[Files]:
+    """The files at `where`, if they look like a bundle's."""
+    if not where.exists():
         raise BundleError(
-            f"There is no model {path}. `autoproc tune` writes one for each job.{did_you_mean_file(path)}"
+            f"There is no model {where}. `autoproc tune` writes one for each job.{did_you_mean_file(where)}"
         )
+    with ExitStack() as stack:
+        try:
+            files = stack.enter_context(open_files(where))
+            if not files.has(CARD):
+                raise BundleError(f"it must be a folder or zip with the files {', '.join(FILES)}, but has no {CARD}.")
+        except BundleError as error:
+            remedy = "Name what `autoproc tune` or `autoproc export` wrote."
+            raise BundleError(f"{where} is not a model: {_plain_text(error)} {remedy}") from None
+        yield files
+
+
+@contextmanager
+def _damage_told(where: Path) -> Iterator[None]:
+    """What is wrong with the bundle at `where`, and what to do."""
     try:
-        if path.is_dir():
-            return {name: (path / name).read_bytes() for name in FILES}
-        with zipfile.ZipFile(path) as archive:
-            return {name: archive.read(name) for name in FILES}
-    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        # RuntimeError: an archive with a password, or packed in a way that zipfile does not know.
-        raise BundleError(
-            f"{path} is not a model: it must be a folder or zip with the files {', '.join(FILES)}, but there is: "
-            f"{_cause(error)}. Name what `autoproc tune` or `autoproc export` wrote."
-        ) from None
-
-
-def _read_readme(path: Path) -> dict[str, bytes]:
-    """The card for people by its name, where there is one of a size that may be."""
-    try:
-        with zipfile.Path(path, README).open("rb") if path.is_file() else (path / README).open("rb") as file:
-            content = file.read(_LONGEST_README + 1)
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        return {}
-    return {README: content} if len(content) <= _LONGEST_README else {}
-
-
-def _open(where: Path, files: Mapping[str, bytes]) -> Model:
-    """The model in the files that were read from `where`."""
-    try:
-        return _assemble(files)
+        yield
+    except UnknownFormatError as error:
+        raise BundleError(f"The model {where} cannot be loaded: {_plain_text(error)}") from None
     except BundleError as error:
-        raise BundleError(f"The model {where} is damaged: {error} Export it again.") from None
+        raise BundleError(f"The model {where} is damaged: {_plain_text(error)} Export it again.") from None
 
 
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{Path(error.filename).name}: {error.strerror}"
-    return str(error.args[0]) if error.args else str(error)
+def _plain_text(error: BundleError) -> str:
+    """One short line of it that is safe to print."""
+    text = str(error)
+    shortened = text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]} ..."
+    return "".join(character if character.isprintable() else "?" for character in shortened)
 
 
-def _assemble(files: Mapping[str, bytes]) -> Model:
-    card = _json_object(files, CARD)
-    if card.get("format") != FORMAT:
-        raise BundleError(f"its format is {card.get('format')!r}, but this autoproc reads format {FORMAT}.")
-    schema = _read_schema(_json_object(files, PREPROCESSING))
-    shape = _read_shape(_json_object(files, NETWORK))
-    task, targets, classes, threshold = _read_problem(card)
-    n_outputs = len(classes) if task == "multiclass" else len(targets)
-    weights = _read_weights(files[WEIGHTS])
-    expected = expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members, shape.n_pieces)
-    _must_match(weights, expected)
-    predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
+def _copy_to_archive(files: Files, names: tuple[str, ...], out: Path) -> None:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            member = zipfile.ZipInfo(name)  # of the same time each time: one model makes one archive
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            with archive.open(member, "w", force_zip64=True) as file:
+                file.writelines(chunks(files, name))
+
+
+def _place(path: Path, content: bytes) -> None:
+    """Write a file, or replace it in one go."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def _assemble(card: Mapping[str, Any], files: Files) -> Model:
+    must_be_as_written(files, card)
+    schema = _read_schema(json_object(files, PREPROCESSING))
+    shape = _read_shape(json_object(files, NETWORK))
+    seen = _read_seen(card, schema)
+    task, targets, classes, threshold = read_problem(card)
     if not classes and shape.temperature != 1:
         raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
-    return Model(card, schema, predict, task, targets, classes, threshold, _read_seen(card, schema))
+    n_outputs = len(classes) if task == "multiclass" else len(targets)
+    shapes = expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members, shape.n_pieces)
+    weights = read_arrays(files, WEIGHTS, {name: _array_spec(name, its) for name, its in shapes.items()})
+    _must_average(weights)
+    from autoproc.network.predictor import Predictor  # torch takes seconds: what is refused does not wait for it
 
-
-def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
-    try:
-        content = json.loads(files[name])
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{name} is not valid JSON ({error}).") from None
-    if not isinstance(content, dict):
-        raise BundleError(f"{name} must be an object, but is a {type(content).__name__}.")
-    return content
+    predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
+    return Model(described(card), schema, predict, task, targets, classes, threshold, seen)
 
 
 def _read_schema(content: Mapping[str, Any]) -> Schema:
@@ -222,61 +254,28 @@ def _read_seen(card: Mapping[str, Any], schema: Schema) -> Seen | None:
         raise BundleError(f"{CARD}: {error}") from None
 
 
-def _json_bytes(content: Mapping[str, Any]) -> bytes:
-    text = json.dumps(finite_or_null(dict(content)), indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
-
-
 def _read_shape(content: Mapping[str, Any]) -> _Shape:
     sizes = [size for size in map(content.get, ("depth", "width", "members")) if type(size) is int]  # true is none
     if len(sizes) != 3 or not all(1 <= size <= _LARGEST for size in sizes):
-        raise BundleError(f"{NETWORK} must give depth, width and members as counts, but is {dict(content)}.")
+        raise BundleError(f"{NETWORK} must give depth, width and members as counts, but is {shown(content)}.")
     temperature = content.get("temperature")
     if not (isinstance(temperature, float) and 0 < temperature < math.inf):
-        raise BundleError(f"{NETWORK} must give a temperature above 0, but has {temperature!r}.")
+        raise BundleError(f"{NETWORK} must give a temperature above 0, but has {shown(temperature)}.")
     n_pieces = content.get("pieces")
-    if type(n_pieces) is not int or not 0 <= n_pieces <= _LARGEST:
-        raise BundleError(f"{NETWORK} must give pieces as a count or 0, but has {n_pieces!r}.")
+    if type(n_pieces) is not int or not 0 <= n_pieces <= _MOST_PIECES:
+        raise BundleError(f"{NETWORK} must give pieces as a count or 0, but has {shown(n_pieces)}.")
     depth, width, n_members = sizes
     return _Shape(NetworkSpec(depth, width), n_members, n_pieces, temperature)
 
 
-def _read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple[str, ...], float | None]:
-    """Task, targets, classes and threshold, which must fit each other."""
-    task, threshold = card.get("task"), card.get("threshold")
-    targets, classes = (_names(card.get(key), key) for key in ("targets", "classes"))
-    if task not in TASKS:
-        raise BundleError(f"{CARD} names the unknown task {task!r}; there are {', '.join(TASKS)}.")
-    fits = {"binary": len(classes) == 2, "multiclass": len(classes) >= 2}.get(task, not classes)
-    distinct = all(len(set(names)) == len(names) for names in (targets, classes))
-    if not (fits and distinct) or not targets or (len(targets) > 1 and task != "vector_regression"):
-        raise BundleError(f"{CARD} has targets and classes that do not fit the task {task}.")
-    if threshold is not None and not (task == "binary" and isinstance(threshold, float) and 0 <= threshold <= 1):
-        raise BundleError(f"{CARD} has the threshold {threshold!r}, but only a binary task has one, from 0 to 1.")
-    return task, targets, classes, threshold
+def _array_spec(name: str, shape: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec(shape, np.dtype("<f8" if name in TARGET_STATISTICS else "<f4"))
 
 
-def _names(value: object, key: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise BundleError(f"{CARD} must list texts under {key!r}, but has {value!r}.")
-    return tuple(value)
-
-
-def _read_weights(content: bytes) -> Weights:
-    try:
-        return safetensors.numpy.load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise BundleError(f"{WEIGHTS} cannot be read ({error}).") from None
-
-
-def _must_match(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    for name in sorted(set(weights) ^ set(shapes)):
-        raise BundleError(f"{WEIGHTS} {'must not' if name in weights else 'must'} hold an array {name!r}.")
-    for name, shape in shapes.items():
-        array = weights[name]
-        dtype = np.dtype(np.float64 if name in TARGET_STATISTICS else np.float32)
-        if array.shape != shape or array.dtype != dtype or not np.isfinite(array).all():
-            raise BundleError(
-                f"The array {name!r} of {WEIGHTS} must hold finite {dtype} numbers in the shape {shape}, but is "
-                f"{array.dtype} in {array.shape}, or not finite."
-            )
+def _must_average(weights: Weights) -> None:
+    """Raises BundleError for finite numbers that no prediction can be made with."""
+    shares = weights[SHARE]
+    if (shares < 0).any() or not np.isclose(shares.sum(dtype=np.float64), 1, atol=1e-3):
+        raise BundleError(f"The array {SHARE!r} of {WEIGHTS} must hold shares that sum to 1.")
+    if (weights[SPREAD] <= 0).any():
+        raise BundleError(f"The array {SPREAD!r} of {WEIGHTS} must hold numbers above 0.")

@@ -15,12 +15,13 @@ from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.format import format_bytes
 from autoproc.network import device_memory
+from autoproc.network.arrays import STATISTICS
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.costs import Costs
 from autoproc.network.fold_data import FoldData
 from autoproc.network.interface import Standing
 from autoproc.network.member import Member, new_member, refused
-from autoproc.network.predictor import STATISTICS, out_of_fold
+from autoproc.network.predictor import out_of_fold
 from autoproc.network.scratch import is_out_of_memory
 from autoproc.network.shards import Shards, Signature
 from autoproc.network.stack import Stack

@@ -5,16 +5,15 @@ and departure of members is an operation on rows.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod, sqrt
 
 import torch
 from torch import Tensor
 
-from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
+from autoproc.network.sizes import EMBEDDING_SIZE, INPUT_SCALE, InputSizes, parameter_shapes
 from autoproc.spec import NetworkSpec
 
-FIRST_WEIGHT, INPUT_SCALE = "hidden.0.weight", "input.scale"
+FIRST_WEIGHT = "hidden.0.weight"
 _ALIGNED = EMBEDDING_SIZE  # places start at multiples of it: a row is then also a table of embeddings' rows
 
 
@@ -34,21 +33,13 @@ class ParameterTable:
 
     @classmethod
     def of(cls, network: NetworkSpec, sizes: InputSizes, n_outputs: int) -> "ParameterTable":
-        """Hidden weights are (inputs, units), those of the output (outputs, units): the fastest way round for
-        products with many columns and with few."""
-        widths = [sizes.width, *[network.width] * network.depth]
-        hidden = {f"hidden.{i}": pair for i, pair in enumerate(pairwise(widths))}
-        weights = {f"{layer}.weight": pair for layer, pair in hidden.items()}
-        weights["output.weight"] = (n_outputs, network.width)
-        biases: dict[str, tuple[int, ...]] = {f"{layer}.bias": (network.width,) for layer in hidden}
-        biases["output.bias"] = (n_outputs,)
-        scale = {INPUT_SCALE: (sizes.width,)} if network.input_scale else {}
-        embedding = {"embedding": (sum(sizes.vocabularies), EMBEDDING_SIZE)} if sizes.vocabularies else {}
-        shapes: dict[str, tuple[int, ...]] = {**weights, **biases, **scale, **embedding}
+        """The table of the networks' parameters, in the order of `parameter_shapes`."""
+        shapes = parameter_shapes(network, sizes, n_outputs)
         starts = [0]
         for shape in shapes.values():
             starts.append(starts[-1] + -(-prod(shape) // _ALIGNED) * _ALIGNED)
-        return cls(tuple(shapes), tuple(shapes.values()), tuple(starts[:-1]), starts[len(weights)], starts[-1])
+        n_weights = sum(name.endswith(".weight") for name in shapes)
+        return cls(tuple(shapes), tuple(shapes.values()), tuple(starts[:-1]), starts[n_weights], starts[-1])
 
     @property
     def n_parameters(self) -> int:

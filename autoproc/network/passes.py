@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from autoproc.network.dropout import Dropout
-from autoproc.network.layers import INPUT_SCALE, ParameterTable
+from autoproc.network.layers import ParameterTable
 from autoproc.network.scratch import Scratch
-from autoproc.network.sizes import EMBEDDING_SIZE
+from autoproc.network.sizes import EMBEDDING_SIZE, INPUT_SCALE
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoproc.data.vectorize import Layout
+from autoproc.network.arrays import EDGES, STATISTICS
 from autoproc.network.averaging import SHARE
 from autoproc.network.inputs import Inputs, scale_, widen
 from autoproc.network.layers import ParameterTable
@@ -20,9 +21,6 @@ from autoproc.spec import NetworkSpec
 
 _MOST_ROWS = 4096  # in one pass
 _MOST_FLOATS = 16 * 2**20  # in one layer of all networks: fewer rows at once for more or larger networks
-TARGET_STATISTICS = ("target.center", "target.spread")
-EDGES = "input.edges"
-STATISTICS = ("input.center", "input.spread", EDGES, *TARGET_STATISTICS)
 
 
 class Predictor:
@@ -90,18 +88,3 @@ def out_of_fold(
         Predictor(task, layout, {name: array[[k]] for name, array in weights.items()}).mean(matrix[fold.validation])
         for k, fold in enumerate(folds)
     )
-
-
-def expected_shapes(
-    network: NetworkSpec, layout: Layout, task: Task, n_outputs: int, n_members: int, n_pieces: int = 0
-) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array that a Predictor of this kind needs; classes have one target statistic,
-    which they do not use. Arrays are float32, but for the targets' statistics, which are float64."""
-    sizes = InputSizes.of(layout, n_pieces)
-    table = ParameterTable.of(network, sizes, n_outputs)
-    parameters = dict(zip(table.names, table.shapes, strict=True))
-    n_scaled = 1 if task in ("binary", "multiclass") else n_outputs
-    of_inputs: list[tuple[int, ...]] = [(sizes.n_numeric,), (sizes.n_numeric,), (n_pieces + 1, sizes.n_numeric)]
-    statistics = dict(zip(STATISTICS, [*of_inputs, (n_scaled,), (n_scaled,)], strict=True))
-    shapes: dict[str, tuple[int, ...]] = {**parameters, **statistics, SHARE: ()}
-    return {name: (n_members, *shape) for name, shape in shapes.items()}

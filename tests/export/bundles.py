@@ -1,5 +1,7 @@
 """Small models made by hand: a schema with a column of every kind, and random weights."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from autoproc.calibration import with_temperature
 from autoproc.data.encoders import BooleanColumn, CategoryColumn, DateColumn, NumberColumn
 from autoproc.data.vectorize import Schema
 from autoproc.export.bundle import write_bundle
+from autoproc.export.card import CARD, list_files, sealed_card
+from autoproc.network.arrays import TARGET_STATISTICS, expected_shapes
 from autoproc.network.averaging import SHARE, equal_shares
-from autoproc.network.predictor import TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.network.predictor import Predictor
 from autoproc.outcomes import FinalNetworks
 from autoproc.plan import Task
 from autoproc.spec import NetworkSpec
@@ -74,6 +78,26 @@ def make(task: Task, **card: object) -> Made:
     weights["input.spread"] = np.abs(weights["input.spread"]) + 1
     weights["input.edges"].sort(axis=1)
     return Made(filled, weights)
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Change entries of a JSON file of a bundle, and make its card vouch for that."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    seal(path.parent)
+
+
+def seal(folder: Path) -> None:
+    """Make a bundle's card vouch for its files as they are, as somebody does who means harm."""
+    card = json.loads((folder / CARD).read_text())
+    contents = {name: (folder / name).read_bytes() for name in card["files"]}
+    (folder / CARD).write_bytes(sealed_card(card, list_files(contents)))
+
+
+def replace(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace files of a bundle, and make its card vouch for them."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    seal(folder)
 
 
 def rows(n_rows: int = 20) -> pd.DataFrame:

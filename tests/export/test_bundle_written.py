@@ -13,19 +13,8 @@ import safetensors.numpy
 from autoproc.calibration import tempered
 from autoproc.data.drift import Seen
 from autoproc.errors import BundleError
-from autoproc.export.bundle import (
-    CARD,
-    FILES,
-    NETWORK,
-    PREPROCESSING,
-    README,
-    WEIGHTS,
-    copy_bundle,
-    export_bundle,
-    load,
-    write_card,
-    write_readme,
-)
+from autoproc.export.bundle import README, copy_bundle, export_bundle, load, write_card
+from autoproc.export.card import CARD, FILES, FORMAT, NETWORK, PREPROCESSING, WEIGHTS
 from autoproc.plan import Task
 from tests.export import bundles
 
@@ -74,14 +63,14 @@ def test_the_same_model_is_written_byte_for_byte_alike(tmp_path: Path) -> None:
 def test_the_card_keeps_what_else_people_should_know(tmp_path: Path) -> None:
     made = bundles.make("binary", story="größer", scores=[0.5])
     card = load(made.write(tmp_path / "model")).card
-    assert card == {"format": 4, **made.card}
+    assert card == {"format": FORMAT, **made.card}
 
 
 def test_a_card_may_be_replaced_by_a_fuller_one(bundle: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     card = {**bundles.make("binary").card, "verdict": {"score": 0.5, "interval": [float("nan"), float("inf")]}}
     write_card(bundle, card)
-    assert load(bundle).card == {"format": 4, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
+    assert load(bundle).card == {"format": FORMAT, **card, "verdict": {"score": 0.5, "interval": [None, None]}}
     after = {path.name: path.read_bytes() for path in bundle.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {CARD}
 
@@ -139,31 +128,25 @@ def test_further_files_beside_a_bundle_are_neither_read_nor_copied(bundle: Path,
     assert not (tmp_path / "copy" / "notes.txt").exists()
 
 
-# The card for people
+# The card for people, and what training saw
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.zip"])
-def test_the_card_for_people_goes_along(bundle: Path, tmp_path: Path, name: str) -> None:
-    write_readme(bundle, "# größer\n")
-    write_readme(bundle, "# größer, with a score\n")
+def test_the_card_for_people_is_replaced_with_the_card_and_goes_along(bundle: Path, tmp_path: Path, name: str) -> None:
+    card = load(bundle).card
+    for text in ("# größer\n", "# größer, with a score\n"):
+        write_card(bundle, card, {README: text.encode()})
     assert sorted(path.name for path in bundle.iterdir()) == sorted([*FILES, README])
     copy_bundle(bundle, tmp_path / name)
     copy_bundle(tmp_path / name, tmp_path / "again")
     assert (tmp_path / "again" / README).read_text(encoding="utf-8") == "# größer, with a score\n"
 
 
-def test_a_card_for_people_that_is_too_large_stays_behind(bundle: Path, tmp_path: Path) -> None:
-    (bundle / README).write_bytes(b" " * (2**20 + 1))
-    copy_bundle(bundle, tmp_path / "copy")
-    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(FILES)
-
-
 def test_what_training_saw_goes_along_and_is_checked(tmp_path: Path) -> None:
-    seen = Seen.of(bundles.SCHEMA, bundles.SCHEMA.matrix(bundles.rows()))
-    folder = bundles.make("binary", seen=seen.to_json()).write(tmp_path / "model")
-    assert load(folder).seen == seen
-    card = json.loads((folder / CARD).read_text())
-    card["seen"]["columns"][0]["n_missing"] = "few"
-    write_card(folder, card)
+    seen = Seen.of(bundles.SCHEMA, bundles.SCHEMA.matrix(bundles.rows())).to_json()
+    folder = bundles.make("binary", seen=seen).write(tmp_path / "model")
+    assert load(folder).seen == Seen.from_json(seen, bundles.SCHEMA)
+    seen["columns"][0]["n_missing"] = "few"
+    write_card(folder, {**bundles.make("binary").card, "seen": seen})
     with pytest.raises(BundleError, match=r"card\.json: what training saw is damaged at columns\.0\.n_missing"):
         load(folder)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoproc.network.arrays import expected_shapes
 from autoproc.network.averaging import SHARE, equal_shares, joined
-from autoproc.network.predictor import Predictor, expected_shapes
+from autoproc.network.predictor import Predictor
 from autoproc.plan import Task
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec

@@ -16,10 +16,10 @@ import torch
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.errors import PlanError
+from autoproc.network.arrays import TARGET_STATISTICS
 from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.interface import train_together
 from autoproc.network.passes import Network
-from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.network.stack import Stack
 from autoproc.results import Fold, Trained
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.network.layers import FIRST_WEIGHT, INPUT_SCALE, ParameterTable
-from autoproc.network.sizes import EMBEDDING_SIZE, InputSizes
+from autoproc.network.layers import FIRST_WEIGHT, ParameterTable
+from autoproc.network.sizes import EMBEDDING_SIZE, INPUT_SCALE, InputSizes
 from autoproc.spec import NetworkSpec
 
 SIZES = InputSizes(n_dense=3, n_numeric=3, vocabularies=(4, 2))

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from autoproc.network import predictor as predictor_module
+from autoproc.network.arrays import STATISTICS, TARGET_STATISTICS, expected_shapes
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
-from autoproc.network.predictor import STATISTICS, TARGET_STATISTICS, Predictor, expected_shapes
+from autoproc.network.predictor import Predictor
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import LAYOUT, TASKS, sample
 

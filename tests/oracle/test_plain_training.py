@@ -10,9 +10,9 @@ import torch
 from scipy.stats import ks_2samp, ttest_ind
 
 from autoproc.data.vectorize import Layout
+from autoproc.network.arrays import TARGET_STATISTICS
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
-from autoproc.network.predictor import TARGET_STATISTICS
 from autoproc.results import Fold
 from autoproc.spec import (
     OPTIMIZERS,
