@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autoproc.cli.jobs import find_model, job_folder
+from autoproc.cli.jobs import named_model
 from autoproc.cli.models import require_parent
 from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
@@ -56,7 +56,7 @@ def predict(model: str, data: str, out: Path | None, proba: bool, threshold: flo
         raise PlanError("--threshold decides about the label, which --proba leaves out. Give one of them.")
     if out is not None:
         _require_writable(out, data)
-    path = _find_model(model, home)
+    path = named_model(model, home)
     from autoproc.export.bundle import load
     from autoproc.export.prediction import predict_file
 
@@ -67,12 +67,6 @@ def predict(model: str, data: str, out: Path | None, proba: bool, threshold: flo
     with _writing(out) as write, _showing(out) as on_done:
         hints = predict_file(loaded, Path(data), write, on_done, proba)
     _tell(hints)
-
-
-def _find_model(model: str, home: str) -> Path:
-    path = Path(model)
-    looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
-    return path if looks_like_path else find_model(job_folder(model, home))
 
 
 def _require_writable(out: Path, data: str) -> None:

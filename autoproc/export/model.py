@@ -73,7 +73,7 @@ class Model:
             outputs = self.network(matrix).astype(np.float64)
             return pd.DataFrame(outputs, columns=list(self.targets), index=index)
         probabilities = self._probabilities(matrix)
-        labels = np.array(_natural(self.classes))[self._chosen(probabilities)]
+        labels = np.array(natural(self.classes))[self._chosen(probabilities)]
         return pd.DataFrame({self.targets[0]: labels, **self._named(probabilities)}, index=index)
 
     def proba_of_matrix(self, matrix: NDArray[np.float32], index: pd.Index) -> pd.DataFrame:
@@ -105,7 +105,7 @@ class Model:
         return (probabilities[:, 1] >= self.threshold).astype(np.int64)
 
 
-def _natural(classes: tuple[str, ...]) -> list[str] | list[int]:
+def natural(classes: tuple[str, ...]) -> list[str] | list[int]:
     """Class names as the table had them: whole numbers where all of them are."""
     whole = all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", name) for name in classes)
     return [int(name) for name in classes] if whole else list(classes)
