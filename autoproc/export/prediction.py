@@ -36,7 +36,6 @@ def predict_file(
     write: Write,
     on_done: Callable[[Done], None],
     proba: bool = False,
-    chunk_rows: int = CHUNK_ROWS,
 ) -> tuple[DriftHint, ...]:
     """Write the predictions of each row of a CSV, TSV or Parquet file, with `proba` the probabilities alone, in the
     file's order and in parts; the columns that are far outside of what training saw.
@@ -47,7 +46,7 @@ def predict_file(
     predict = model.proba_of_matrix if proba else model.predict_matrix
     odd: OddCells | None = None
     n_rows = 0
-    for chunk in read_chunks(path, chunk_rows):
+    for chunk in read_chunks(path, CHUNK_ROWS):
         matrix = model.matrix(chunk.frame)
         write(predict(matrix, chunk.frame.index))
         more = model.count_odd(matrix)

@@ -56,7 +56,7 @@ def test_predictions_are_written_to_a_file(model, empty_folder, capfdbinary):
 @pytest.mark.parametrize("out", ["p.csv", "p.parquet"])
 @pytest.mark.parametrize("chunk_rows", [1, 7, 49, 50])
 def test_predictions_do_not_hang_on_the_size_of_the_parts(model, out, chunk_rows, monkeypatch):
-    monkeypatch.setattr(prediction.predict_file, "__defaults__", (False, chunk_rows))
+    monkeypatch.setattr(prediction, "CHUNK_ROWS", chunk_rows)
     assert run(["predict", "model", "new.csv", "--out", out]) == 0
     found = pd.read_parquet(out) if out == "p.parquet" else pd.read_csv(out)
     pd.testing.assert_frame_equal(found, model.predict(rows()), rtol=1e-5)
@@ -106,7 +106,7 @@ def test_predictions_do_not_overwrite_their_table(fails, empty_folder):
 
 @pytest.mark.parametrize("out", ["p.csv", "p.parquet"])
 def test_a_table_that_is_damaged_further_down_leaves_nothing(model, fails, empty_folder, out, monkeypatch):
-    monkeypatch.setattr(prediction.predict_file, "__defaults__", (False, 10))
+    monkeypatch.setattr(prediction, "CHUNK_ROWS", 10)
     with open("new.csv", "a") as file:
         file.write("1,2,3\n")
     (empty_folder / out).write_text("before")
@@ -125,7 +125,7 @@ def test_rows_far_outside_of_training_are_told_of_once(empty_folder, capfdbinary
     from autoproc.data.drift import Seen
 
     bundles.make("binary", seen=Seen.of(bundles.SCHEMA, matrix).to_json()).write(empty_folder / "model")
-    monkeypatch.setattr(prediction.predict_file, "__defaults__", (False, 10))
+    monkeypatch.setattr(prediction, "CHUNK_ROWS", 10)
     bundles.rows(N_ROWS).assign(size=1e9, new="perhaps").to_csv("new.csv", index=False)
     assert run(["predict", "model", "new.csv", "--out", "p.csv"]) == 0
     out, err = capfdbinary.readouterr()
@@ -145,7 +145,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_terminal_shows_how_far_it_is(model, monkeypatch):
-    monkeypatch.setattr(prediction.predict_file, "__defaults__", (False, 10))
+    monkeypatch.setattr(prediction, "CHUNK_ROWS", 10)
     for name in ("CI", "TERM"):
         monkeypatch.delenv(name, raising=False)
     terminal = Terminal()
