@@ -6,7 +6,7 @@ MODEL is a bundle, which is handed to MLflow as a job does it; TABLE is a CSV or
 A process of MLflow's own serves on this machine (`mlflow models serve --env-manager local`), one after the other.
 Differences are of probabilities, or of values in units of their standard deviation; `labels` counts those that differ.
 Rows a second are of all the rows at once, from a file or a frame in memory, the best of three; milliseconds for one row
-are the median of two hundred. For `predict_file`, which the command runs, they are from file to file. The cost of the
+are the median of fifty. For `predict_file`, which the command runs, they are from file to file. The cost of the
 hint at drift stands beside, of the bundle's own time. Prints a JSON line a model.
 """
 
@@ -36,7 +36,7 @@ from autoproc.export.model import Model
 from autoproc.export.prediction import predict_file, whole_file
 from autoproc.tracking.server import end_tree
 
-_ONE_ROW_TIMES = 200
+_ONE_ROW_TIMES = 50
 _MOST_SENT = 5_000  # rows in one request
 
 
