@@ -94,11 +94,26 @@ def run(arguments: Sequence[str]) -> int:
     except AutoprocError as error:
         click.echo(_paragraph(f"autoproc: {error}"), err=True)
         return NO_SIGNAL if isinstance(error, NoSignalError) else USER_ERROR
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and _is_of_others(error):
+            click.echo(_paragraph(f"autoproc: {_incomplete(error)}"), err=True)
+            return USER_ERROR
         click.echo("autoproc: this should not have happened; please report it with the lines below.", err=True)
         traceback.print_exc()
         return INTERNAL
     return code if isinstance(code, int) else 0
+
+
+def _is_of_others(error: ModuleNotFoundError) -> bool:
+    """Whether it is a library that is missing."""
+    return error.name is not None and error.name.partition(".")[0] != "autoproc"
+
+
+def _incomplete(error: ModuleNotFoundError) -> str:
+    return (
+        f"This needs the library {error.name}, which is not installed: without its extras autoproc predicts with "
+        "models that are there, and no more. Install the rest of it: pip install 'autoproc[tune]'"
+    )
 
 
 def _terminate(signal_number: int, frame: FrameType | None) -> None:

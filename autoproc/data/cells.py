@@ -76,14 +76,12 @@ def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
 
     Raises DataError where the cells are lists, dictionaries or the like.
     """
+    if len(series) == 1:
+        return _read_one(series, missing)
     try:
         raw_codes, raw_values = pd.factorize(series)
     except TypeError:
-        raise DataError(
-            f"Column {series.name!r} holds values such as lists or dictionaries, but a cell must be a number, a text, "
-            "a truth value or a date. Spread the values over columns of their own, or leave the column out with "
-            f"--ignore {series.name}."
-        ) from None
+        raise _no_cells(series) from None
     spelled = np.array([spelling(value) for value in raw_values.astype(object)] or [""], dtype=object)
     codes, values = pd.factorize(spelled)
     by_raw_code = np.append(codes, -1).astype(np.int64)
@@ -91,20 +89,41 @@ def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
     return cells.without(MISSING | {spelling(word) for word in missing})
 
 
+def _read_one(series: pd.Series, missing: Sequence[str]) -> Cells:
+    """The same of a single cell, in a twentieth of the time: a row that is predicted alone has many of them."""
+    value = series.to_numpy(object)[0]
+    try:
+        hash(value)
+    except TypeError:
+        raise _no_cells(series) from None
+    text = "" if pd.isna(value) else spelling(value)
+    is_missing = text in MISSING or text in map(spelling, missing)
+    return Cells(np.array([-1 if is_missing else 0]), () if is_missing else (text,))
+
+
+def _no_cells(series: pd.Series) -> DataError:
+    return DataError(
+        f"Column {series.name!r} holds values such as lists or dictionaries, but a cell must be a number, a text, "
+        "a truth value or a date. Spread the values over columns of their own, or leave the column out with "
+        f"--ignore {series.name}."
+    )
+
+
 def read_numbers(values: "Sequence[str] | pd.Series[str]") -> NDArray[np.float64]:
     """The number that each spelling stands for; NaN for one that is no number, infinite where it says so."""
-    return pd.to_numeric(pd.Series(values, dtype="str"), errors="coerce").to_numpy(np.float64)
+    return np.asarray(pd.to_numeric(np.array(values, dtype=object), errors="coerce"), dtype=np.float64)
 
 
 def column_numbers(series: pd.Series, missing: Sequence[str] = ()) -> NDArray[np.float64]:
     """The number in each cell (n,); NaN where there is none."""
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         numbers = series.to_numpy(np.float64, na_value=np.nan, copy=True)
-    elif isinstance(series.dtype, pd.StringDtype):
+    elif isinstance(series.dtype, pd.StringDtype) and len(series) > 1:
         numbers = read_numbers(series.str.strip()).copy()
     else:
         cells = read_cells(series, missing)
         return cells.spread(read_numbers(cells.values))
-    marked = read_numbers(missing)
-    numbers[np.isin(numbers, marked[~np.isnan(marked)])] = np.nan
+    if missing:
+        marked = read_numbers(missing)
+        numbers[np.isin(numbers, marked[~np.isnan(marked)])] = np.nan
     return numbers

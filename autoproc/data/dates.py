@@ -37,7 +37,7 @@ def read_moments(values: Sequence[str], date_format: str) -> Moments:
     """The moment that each spelling stands for, in UTC; NaT for one that fits neither the format nor ISO 8601."""
     moments = _parse_iso(values)
     if date_format != ISO:
-        given = _to_moments(pd.Series(values, dtype="str"), date_format)
+        given = _to_moments(values, date_format)
         moments = np.where(np.isnat(given), moments, given)
     return moments
 
@@ -78,10 +78,9 @@ def _swapped(date_format: str) -> str:
 
 
 def _parse_iso(values: Sequence[str]) -> Moments:
-    shaped = pd.Series([value if _ISO_SHAPE.fullmatch(value) else None for value in values], dtype="str")
-    return _to_moments(shaped, ISO)
+    return _to_moments([value if _ISO_SHAPE.fullmatch(value) else None for value in values], ISO)
 
 
-def _to_moments(values: "pd.Series[str]", date_format: str) -> Moments:
-    moments = pd.to_datetime(values, format=date_format, errors="coerce", utc=True)
-    return moments.dt.tz_localize(None).to_numpy("datetime64[us]")
+def _to_moments(values: Sequence[str | None], date_format: str) -> Moments:
+    moments = pd.to_datetime(np.array(values, dtype=object), format=date_format, errors="coerce", utc=True)
+    return moments.tz_localize(None).to_numpy("datetime64[us]")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from importlib.metadata import version as installed
 from typing import Any, get_args
 
 from autoproc.errors import BundleError
@@ -83,11 +84,9 @@ def _must_be_known(version: object) -> None:
     if type(version) is not int or version < 1:
         raise BundleError(f"{CARD} must give the format as a number, but has {shown(version)}.")
     if version > FORMAT:
-        from autoproc import __version__
-
         raise UnknownFormatError(
-            f"its format is {version}, and autoproc {__version__} reads formats up to {FORMAT}. A newer autoproc wrote "
-            "it, and is needed to load it: pip install --upgrade autoproc"
+            f"its format is {version}, and autoproc {installed('autoproc')} reads formats up to {FORMAT}. "
+            "A newer autoproc wrote it, and is needed to load it: pip install --upgrade autoproc"
         )
     if version < _FIRST_RELEASED:
         raise UnknownFormatError(

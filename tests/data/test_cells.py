@@ -119,3 +119,30 @@ def test_numbers_survive_being_written_as_text(values: list[float | None]) -> No
     typed = column_numbers(pd.Series(values, dtype="float64"))
     text = column_numbers(pd.Series(["" if v is None else repr(v) for v in values], dtype="str"))
     np.testing.assert_allclose(text, typed, rtol=1e-15)
+
+
+_ONE_BY_ONE = [
+    None, float("nan"), pd.NA, pd.NaT, "", "  ", "NA", "None", "?", "1.0", " 1 ", "word", "ключ",
+    True, np.True_, 1, 1.5, 1e300,
+    np.float32(0.1), np.int8(3), float("inf"), pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-01 10:00", tz="UTC"),
+    date(2020, 1, 2), (1, 2), frozenset({1}), b"bytes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", _ONE_BY_ONE, ids=repr)
+@pytest.mark.parametrize("dtype", [None, "object", "str", "string", "category", "float32", "Int64", "bool", "boolean"])
+def test_a_cell_alone_reads_as_it_does_among_others(value: object, dtype: str | None) -> None:
+    try:
+        many = pd.Series([value, value], dtype=dtype)
+    except (TypeError, ValueError):
+        return  # no cell of such a column
+    for missing in ((), ("?", "1.00")):
+        alone, among = read_cells(many.iloc[:1], missing), read_cells(many, missing)
+        assert (alone.values, alone.codes.tolist()) == (among.values, among.codes[:1].tolist())
+        assert alone.codes.dtype == among.codes.dtype
+        np.testing.assert_array_equal(column_numbers(many.iloc[:1], missing), column_numbers(many, missing)[:1])
+
+
+def test_a_list_is_no_cell_on_its_own_either() -> None:
+    with pytest.raises(DataError, match="lists or dictionaries"):
+        read_cells(pd.Series([[1, 2]]))

@@ -40,7 +40,7 @@ class Hostile(NamedTuple):
 
 class _Pickled:
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mknod, (TRACE,)
+        return open, (TRACE, "w")
 
 
 PICKLE = pickle.dumps(_Pickled())
@@ -289,7 +289,7 @@ FOLDERS: dict[str, Hostile] = {
     "a link to a file": Hostile(f"{NETWORK} is a symbolic link", folder(whole(), linked(NETWORK, "/etc/passwd"))),
     "a link to endless zeros": Hostile(f"{WEIGHTS} is a symbolic link", folder(whole(), linked(WEIGHTS, "/dev/zero"))),
     "a link to itself": Hostile(f"{CARD} is a symbolic link", folder(whole(), linked(CARD, CARD))),
-    "a pipe": Hostile(f"{CARD} must be a file", folder(whole(), instead(CARD, os.mkfifo))),
+    "a pipe": Hostile(f"{CARD} must be a file", folder(whole(), instead(CARD, lambda path: os.mkfifo(path)))),
     "a folder": Hostile(f"{NETWORK} must be a file", folder(whole(), instead(NETWORK, Path.mkdir))),
     "a file without its zeros": Hostile(f"{WEIGHTS} has 1,099,511,627,776 bytes", folder(whole(), sparse)),
     "a pickle as weights": Hostile(f"{WEIGHTS} cannot be read", folder(sealed(weights=PICKLE))),

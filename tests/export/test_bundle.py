@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoproc import __version__
 from autoproc.errors import BundleError
 from autoproc.export.bundle import copy_bundle, load
 from autoproc.export.card import CARD, FILES, FORMAT, NETWORK, PREPROCESSING, WEIGHTS
@@ -90,7 +90,7 @@ _CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "an older format": ({"format": 4}, "format is 4, which no released autoproc wrote; formats are read from 5 on"),
     "a newer format": (
         {"format": FORMAT + 1},
-        f"format is {FORMAT + 1}, and autoproc {__version__} reads formats up to",
+        f"format is {FORMAT + 1}, and autoproc {version('autoproc')} reads formats up to",
     ),
     "no format": ({"format": None}, "must give the format as a number, but has None"),
     "a format that is no number": ({"format": True}, "must give the format as a number, but has True"),

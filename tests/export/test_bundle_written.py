@@ -13,7 +13,7 @@ import safetensors.numpy
 from autoproc.calibration import tempered
 from autoproc.data.drift import Seen
 from autoproc.errors import BundleError
-from autoproc.export.bundle import README, copy_bundle, export_bundle, load, write_card
+from autoproc.export.bundle import copy_bundle, export_bundle, load, write_card
 from autoproc.export.card import CARD, FILES, FORMAT, NETWORK, PREPROCESSING, WEIGHTS
 from autoproc.plan import Task
 from tests.export import bundles
@@ -128,18 +128,67 @@ def test_further_files_beside_a_bundle_are_neither_read_nor_copied(bundle: Path,
     assert not (tmp_path / "copy" / "notes.txt").exists()
 
 
-# The card for people, and what training saw
+# Further files
 
 
-@pytest.mark.parametrize("name", ["copy", "copy.zip"])
-def test_the_card_for_people_is_replaced_with_the_card_and_goes_along(bundle: Path, tmp_path: Path, name: str) -> None:
-    card = load(bundle).card
-    for text in ("# größer\n", "# größer, with a score\n"):
-        write_card(bundle, card, {README: text.encode()})
-    assert sorted(path.name for path in bundle.iterdir()) == sorted([*FILES, README])
-    copy_bundle(bundle, tmp_path / name)
-    copy_bundle(tmp_path / name, tmp_path / "again")
-    assert (tmp_path / "again" / README).read_text(encoding="utf-8") == "# größer, with a score\n"
+FURTHER = {"README.md": b"# A model\n", "more.json": b"{}\n"}
+
+
+def test_further_files_are_listed_checked_and_copied(bundle: Path, tmp_path: Path) -> None:
+    made = bundles.make("binary")
+    folder = tmp_path / "whole"
+    export_bundle(folder, made.card, bundles.SCHEMA, made.final, bundles.rows(), made.predict, FURTHER)
+    copy_bundle(folder, tmp_path / "copy.zip")
+    copy_bundle(tmp_path / "copy.zip", tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {*FILES, *FURTHER}
+    assert load(tmp_path / "copy").card == load(bundle).card  # which lists nothing of it
+    for name, content in FURTHER.items():
+        (tmp_path / "copy" / name).write_bytes(content.upper())
+        (folder / name).unlink()
+        for path, told in ((tmp_path / "copy", "has been changed"), (folder, "is missing")):
+            with pytest.raises(BundleError, match=f"{name}.*{told}"):
+                load(path)
+        for path in (tmp_path / "copy", folder):
+            (path / name).write_bytes(content)
+            assert load(path).task == "binary"
+
+
+def test_a_bundle_is_whole_at_each_moment_of_a_new_card(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card, moments = bundles.make("binary").card, []
+    write_card(bundle, card, FURTHER)
+    replace_file = Path.replace
+
+    def replace_and_load(path: Path, target: Path) -> Path:
+        moved = replace_file(path, target)
+        moments.append((target.name, load(bundle).card.get("story")))
+        return moved
+
+    monkeypatch.setattr(Path, "replace", replace_and_load)
+    write_card(bundle, {**card, "story": "told"}, {"README.md": b"# Another page\n"})
+    assert moments == [(CARD, "told"), ("README.md", "told"), (CARD, "told")]
+    assert (bundle / "README.md").read_bytes() == b"# Another page\n"
+    assert json.loads((bundle / CARD).read_text())["files"].keys() == {*FILES, *FURTHER} - {CARD}
+
+
+def test_a_new_card_vouches_for_no_damage(bundle: Path) -> None:
+    content = bytearray((bundle / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (bundle / WEIGHTS).write_bytes(content)
+    write_card(bundle, bundles.make("binary").card)
+    with pytest.raises(BundleError, match=f"{WEIGHTS} has been changed"):
+        load(bundle)
+    (bundle / CARD).write_text("{}")
+    with pytest.raises(BundleError, match=CARD):
+        write_card(bundle, bundles.make("binary").card)
+
+
+def test_one_model_makes_one_archive(bundle: Path, tmp_path: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        copy_bundle(bundle, tmp_path / name)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+# What training saw
 
 
 def test_what_training_saw_goes_along_and_is_checked(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Bundles made to do harm are refused in one sentence: nothing is written, nothing is run, and little is read."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -52,10 +53,8 @@ def test_without_any_harm_the_same_bundle_loads(tmp_path: Path) -> None:
 
 
 def test_the_code_in_these_bundles_would_leave_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pickle
-
     monkeypatch.chdir(tmp_path)
-    pickle.loads(hostile.PICKLE)
+    pickle.loads(hostile.PICKLE).close()
     assert (tmp_path / hostile.TRACE).exists()
 
 

@@ -1,4 +1,4 @@
-"""The bundle's loader under arbitrary input: what a fuzzer calls (`tests.fuzz.run`), and the tests replay."""
+"""The bundle's loader under arbitrary input: what a fuzzer calls (`benchmarks.fuzz_loader`), and the tests replay."""
 
 import json
 from contextlib import suppress

@@ -1,7 +1,7 @@
 """Let a coverage-guided fuzzer look for input that the bundle's loader does not survive (on Linux):
 
     pip install atheris
-    python -m tests.fuzz.run CORPUS -max_total_time=600 -max_len=4500 -timeout=20 -rss_limit_mb=2000
+    python -m benchmarks.fuzz_loader CORPUS -dict=tests/fuzz/tokens.txt -max_total_time=600 -max_len=4500 -timeout=20
 
 CORPUS is a folder for what it learns, an empty one is filled with what it begins with. What it finds belongs into
 tests/fuzz/corpus, which the tests replay, as small as it can be made (`-minimize_crash=1`).
