@@ -24,7 +24,7 @@ from typing import Any
 
 from autoproc.deadline import Deadline
 from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
-from autoproc.export.bundle import export_bundle, write_card
+from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
 from autoproc.network.interface import Standing
@@ -34,6 +34,7 @@ from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress, Status
 from autoproc.report import documents, lines, values
 from autoproc.report.effects import by_effect
+from autoproc.report.model_card import model_card
 from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
@@ -198,7 +199,7 @@ class Job:
         try:
             self._write_result()
             with home_errors(self.home.path):
-                write_card(self._folder / MODEL, self._card)
+                write_card(self._folder / MODEL, self._card, self._readme(self._card))
         finally:
             self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
             self._tracker.record(children.verdict_child(verdict))
@@ -270,7 +271,15 @@ class Job:
 
     def _write_bundle(self, path: Path, card: Mapping[str, Any], model: FinalModel, final: FinalNetworks) -> None:
         sample = self._prepared.development.frame.head(_SAMPLE_ROWS)
-        export_bundle(path, card, model.schema, final, sample, model.predict)
+        export_bundle(path, card, model.schema, final, sample, model.predict, self._readme(card))
+
+    def _readme(self, card: Mapping[str, Any]) -> dict[str, bytes]:
+        """The card for people, as a file of the bundle."""
+        try:
+            return {README: model_card(card, self._prepared.schema).encode()}
+        except Exception as error:  # whatever it is: the model is whole without it
+            self.warn(f"The model has no {README} ({type(error).__name__}: {' '.join(str(error).split())}).")
+            return {}
 
     def _write_result(self) -> dict[str, Any]:
         content: dict[str, Any] = finite_or_null(self._result())

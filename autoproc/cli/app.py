@@ -16,8 +16,9 @@ import click
 from autoproc.cli.completion import add_completion
 from autoproc.cli.holdout import holdout
 from autoproc.cli.jobs import show, ui
-from autoproc.cli.models import export, predict
+from autoproc.cli.models import export
 from autoproc.cli.output import examples
+from autoproc.cli.predict import predict
 from autoproc.cli.report import compare, report
 from autoproc.cli.spaces import spaces
 from autoproc.cli.sync import sync

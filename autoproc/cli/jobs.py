@@ -100,6 +100,14 @@ def find_model(job: Path) -> Path:
     return job / "model"
 
 
+def named_model(model: str, home: str) -> Path:
+    """The model that a path, or else a job, names. Raises PlanError or HomeError where the job is not there, or has
+    none."""
+    path = Path(model)
+    looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
+    return path if looks_like_path else find_model(job_folder(model, home))
+
+
 def lacks(what: str, job: Path) -> str:
     """That a job has no `what`, and why, as far as its log tells."""
     from autoproc.tracking.home import Home

@@ -1,22 +1,17 @@
-"""`autoproc export` and `autoproc predict`."""
+"""`autoproc export`."""
 
 import os
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from autoproc.cli.jobs import find_model, job_folder
-from autoproc.cli.options import home_option, out_option
+from autoproc.cli.options import home_option
 from autoproc.cli.output import examples
 from autoproc.errors import PlanError
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-PARQUET = (".parquet", ".pq")
 CARD = "card.json"
 
 
@@ -37,61 +32,17 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
     RUN is a run id, its first characters, or `last`. Loading the copy needs autoproc, but neither the job nor its data.
     """
     source = find_model(job_folder(run, home))
-    _require_parent(out)
+    require_parent(out)
     if out.exists():
         _require_replaceable(out, overwrite)
     _place_copy(source, out)
     click.echo(f"{out}: the model of the job {source.parent.name}", err=True)
 
 
-@click.command(
-    short_help="Predict the rows of a table with a model.",
-    epilog=examples(
-        "autoproc predict last new.csv",
-        "autoproc predict churn-model.zip new.parquet --out predictions.parquet",
-        "autoproc predict mlruns/jobs/RUN/model new.csv --out predictions.csv",
-    ),
-)
-@click.argument("model")
-@click.argument("data")
-@out_option("Where to write: Parquet if it ends in .parquet, else CSV.  [default: CSV to standard output]")
-@home_option
-def predict(model: str, data: str, out: Path | None, home: str) -> None:
-    """Predict each row of the table DATA with MODEL, in the table's order.
-
-    MODEL is an exported model (folder or .zip), a run id, its first characters, or `last`. Classes: the label and a
-    column `probability_<class>` each; values: one column a target.
-    """
-    if out is not None:
-        _require_writable(out, data)
-    path = _find_model(model, home)
-    from autoproc.data.table import read_table
-    from autoproc.export.bundle import load
-
-    predictions = load(path).predict(read_table(data).frame)
-    if out is None:
-        _write_csv(predictions)
-    else:
-        _write_file(predictions, out)
-
-
-def _find_model(model: str, home: str) -> Path:
-    path = Path(model)
-    looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
-    return path if looks_like_path else find_model(job_folder(model, home))
-
-
-def _require_parent(out: Path) -> None:
+def require_parent(out: Path) -> None:
+    """Raises PlanError where the folder of what is to be written is not there."""
     if not out.parent.is_dir():
         raise PlanError(f"{out} cannot be written: there is no folder {out.parent}. Create it first.")
-
-
-def _require_writable(out: Path, data: str) -> None:
-    _require_parent(out)
-    if out.is_dir():
-        raise PlanError(f"--out must name a file, but {out} is a folder. Name a file in it: {out / 'predictions.csv'}.")
-    if out.exists() and Path(data).exists() and out.samefile(data):
-        raise PlanError(f"--out must not name the table that is predicted, but both are {out}. Name another file.")
 
 
 def _require_replaceable(out: Path, overwrite: bool) -> None:
@@ -137,23 +88,3 @@ def _exchange(new: Path, out: Path, old: Path) -> None:
     except BaseException:
         os.replace(old, out)
         raise
-
-
-def _write_csv(predictions: "DataFrame") -> None:
-    # As bytes, so that the encoding is UTF-8 whatever the terminal's is.
-    click.echo(predictions.to_csv(index=False, lineterminator="\n").encode("utf-8"), nl=False)
-
-
-def _write_file(predictions: "DataFrame", out: Path) -> None:
-    """Write the file whole or not at all."""
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        if out.suffix.lower() in PARQUET:
-            predictions.to_parquet(unfinished, index=False)
-        else:
-            predictions.to_csv(unfinished, index=False, lineterminator="\n")
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise PlanError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)

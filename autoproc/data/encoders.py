@@ -4,6 +4,7 @@ An encoder is fixed on development rows and holds a vocabulary or a format, neve
 number. A cell that does not fit it is missing, or an unknown category.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -130,6 +131,11 @@ class DateColumn:
 
 
 Encoder = NumberColumn | BooleanColumn | CategoryColumn | DateColumn
+
+
+def day_of(number: float) -> np.datetime64:
+    """The day of a date in the matrix, which counts days since the start of 2000."""
+    return np.datetime64((_EPOCH + math.floor(number) * _DAY).astype("datetime64[D]"))
 
 
 def fit_encoder(table: Table, name: str, kind: ColumnKind) -> Encoder:

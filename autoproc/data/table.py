@@ -85,19 +85,20 @@ def read_table(data: str | Path | pd.DataFrame, missing: Sequence[str] = ()) -> 
     Raises DataError for a file that is missing, empty, or not a table, and for names that are not distinct.
     """
     if isinstance(data, pd.DataFrame):
-        frame, notices = _plain(data, "The data frame")
+        frame, notices = plain(data, "The data frame")
         return Table(frame, "frame", "data frame", np.arange(len(frame)), missing=tuple(missing), notices=notices)
     if not isinstance(data, str | PathLike):
         raise DataError(f"The data must be a file or a pandas DataFrame, but are a {type(data).__name__}.")
-    path = _existing(Path(data).expanduser())
-    if _is_parquet(path):
-        frame, notices = _plain(_read_parquet(path), str(path))
+    path = existing_file(Path(data).expanduser())
+    if is_parquet(path):
+        frame, notices = plain(_read_parquet(path), str(path))
         return Table(frame, path.stem, str(path), np.arange(len(frame)), missing=tuple(missing), notices=notices)
     text = read_delimited(path)
     return Table(text.frame, path.stem, str(path), text.lines, "line", tuple(missing), text.notices)
 
 
-def _existing(path: Path) -> Path:
+def existing_file(path: Path) -> Path:
+    """`path` itself. Raises DataError where it is no file."""
     if path.is_dir():
         raise DataError(f"{path} is a folder, but the data must be one file: CSV, TSV or Parquet.")
     if not path.exists():
@@ -105,7 +106,8 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet files do, whatever it is called."""
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
 
@@ -114,11 +116,16 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (ValueError, OSError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}. Write the file again.") from None
+        raise not_parquet(path, error) from None
 
 
-def _plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The frame with a plain index and text names."""
+def not_parquet(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read as Parquet: {error}. Write the file again.")
+
+
+def plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The frame with a plain index and text names, and what is to be said of it. Raises DataError where it is empty or
+    names are not distinct."""
     if isinstance(data.columns, pd.MultiIndex):
         raise DataError(f"{what} has columns of several levels, but a name must be one text. Flatten data.columns.")
     if data.empty:

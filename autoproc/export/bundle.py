@@ -4,6 +4,7 @@
     preprocessing.json    the schema: from named columns to the network's matrix
     network.json          the networks' shape, how numbers are cut into pieces, and the temperature of their average
     weights.safetensors   weights, scaling and share of each network, arrays of shape (K, ...)
+    README.md             the card for people, which a bundle may lack
 
 and whatever further files the card lists. The card vouches for all of them, and for itself. The format has a version;
 what a loader makes of it stands in docs/bundle.md.
@@ -24,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.calibration import with_temperature
+from autoproc.data.drift import Seen
 from autoproc.data.vectorize import Schema
 from autoproc.errors import BundleError, did_you_mean_file
 from autoproc.export.card import (
@@ -54,6 +56,10 @@ from autoproc.spec import NetworkSpec
 
 Further = Mapping[str, bytes]
 NOTHING: Further = MappingProxyType({})
+
+README = "README.md"
+SEEN = "seen"
+"""The card's entry for what training saw of each column."""
 
 _LARGEST = 100_000
 _MOST_PIECES = 1_000
@@ -217,6 +223,7 @@ def _assemble(card: Mapping[str, Any], files: Files) -> Model:
     must_be_as_written(files, card)
     schema = _read_schema(json_object(files, PREPROCESSING))
     shape = _read_shape(json_object(files, NETWORK))
+    seen = _read_seen(card, schema)
     task, targets, classes, threshold = read_problem(card)
     if not classes and shape.temperature != 1:
         raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
@@ -227,7 +234,7 @@ def _assemble(card: Mapping[str, Any], files: Files) -> Model:
     from autoproc.network.predictor import Predictor  # torch takes seconds: what is refused does not wait for it
 
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
-    return Model(described(card), schema, predict, task, targets, classes, threshold)
+    return Model(described(card), schema, predict, task, targets, classes, threshold, seen)
 
 
 def _read_schema(content: Mapping[str, Any]) -> Schema:
@@ -235,6 +242,16 @@ def _read_schema(content: Mapping[str, Any]) -> Schema:
         return Schema.from_json(content)
     except BundleError as error:
         raise BundleError(f"{PREPROCESSING}: {error}") from None
+
+
+def _read_seen(card: Mapping[str, Any], schema: Schema) -> Seen | None:
+    """What training saw, if the card tells."""
+    if SEEN not in card:
+        return None
+    try:
+        return Seen.from_json(card[SEEN], schema)
+    except BundleError as error:
+        raise BundleError(f"{CARD}: {error}") from None
 
 
 def _read_shape(content: Mapping[str, Any]) -> _Shape:

@@ -1,7 +1,11 @@
-"""The exported model as MLflow's, without pickle or code: MLflow loads the bundle in it by this module."""
+"""The exported model as MLflow's, without pickle or code: MLflow loads the bundle in it by this module.
+
+A model that MLflow keeps names this module and asks it for `_load_pyfunc`: both names hold for all versions.
+"""
 
 import logging
 import shutil
+import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -10,9 +14,12 @@ from typing import Any, final
 
 import pandas as pd
 
-from autoproc.errors import BundleError
+from autoproc.errors import BundleError, DataError
 from autoproc.export.bundle import load
 from autoproc.export.model import Model
+
+# What loading a bundle and predicting with it needs. MLflow adds itself.
+_REQUIREMENTS = ("autoproc", "numpy", "pandas", "pyarrow", "pydantic", "torch")
 
 
 @final
@@ -23,13 +30,32 @@ class ServedModel:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row of predictions for each row. Raises DataError when a column is missing."""
-        return self._model.predict(model_input)
+        """One row of predictions for each row. Raises MlflowException, which MLflow's server hands on to who asked,
+        when a column is missing."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._model.predict(model_input)
+        except DataError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 def _load_pyfunc(data_path: str) -> ServedModel:
     """MLflow's name for what loads a model from the data in it."""
+    if "mlflow.pyfunc.scoring_server" in sys.modules:
+        _let_server_read_csv()
     return ServedModel(load(data_path))
+
+
+def _let_server_read_csv() -> None:
+    """MLflow's server asks the signature which type each column of a CSV request is to be read as, and gives up where
+    one is of any type. Cells that are left as text are what a bundle reads from a file itself."""
+    from mlflow.types import DataType, Schema
+
+    def pandas_types(schema: Schema) -> list[Any]:
+        return [column.type.to_pandas() if isinstance(column.type, DataType) else object for column in schema.inputs]
+
+    setattr(Schema, "pandas_types", pandas_types)  # noqa: B010 (an assignment to a method has no type)
 
 
 def write_mlflow_model(folder: Path, bundle: Path, example: pd.DataFrame) -> None:
@@ -62,10 +88,15 @@ def _save(folder: Path, bundle: Path, example: pd.DataFrame) -> None:
             data_path=str(bundle),
             signature=ModelSignature(inputs, outputs),
             input_example=example,
-            pip_requirements=[f"autoproc=={version('autoproc')}"],
+            pip_requirements=[f"{name}=={_public(version(name))}" for name in _REQUIREMENTS],
         )
     except (MlflowException, OSError, ValueError, TypeError) as error:
         raise BundleError(f"The model cannot be written as one of MLflow's: {error}.") from error
+
+
+def _public(number: str) -> str:
+    """A version without what tells builds of it apart, which no index has: 2.13.0 of 2.13.0+cpu."""
+    return number.partition("+")[0]
 
 
 def typical_row(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -65,7 +65,8 @@ class Predictor:
     def _rows_at_once(self) -> int:
         inputs, width = self._table.shapes[0][:2]
         a_row = self.n_members * max(inputs, width, self._table.n_outputs)
-        return min(max(_MOST_FLOATS // a_row, 1), _MOST_ROWS)
+        most = min(max(_MOST_FLOATS // a_row, 1), _MOST_ROWS)
+        return 1 << (most.bit_length() - 1)  # a power of two: rows that come in many such parts have the same passes
 
     @torch.inference_mode()
     def _predict(self, inputs: Inputs) -> NDArray[np.floating]:

@@ -32,7 +32,7 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr
-        self._screen: _Screen = _LiveScreen(stream) if _is_watched(stream) else _PlainScreen(stream)
+        self._screen: _Screen = _LiveScreen(stream) if is_watched(stream) else _PlainScreen(stream)
         self._lock = Lock()  # the record warns from a thread of its own
 
     def __enter__(self) -> Self:
@@ -146,7 +146,8 @@ def _encoding(stream: TextIO) -> str | None:
     return getattr(stream, "encoding", None)
 
 
-def _is_watched(stream: TextIO) -> bool:
+def is_watched(stream: TextIO) -> bool:
+    """Whether a person may be taken to watch the stream."""
     environment = os.environ.get
     plain = environment("CI", "").lower() not in _NO or environment("TERM") in ("dumb", "unknown")
     return stream.isatty() and not plain

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
+from autoproc.data.drift import Seen
 from autoproc.outcomes import Finalist, OutOfFold
 from autoproc.plan import FinalKind, InputsPlan, Plan
 from autoproc.prepared import Prepared
@@ -125,6 +126,8 @@ def card(
         "protocol": values.protocol_values(prepared.protocol),
         "winner": values.finalist_values(winner),
         "decision": values.decision_values(decision, plan.cost),
+        "splits": {"group": plan.group, "time": plan.time},
+        "seen": Seen.of(prepared.schema, prepared.matrix).to_json(),
         "versions": versions(),
     }
 

@@ -11,7 +11,7 @@ from autoproc.format import format_bytes, format_count, format_mean, format_scor
 from autoproc.outcomes import Finalist, OutOfFold, Search, Selection, Verdict
 from autoproc.report import phrases
 from autoproc.report.facts import JobFacts
-from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, escaped, listed
+from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, escaped, listed, table
 from autoproc.results import Baseline, Growth, Protocol, Reference, Rung
 
 __all__ = ["JobFacts", "story"]
@@ -85,7 +85,7 @@ def _verdict(verdict: Verdict, direction: str, decision: OutOfFold | None) -> It
         *((f"{each.name}{mark}", phrases.reference_text(each)) for each in verdict.references),
         *((f"{title}{mark}", text) for title, text in phrases.beside_measures(verdict, decision)),
     ]
-    yield _table((f"{phrases.metric_title(verdict.metric, verdict.threshold)} ({better} is better)", "score"), rows)
+    yield table((f"{phrases.metric_title(verdict.metric, verdict.threshold)} ({better} is better)", "score"), rows)
     part = "" if mark else ", none of which had a part in any choice"
     told = phrases.resamples_text(verdict.resamples) if verdict.resamples else ""
     yield (
@@ -127,7 +127,7 @@ def _decisions(facts: JobFacts) -> Iterator[str]:
         ("protocol", _protocol(protocol), _sentence(protocol.reason)),
         ("holdout", f"{format_count(protocol.n_holdout)} rows", "sealed before anything was looked at"),
     ]
-    yield _table(("what", "choice", "why"), rows)
+    yield table(("what", "choice", "why"), rows)
     if problem.classes:
         counts = zip(problem.classes, problem.class_counts, strict=True)
         classes = [f"{escaped(name)} ({format_count(count)})" for name, count in counts]
@@ -148,20 +148,20 @@ def _baseline(baseline: Baseline) -> Iterator[str]:
         (f"network {baseline.network.candidate.network}", phrases.trained_text(baseline.network)),
     ]
     yield "## Baseline"
-    yield _table(("model", "validation"), rows)
+    yield table(("model", "validation"), rows)
     yield f"The small network {beats} the dummy: {_sentence(baseline.reason)}."
 
 
 def _references(references: Sequence[Reference]) -> Iterator[str]:
     yield "## Reference models"
-    yield _table(("model", "validation"), [(escaped(each.name), phrases.score_text(each.score)) for each in references])
+    yield table(("model", "validation"), [(escaped(each.name), phrases.score_text(each.score)) for each in references])
     yield "scikit-learn's with default settings, on the same folds."
 
 
 def _growth(growth: Growth) -> Iterator[str]:
     yield "## Growth until it overfits"
     heads = ("rung", "capacity", "training", "validation", "best epoch", "verdict")
-    yield _table(heads, [_rung(rung, growth.chosen) for rung in growth.rungs])
+    yield table(heads, [_rung(rung, growth.chosen) for rung in growth.rungs])
     yield (
         f"{_sentence(growth.reason)}. The search starts from {growth.best.trained.candidate.network}, the smallest "
         "capacity that validates within one standard error of the best."
@@ -187,7 +187,7 @@ def _search(search: Search) -> Iterator[str]:
     yield "## Search"
     yield f"{phrases.search_counts(search)}. The best is trial {best.number}: **{phrases.score_text(best.score)}**."
     rows = [(escaped(name), escaped(phrases.value_text(name, value))) for name, value in best.parameters.items()]
-    yield _table(("parameter", "value"), rows)
+    yield table(("parameter", "value"), rows)
 
 
 def _selection(selection: Selection) -> Iterator[str]:
@@ -195,7 +195,7 @@ def _selection(selection: Selection) -> Iterator[str]:
     yield "## Fresh folds"
     yield f"Trial {winner.trial.number}{phrases.finalist_name(winner)} wins: {_sentence(selection.reason)}."
     rows = [_finalist(each, each is winner) for each in selection.finalists]
-    yield _table(("trial", "on the search's folds", "on fresh folds"), rows)
+    yield table(("trial", "on the search's folds", "on fresh folds"), rows)
     if selection.optimism:
         yield f"{_sentence(phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism))}."
 
@@ -212,7 +212,7 @@ def _decision(decision: OutOfFold) -> Iterator[str]:
     threshold = decision.threshold.value if decision.threshold else None
     scores = decision.scores.items()
     rows = [(phrases.metric_title(name, threshold), phrases.score_text(score)) for name, score in scores]
-    yield _table(("metric", "networks that were not trained on the row"), rows)
+    yield table(("metric", "networks that were not trained on the row"), rows)
     yield (
         "The same rows chose the epochs, the networks of an ensemble and the threshold, so these scores flatter a "
         "little."
@@ -223,11 +223,6 @@ def _decision(decision: OutOfFold) -> Iterator[str]:
         yield f"Threshold {_sentence(phrases.threshold_text(decision.threshold))}."
     if decision.threshold and decision.threshold.costs:
         yield f"{_capital(_sentence(phrases.costs_text(decision.threshold.costs)))}."
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _sentence(text: str) -> str:

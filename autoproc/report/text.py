@@ -77,6 +77,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, of cells that hold no markup but what is meant.
+
+    >>> print(table(("what", "score"), [("holdout", "0.7")]))
+    | what | score |
+    | --- | --- |
+    | holdout | 0.7 |
+    """
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows))
+
+
 def _visible(char: str) -> str:
     number = ord(char)
     if number < 0x20 or number == 0x7F:

@@ -10,11 +10,10 @@ import yaml
 from mlflow.entities import Run
 
 from autoproc.data.table import read_table
-from autoproc.export.bundle import load
 from autoproc.tracking import names
 from autoproc.tracking.views import VIEW_TAG, charts_key, view_key, view_links
 from tests.end_to_end import tables
-from tests.end_to_end.conftest import Finished, Record
+from tests.end_to_end.conftest import Finished, Record, run_here
 from tests.served import load_served
 
 CURVES = (names.SCORE_VALIDATION, names.SCORE_TRAIN, names.LOSS_VALIDATION, names.LOSS_TRAIN, names.LEARNING_RATE)
@@ -163,7 +162,7 @@ def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record
     assert json.loads((kept / "result.json").read_text(encoding="utf-8")) == binary.result
     assert (kept / "plan.yaml").read_text() == (binary.job / "plan.yaml").read_text()
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}
-    assert files == {path.name: path.read_bytes() for path in binary.model.iterdir()}
+    assert files == {path.name: path.read_bytes() for path in binary.model.iterdir()} and "README.md" in files
     assert yaml.safe_load((kept / "plan.yaml").read_text())["metric"] == [binary.result["metric"]["name"]]
 
 
@@ -178,8 +177,10 @@ def test_the_model_is_one_that_mlflow_loads(binary: Finished, record: Record, pa
     [output] = parent.outputs.model_outputs
     folder = record.client.get_logged_model(output.model_id).artifact_location
     served = load_served(folder)
-    frame = read_table(str(binary.folder / "table.csv")).frame.head(5)
-    pd.testing.assert_frame_equal(served.predict(frame), load(binary.model).predict(frame))
+    ended = run_here("predict", binary.model, binary.folder / "table.csv", "--out", tmp_path / "p.parquet")
+    assert (ended.code, ended.err) == (0, "")
+    frame = read_table(str(binary.folder / "table.csv")).frame
+    pd.testing.assert_frame_equal(served.predict(frame), pd.read_parquet(tmp_path / "p.parquet"))
     assert record.client.search_registered_models() == []
     assert {path.name for path in binary.job.iterdir()} == {
         "job.log", "model", "optimism.svg", "plan.yaml", "report.html", "report.json", "result.json", "space.yaml",

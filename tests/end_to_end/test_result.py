@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import autoproc
 from autoproc.progress import layout
@@ -129,6 +130,16 @@ def test_the_models_card_has_the_verdict(finished: Finished) -> None:
     card = json.loads((finished.model / "card.json").read_text(encoding="utf-8"))
     assert card["verdict"] == finished.result["verdict"]
     assert card["winner"] == finished.result["selection"]["winner"]
+
+
+def test_the_models_readme_tells_the_verdict_and_what_training_saw(finished: Finished, task: str) -> None:
+    text = (finished.model / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(text.split("---\n")[1])
+    [result] = front["model-index"][0]["results"]
+    verdict = finished.result["verdict"]
+    assert (result["metrics"][0]["type"], result["metrics"][0]["value"]) == (verdict["metric"], verdict["score"])
+    assert "this model, on the holdout" in text and "| town | categories | town " in text
+    assert autoproc.load(finished.model).drift(tables.table(task)) == ()
 
 
 def test_nothing_is_left_that_says_a_job_is_running(finished: Finished) -> None:

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 from autoproc.calibration import tempered
+from autoproc.data.drift import Seen
 from autoproc.errors import BundleError
 from autoproc.export.bundle import copy_bundle, export_bundle, load, write_card
 from autoproc.export.card import CARD, FILES, FORMAT, NETWORK, PREPROCESSING, WEIGHTS
@@ -185,3 +186,16 @@ def test_one_model_makes_one_archive(bundle: Path, tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
         copy_bundle(bundle, tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+# What training saw
+
+
+def test_what_training_saw_goes_along_and_is_checked(tmp_path: Path) -> None:
+    seen = Seen.of(bundles.SCHEMA, bundles.SCHEMA.matrix(bundles.rows())).to_json()
+    folder = bundles.make("binary", seen=seen).write(tmp_path / "model")
+    assert load(folder).seen == Seen.from_json(seen, bundles.SCHEMA)
+    seen["columns"][0]["n_missing"] = "few"
+    write_card(folder, {**bundles.make("binary").card, "seen": seen})
+    with pytest.raises(BundleError, match=r"card\.json: what training saw is damaged at columns\.0\.n_missing"):
+        load(folder)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoproc.errors import DataError
+from autoproc.data.drift import Seen
+from autoproc.errors import DataError, PlanError
 from autoproc.export.bundle import load
 from autoproc.export.model import Model
 from autoproc.plan import Task
@@ -146,3 +147,42 @@ def test_the_threshold_decides_about_the_positive_class(tmp_path: Path, threshol
 
 def test_a_models_repr_stays_short(models: dict[Task, Model]) -> None:
     assert repr(models["binary"]) == "Model(task='binary', targets=('y',), classes=('no', 'yes'), threshold=0.5)"
+
+
+def test_another_threshold_decides_about_the_label_alone(models: dict[Task, Model]) -> None:
+    model = models["binary"]
+    other = model.with_threshold(0.9).predict(bundles.rows())
+    assert list(other["y"]) == list(np.where(other["probability_yes"] >= 0.9, "yes", "no"))
+    pd.testing.assert_frame_equal(other.drop(columns="y"), model.predict_proba(bundles.rows()))
+    assert model.threshold == 0.5
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression", "vector_regression"])
+def test_a_threshold_is_for_two_classes(models: dict[Task, Model], task: Task) -> None:
+    with pytest.raises(PlanError, match="decides between two classes"):
+        models[task].with_threshold(0.5)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_is_a_probability(models: dict[Task, Model], threshold: float) -> None:
+    with pytest.raises(PlanError, match="from 0 to 1"):
+        models["binary"].with_threshold(threshold)
+
+
+def test_values_have_no_probabilities(models: dict[Task, Model]) -> None:
+    with pytest.raises(PlanError, match="values, which have no probabilities"):
+        models["regression"].predict_proba(bundles.rows())
+
+
+def test_a_model_says_where_rows_are_far_outside_of_training(tmp_path: Path) -> None:
+    seen = Seen.of(bundles.SCHEMA, bundles.SCHEMA.matrix(bundles.rows(200)))
+    model = load(bundles.make("binary", seen=seen.to_json()).write(tmp_path / "model"))
+    assert model.drift(bundles.rows(40)) == ()
+    [hint] = model.drift(bundles.rows(40).assign(town="Atlantis"))
+    assert (hint.column, hint.sign, hint.n_odd, hint.share) == ("town", "unseen", 40, 1.0)
+    with pytest.raises(DataError, match="lack 1 of the 5"):
+        model.drift(bundles.rows().drop(columns="town"))
+
+
+def test_a_model_that_does_not_know_what_training_saw_says_nothing(models: dict[Task, Model]) -> None:
+    assert models["binary"].drift(bundles.rows(40).assign(town="Atlantis")) == ()

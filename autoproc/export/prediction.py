@@ -1,0 +1,104 @@
+"""A file's predictions, a part of its rows at a time, for tables that are larger than memory."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from autoproc.data.chunks import read_chunks
+from autoproc.data.drift import DriftHint, OddCells
+from autoproc.export.model import Model
+
+PARQUET = (".parquet", ".pq")
+CHUNK_ROWS = 8_192
+"""A power of two, as the rows of a network's pass are: a row has the same neighbours in its pass, and so exactly the
+same prediction, as where the whole table is predicted at once."""
+
+Write = Callable[[pd.DataFrame], None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What has been predicted so far: rows, and about which share of the file."""
+
+    n_rows: int
+    share: float
+
+
+def predict_file(
+    model: Model,
+    path: Path,
+    write: Write,
+    on_done: Callable[[Done], None],
+    proba: bool = False,
+) -> tuple[DriftHint, ...]:
+    """Write the predictions of each row of a CSV, TSV or Parquet file, with `proba` the probabilities alone, in the
+    file's order and in parts; the columns that are far outside of what training saw.
+
+    Raises DataError for what is no table or lacks a column, PlanError for probabilities of values, and what `write`
+    raises.
+    """
+    predict = model.proba_of_matrix if proba else model.predict_matrix
+    odd: OddCells | None = None
+    n_rows = 0
+    for chunk in read_chunks(path, CHUNK_ROWS):
+        matrix = model.matrix(chunk.frame)
+        write(predict(matrix, chunk.frame.index))
+        more = model.count_odd(matrix)
+        odd = odd + more if odd and more else more
+        n_rows += len(chunk.frame)
+        on_done(Done(n_rows, chunk.share))
+    return model.drift_of(odd) if odd else ()
+
+
+@contextmanager
+def whole_file(out: Path) -> Iterator[Write]:
+    """Writes parts of a table below each other, Parquet if `out` ends in .parquet or .pq, else CSV. The file has its
+    place once all of it is written; otherwise nothing is left. Raises OSError."""
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        with _parquet(unfinished) if out.suffix.lower() in PARQUET else _csv(unfinished) as write:
+            yield write
+        os.replace(unfinished, out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def csv_lines(write: Callable[[bytes], object]) -> Write:
+    """Writes parts of a table as CSV, in UTF-8 whatever the terminal has; the names stand in the first line."""
+    is_first = True
+
+    def write_part(part: pd.DataFrame) -> None:
+        nonlocal is_first
+        write(part.to_csv(index=False, header=is_first, lineterminator="\n").encode())
+        is_first = False
+
+    return write_part
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Write]:
+    with path.open("wb") as file:
+        yield csv_lines(file.write)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    writer: pq.ParquetWriter | None = None
+
+    def write_part(part: pd.DataFrame) -> None:
+        nonlocal writer
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+
+    try:
+        yield write_part
+    finally:
+        if writer:
+            writer.close()
