@@ -92,6 +92,20 @@ def export_bundle(
 
 def load(path: str | Path) -> Model:
     """The model in a bundle, a folder or a zip file. Raises BundleError for anything else."""
+    return open_bundle(path).model
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bundle's model, and what its networks are made of."""
+
+    model: Model
+    weights: Weights
+    temperature: float
+
+
+def open_bundle(path: str | Path) -> Opened:
+    """What is in a bundle, a folder or a zip file. Raises BundleError for anything else."""
     where = Path(path).expanduser()
     return _open(where, _read_files(where))
 
@@ -140,8 +154,8 @@ def _read_files(path: Path) -> dict[str, bytes]:
         ) from None
 
 
-def _open(where: Path, files: Mapping[str, bytes]) -> Model:
-    """The model in the files that were read from `where`."""
+def _open(where: Path, files: Mapping[str, bytes]) -> Opened:
+    """What the files that were read from `where` hold."""
     try:
         return _assemble(files)
     except BundleError as error:
@@ -154,7 +168,7 @@ def _cause(error: Exception) -> str:
     return str(error.args[0]) if error.args else str(error)
 
 
-def _assemble(files: Mapping[str, bytes]) -> Model:
+def _assemble(files: Mapping[str, bytes]) -> Opened:
     card = _json_object(files, CARD)
     if card.get("format") != FORMAT:
         raise BundleError(f"its format is {card.get('format')!r}, but this autoproc reads format {FORMAT}.")
@@ -168,7 +182,8 @@ def _assemble(files: Mapping[str, bytes]) -> Model:
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
     if not classes and shape.temperature != 1:
         raise BundleError(f"{NETWORK} has the temperature {shape.temperature}, but only classes have another than 1.")
-    return Model(card, schema, predict, task, targets, classes, threshold)
+    model = Model(card, schema, predict, task, targets, classes, threshold)
+    return Opened(model, weights, shape.temperature)
 
 
 def _json_object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Model:
         if not self.classes:
             return pd.DataFrame(outputs, columns=list(self.targets), index=frame.index)
         probabilities = np.stack([1 - outputs, outputs], axis=1) if self.task == "binary" else outputs
-        labels = np.array(_natural(self.classes))[self._chosen(probabilities)]
+        labels = np.array(natural(self.classes))[self._chosen(probabilities)]
         columns = {f"probability_{name}": probabilities[:, i] for i, name in enumerate(self.classes)}
         return pd.DataFrame({self.targets[0]: labels, **columns}, index=frame.index)
 
@@ -50,7 +50,7 @@ class Model:
         return (probabilities[:, 1] >= self.threshold).astype(np.int64)
 
 
-def _natural(classes: tuple[str, ...]) -> list[str] | list[int]:
+def natural(classes: tuple[str, ...]) -> list[str] | list[int]:
     """Class names as the table had them: whole numbers where all of them are."""
     whole = all(re.fullmatch(r"-?(0|[1-9]\d{0,17})", name) for name in classes)
     return [int(name) for name in classes] if whole else list(classes)
