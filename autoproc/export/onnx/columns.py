@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autoproc.data.cells import read_numbers
+from autoproc.data.dates import ISO, Moments, read_moments
 from autoproc.data.encoders import BooleanColumn, CategoryColumn, Cycle, DateColumn, Encoder, NumberColumn
 from autoproc.data.vectorize import Schema
 from autoproc.export.onnx import moments, words
 from autoproc.export.onnx.graph import TEXT, Graph, Type, Value
+from autoproc.results import FloatArray
 
 _LARGEST = float(np.finfo(np.float32).max)
 _TRUTHS = (np.nan, np.nan, -1.0, 1.0)  # by code: missing, neither, false, true
@@ -52,6 +54,15 @@ def inputs_of(schema: Schema) -> tuple[Input, ...]:
     return tuple(map(Input, schema.encoders))
 
 
+def seconds_since_1970(read: Moments) -> FloatArray:
+    """NaN for what is no moment.
+
+    >>> seconds_since_1970(np.array(["1970-01-02", "NaT"], dtype="datetime64[us]"))
+    array([86400.,    nan])
+    """
+    return np.asarray((read - np.datetime64(0, "us")) / np.timedelta64(1, "s"), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Matrix:
     """The schema's matrix float32 (rows, columns), its columns in another order: `places` says where each one is."""
@@ -83,12 +94,12 @@ def _numbers(graph: Graph, schema: Schema) -> Iterator[_Block]:
 def _dates(graph: Graph, schema: Schema) -> Iterator[_Block]:
     if not (placed := _placed(schema, DateColumn)):
         return
-    seconds = _finite(_given(graph, placed), [])
-    yield _float32(moments.days_since_2000(seconds)), [start for _, start in placed]
+    days = moments.days_since_1970(_finite(_given(graph, placed), _seconds(schema.missing)))
+    yield _float32(moments.days_since_2000(days)), [start for _, start in placed]
     for cycle in get_args(Cycle):
         having = [i for i, (date, _) in enumerate(placed) if cycle in date.cycles]
         if having:
-            angle = moments.phase(cycle, seconds.columns(having)) * (2 * np.pi)
+            angle = moments.phase(cycle, days.columns(having) if len(having) < len(placed) else days) * (2 * np.pi)
             sines = [placed[i][1] + 1 + 2 * placed[i][0].cycles.index(cycle) for i in having]
             yield graph.add("Sin", angle).cast(np.float32), sines
             yield graph.add("Cos", angle).cast(np.float32), [sine + 1 for sine in sines]
@@ -97,7 +108,8 @@ def _dates(graph: Graph, schema: Schema) -> Iterator[_Block]:
 def _texts(graph: Graph, schema: Schema) -> Iterator[_Block]:
     """Categories are their codes, and truth values looked up by theirs."""
     truths, categories = _placed(schema, BooleanColumn), _placed(schema, CategoryColumn)
-    if not (placed := [*truths, *categories]):
+    placed: list[tuple[BooleanColumn | CategoryColumn, int]] = [*truths, *categories]
+    if not placed:
         return
     codes = words.codes(_given(graph, placed), [words.vocabulary(column, schema.missing) for column, _ in placed])
     if truths:
@@ -127,6 +139,12 @@ def _finite(numbers: Value, missing: ArrayLike) -> Value:
     for number in np.unique(missing):
         lacking = graph.add("Or", lacking, numbers.equals(number))
     return graph.constant(np.nan, np.float64).where(lacking, numbers)
+
+
+def _seconds(words: Sequence[str]) -> FloatArray:
+    """Since 1970, of those words that are moments."""
+    read = read_moments(words, ISO)
+    return seconds_since_1970(read[~np.isnat(read)])
 
 
 def _float32(numbers: Value) -> Value:

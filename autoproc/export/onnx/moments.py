@@ -11,13 +11,17 @@ _TO_MARCH_0 = 719_468  # days from the first of March of the year 0
 _4_YEARS, _100_YEARS, _400_YEARS = 1_460, 36_524, 146_097  # days, without the last leap day but in 400 years
 
 
-def days_since_2000(seconds: Value) -> Value:
-    return seconds / _DAY - _TO_2000
+def days_since_1970(seconds: Value) -> Value:
+    return seconds / _DAY
 
 
-def phase(cycle: Cycle, seconds: Value) -> Value:
+def days_since_2000(days: Value) -> Value:
+    """From days since 1970, as all that follows."""
+    return days - _TO_2000
+
+
+def phase(cycle: Cycle, days: Value) -> Value:
     """Where in the cycle each moment stands, in [0, 1): autoproc.data.encoders says where that is."""
-    days = seconds / _DAY
     if cycle == "day":
         return days - days.floor()
     if cycle == "week":

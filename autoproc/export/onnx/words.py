@@ -1,12 +1,11 @@
 """Words in ONNX: the code of each cell of columns of categories and truth values.
 
 A cell is read as autoproc.data.cells reads it: what is around it is trimmed, `1.0` is `1`, some spellings are missing
-cells. ONNX has no operator that trims. So all words are looked up as they are first, each with the number of its column
-before it, so that one table serves all columns. Only cells that are not in it go through regular expressions, which know
-the other spellings of a word: one expression for each bit of the codes, as an expression can only say yes or no.
+cells. ONNX has no operator that trims. So all words are first looked up as they are, each with the number of its column
+before it, so that one table serves all columns. Only cells that are not in it go through regular expressions, which
+know the other spellings of a word: one for each bit of the codes, as an expression can only say yes or no.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
@@ -60,10 +59,14 @@ def codes(cells: Value, vocabularies: Sequence[Vocabulary]) -> Value:
     looked_up = graph.add("LabelEncoder", numbered, dtype=np.int64, domain="ai.onnx.ml", **table)
     unknown = looked_up.equals(UNKNOWN_CODE)
     some_unknown = graph.add("ReduceMax", unknown.cast(np.int64), keepdims=0).cast(np.bool_)
-    return graph.either(some_unknown, lambda branch: _matched(branch, numbered, looked_up, unknown, vocabularies), looked_up)
+    return graph.either(
+        some_unknown, lambda branch: _matched(branch, numbered, looked_up, unknown, vocabularies), looked_up
+    )
 
 
-def _matched(graph: Graph, numbered: Value, looked_up: Value, unknown: Value, vocabularies: Sequence[Vocabulary]) -> Value:
+def _matched(
+    graph: Graph, numbered: Value, looked_up: Value, unknown: Value, vocabularies: Sequence[Vocabulary]
+) -> Value:
     """The codes with those of the `unknown` cells found by regular expressions."""
     places = graph.add("Transpose", graph.add("NonZero", unknown, dtype=np.int64))
     cells = graph.add("GatherND", numbered, places)
