@@ -6,6 +6,7 @@ shares, temperature and threshold. It needs no autoproc, and nothing but a runti
 """
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
-import autoproc
 from autoproc.export.bundle import Opened
 from autoproc.export.model import Model, natural
 from autoproc.export.onnx import columns, network
@@ -50,10 +50,10 @@ def to_onnx(bundle: Opened) -> onnx.ModelProto:
             ],
             graph.constants,
         ),
-        opset_imports=[helper.make_opsetid(domain, version) for domain, version in OPSETS.items()],
+        opset_imports=[helper.make_opsetid(domain, number) for domain, number in OPSETS.items()],
         ir_version=IR_VERSION,
         producer_name=PRODUCER,
-        producer_version=autoproc.__version__,
+        producer_version=version("autoproc"),
     )
     helper.set_model_props(made, {key: _text(value) for key, value in _metadata(model, inputs, names).items()})
     onnx.checker.check_model(made)
@@ -114,7 +114,7 @@ def _explained(given: columns.Input) -> str:
 
 def _metadata(model: Model, inputs: tuple[columns.Input, ...], names: dict[str, str]) -> dict[str, object]:
     about: dict[str, object] = {
-        "autoproc_version": autoproc.__version__,
+        "autoproc_version": version("autoproc"),
         "format": FORMAT,
         "task": model.task,
         "targets": model.targets,

@@ -20,8 +20,8 @@ def outputs(matrix: Matrix, layout: Layout, weights: Weights) -> Value:
     for layer in range(sum(name.startswith("hidden.") for name in weights) // 2):
         units = hidden @ weights[f"hidden.{layer}.weight"] + weights[f"hidden.{layer}.bias"][:, None]
         hidden = hidden.graph.add("Relu", units)
-    found: Value = hidden @ weights["output.weight"].transpose(0, 2, 1) + weights["output.bias"][:, None]
-    return found
+    last: Value = hidden @ weights["output.weight"].transpose(0, 2, 1) + weights["output.bias"][:, None]
+    return last
 
 
 def average(task: Task, outputs: Value, weights: Weights) -> Value:
