@@ -13,7 +13,7 @@ import click
 from autoproc.cli.jobs import find_model, job_folder
 from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
-from autoproc.errors import AutoprocError, PlanError
+from autoproc.errors import PlanError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -163,22 +163,10 @@ def _copy(source: Path, out: Path) -> str:
 
 
 def _write_onnx(source: Path, out: Path) -> str:
-    from autoproc.export.onnx.file import write_onnx
+    from autoproc.export.onnx.file import jobs_table, write_onnx
 
-    comparison = write_onnx(source, out, _table_of(source))
+    comparison = write_onnx(source, out, jobs_table(source))
     return f", which it equals to within {comparison}"
-
-
-def _table_of(model: Path) -> "DataFrame | None":
-    """The table of the job that the model belongs to, if there is one and it can be read."""
-    from autoproc.data.table import read_table
-    from autoproc.plan import make_plan
-
-    try:
-        plan = make_plan(model.parent / PLAN)
-        return read_table(plan.data, plan.missing).frame if plan.data else None
-    except AutoprocError:
-        return None
 
 
 def _exchange(new: Path, out: Path, old: Path) -> None:

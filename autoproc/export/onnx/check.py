@@ -1,6 +1,6 @@
 """Whether an exported file predicts what its bundle does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,16 @@ def feeds(schema: Schema, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
 
 def predict(session: InferenceSession, model: Model, fed: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     """What the file predicts, with the bundle's columns."""
-    outputs = [np.asarray(output) for output in session.run(None, dict(fed))]
+    return as_table(session.run(None, dict(fed)), model)
+
+
+def as_table(outputs: Sequence[Any], model: Model) -> pd.DataFrame:
+    """The outputs of the file with the bundle's columns."""
     if not model.classes:
         return pd.DataFrame(outputs[0], columns=list(model.targets))
+    label, probabilities = outputs
     names = [f"probability_{name}" for name in model.classes]
-    return pd.DataFrame({model.targets[0]: outputs[0], **dict(zip(names, outputs[1].T, strict=True))})
+    return pd.DataFrame({model.targets[0]: label, **dict(zip(names, probabilities.T, strict=True))})
 
 
 def largest_difference(bundle: Opened, session: InferenceSession, table: pd.DataFrame | None) -> float:
@@ -72,7 +77,7 @@ def _difference(bundle: Opened, session: InferenceSession, rows: pd.DataFrame) -
     fed = feeds(bundle.model.schema, rows)
     return float(
         np.max(
-            [_distance(bundle, expected[:size], predict(session, bundle.model, _first(fed, size))) for size in BATCHES]
+            [distance(bundle, expected[:size], predict(session, bundle.model, _first(fed, size))) for size in BATCHES]
         )
     )
 
@@ -81,9 +86,9 @@ def _first(fed: Mapping[str, NDArray[Any]], size: int) -> dict[str, NDArray[Any]
     return {name: cells[:size] for name, cells in fed.items()}
 
 
-def _distance(bundle: Opened, expected: pd.DataFrame, found: pd.DataFrame) -> float:
-    """The largest difference of two tables of predictions. Labels that are not the same differ by as much as the
-    expected probabilities speak for one of them."""
+def distance(bundle: Opened, expected: pd.DataFrame, found: pd.DataFrame) -> float:
+    """The largest difference of two tables of predictions, of values in units of their targets' spread. Labels that are
+    not the same differ by as much as the expected probabilities speak for one of them."""
     model = bundle.model
     if not model.classes:
         spread = np.abs(bundle.weights["target.spread"]).mean(axis=0)

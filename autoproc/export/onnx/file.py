@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from autoproc.data.table import read_table
 from autoproc.data.vectorize import find_columns
-from autoproc.errors import DataError
+from autoproc.errors import AutoprocError, DataError
 from autoproc.export.bundle import open_bundle
 from autoproc.export.onnx.check import BATCHES, largest_difference, must_agree, open_session
 from autoproc.export.onnx.model import to_onnx
+from autoproc.plan import make_plan
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ def write_onnx(source: Path, out: Path, table: pd.DataFrame | None) -> Compariso
     must_agree(difference)
     out.write_bytes(content)
     return Comparison(difference, not bundle.model.classes, rows is not None)
+
+
+def jobs_table(bundle: Path) -> pd.DataFrame | None:
+    """The table of the job in whose folder the bundle is, where that is so and the table can be read."""
+    try:
+        plan = make_plan(bundle.parent / "plan.yaml")
+        return read_table(plan.data, plan.missing).frame if plan.data else None
+    except AutoprocError:
+        return None
 
 
 def _has_columns(table: pd.DataFrame, names: tuple[str, ...]) -> bool:
