@@ -71,7 +71,7 @@ class Matrix:
     places: tuple[int, ...]
 
     def columns(self, of_schema: Sequence[int]) -> Value:
-        return self.value.columns([self.places[column] for column in of_schema])
+        return self.value.columns([self.places[column] for column in of_schema], len(self.places))
 
 
 def matrix(graph: Graph, schema: Schema) -> Matrix:
@@ -87,19 +87,22 @@ _Block = tuple[Value, list[int]]  # float32, and which columns of the schema's m
 
 def _numbers(graph: Graph, schema: Schema) -> Iterator[_Block]:
     if placed := _placed(schema, NumberColumn):
-        missing = read_numbers(schema.missing)
-        yield _float32(_finite(_given(graph, placed), missing[~np.isnan(missing)])), [start for _, start in placed]
+        numbers, missing = _given(graph, placed), read_numbers(schema.missing)
+        known = _known(numbers, missing[~np.isnan(missing)])
+        yield _float32(numbers, known), [start for _, start in placed]
 
 
 def _dates(graph: Graph, schema: Schema) -> Iterator[_Block]:
     if not (placed := _placed(schema, DateColumn)):
         return
-    days = moments.days_since_1970(_finite(_given(graph, placed), _seconds(schema.missing)))
-    yield _float32(moments.days_since_2000(days)), [start for _, start in placed]
+    seconds = _given(graph, placed)
+    known = _known(seconds, _seconds(schema.missing))
+    days = moments.days_since_1970(seconds.where(known, np.nan))
+    yield _float32(moments.days_since_2000(days), known), [start for _, start in placed]
     for cycle in get_args(Cycle):
         having = [i for i, (date, _) in enumerate(placed) if cycle in date.cycles]
         if having:
-            angle = moments.phase(cycle, days.columns(having) if len(having) < len(placed) else days) * (2 * np.pi)
+            angle = moments.phase(cycle, days.columns(having, len(placed))) * (2 * np.pi)
             sines = [placed[i][1] + 1 + 2 * placed[i][0].cycles.index(cycle) for i in having]
             yield graph.add("Sin", angle).cast(np.float32), sines
             yield graph.add("Cos", angle).cast(np.float32), [sine + 1 for sine in sines]
@@ -114,10 +117,13 @@ def _texts(graph: Graph, schema: Schema) -> Iterator[_Block]:
     codes = words.codes(_given(graph, placed), [words.vocabulary(column, schema.missing) for column, _ in placed])
     if truths:
         table = graph.constant(_TRUTHS, np.float32)
-        of_truths = codes.columns(range(len(truths)))
+        of_truths = codes.columns(range(len(truths)), len(placed))
         yield graph.add("Gather", table, of_truths), [start for _, start in truths]
     if categories:
-        yield codes.columns(range(len(truths), len(placed))).cast(np.float32), [start for _, start in categories]
+        yield (
+            codes.columns(range(len(truths), len(placed)), len(placed)).cast(np.float32),
+            [start for _, start in categories],
+        )
 
 
 def _placed(schema: Schema, kind: type[_Column]) -> list[tuple[_Column, int]]:
@@ -132,23 +138,22 @@ def _given(graph: Graph, placed: Sequence[tuple[Encoder, int]]) -> Value:
     return graph.side_by_side([Value(graph, given.name, given.dtype) for given in inputs])
 
 
-def _finite(numbers: Value, missing: ArrayLike) -> Value:
-    """NaN for what is infinite or one of the numbers that stand for a missing cell."""
-    graph = numbers.graph
-    lacking = graph.add("IsInf", numbers, dtype=np.bool_)
-    for number in np.unique(missing):
-        lacking = graph.add("Or", lacking, numbers.equals(number))
-    return graph.constant(np.nan, np.float64).where(lacking, numbers)
-
-
 def _seconds(words: Sequence[str]) -> FloatArray:
     """Since 1970, of those words that are moments."""
     read = read_moments(words, ISO)
     return seconds_since_1970(read[~np.isnat(read)])
 
 
-def _float32(numbers: Value) -> Value:
-    """The nearest numbers in 32 bits, none of which is infinite."""
-    lacking = numbers.is_nan()
-    bounded = numbers.graph.constant(0, np.float64).where(lacking, numbers).clip(-_LARGEST, _LARGEST)
-    return numbers.graph.constant(np.nan, np.float32).where(lacking, bounded.cast(np.float32))
+def _known(numbers: Value, missing: ArrayLike) -> Value:
+    """Which numbers are finite, and none of those that stand for a missing cell."""
+    graph = numbers.graph
+    known = graph.add("Abs", numbers).at_most(np.finfo(np.float64).max)  # of NaN and infinities nothing of this is true
+    for number in np.unique(missing):
+        known = graph.add("And", known, graph.add("Not", numbers.equals(number)))
+    return known
+
+
+def _float32(numbers: Value, known: Value) -> Value:
+    """The nearest numbers in 32 bits, none of which is infinite; NaN where nothing is known."""
+    bounded = numbers.where(known, 0).clip(-_LARGEST, _LARGEST)
+    return bounded.cast(np.float32).where(known, np.nan)

@@ -43,6 +43,9 @@ class Value:
     def equals(self, other: "Value | ArrayLike") -> "Value":
         return self._with("Equal", other, np.bool_)
 
+    def at_most(self, other: "Value | ArrayLike") -> "Value":
+        return self._with("LessOrEqual", other, np.bool_)
+
     def at_least(self, other: "Value | ArrayLike") -> "Value":
         return self._with("GreaterOrEqual", other, np.bool_)
 
@@ -63,8 +66,10 @@ class Value:
         """0 stands for the length that the axis has already."""
         return self.graph.add("Reshape", self, self.graph.constant(shape, np.int64))
 
-    def columns(self, places: Sequence[int]) -> "Value":
-        """The columns in `places` of (rows, any)."""
+    def columns(self, places: Sequence[int], width: int) -> "Value":
+        """The columns in `places` of (rows, width)."""
+        if list(places) == list(range(width)):
+            return self
         return self.graph.add("Gather", self, self.graph.constant(places, np.int64), axis=1)
 
     def where(self, condition: "Value", other: "Value | ArrayLike") -> "Value":

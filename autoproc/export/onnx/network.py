@@ -29,8 +29,8 @@ def average(task: Task, outputs: Value, weights: Weights) -> Value:
     (rows, targets). Binary: (rows, 1), of the positive class."""
     members = _predictions(task, outputs, weights).cast(np.float64)
     shares = weights[SHARE].astype(np.float64)[:, None, None]
-    sums = members.graph.add("ReduceSum", members * shares, members.graph.constant([0], np.int64), keepdims=0)
-    mean = sums / shares.sum()
+    shared = members * (shares / shares.sum())
+    mean = members.graph.add("ReduceSum", shared, members.graph.constant([0], np.int64), keepdims=0)
     # Probabilities have 32 bits where logarithms are taken of them: a temperature magnifies what they lack of 1.
     return mean if "regression" in task else mean.cast(np.float32).cast(np.float64)
 
