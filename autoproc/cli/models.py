@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PARQUET = (".parquet", ".pq")
 CARD = "card.json"
-PLAN = "plan.yaml"
+JOBS = "jobs"
 
 
 @click.command(
@@ -51,8 +51,8 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
     if out.exists():
         _require_replaceable(out, overwrite)
     told = _place(lambda copy: write(source, copy), out)
-    of_job = source.parent.name if (source.parent / PLAN).exists() else None
-    click.echo(f"{out}: the model {f'of the job {of_job}' if of_job else source}{told}", err=True)
+    name = f"of the job {source.parent.name}" if source.parent.parent.name == JOBS else str(source)
+    click.echo(f"{out}: the model {name}{told}", err=True)
 
 
 @click.command(
@@ -110,7 +110,8 @@ def _require_replaceable(out: Path, overwrite: bool) -> None:
         raise PlanError(f"{out} exists already. Name another place, or pass --overwrite to replace it.")
     if not _holds_model(out):
         what = "folder" if out.is_dir() else "file"
-        raise PlanError(f"--overwrite replaces a model only, but the {what} {out} has no {CARD}. Name another place.")
+        lack = "is no ONNX model of autoproc's" if _is_onnx(out) else f"has no {CARD}"
+        raise PlanError(f"--overwrite replaces a model only, but the {what} {out} {lack}. Name another place.")
 
 
 def _holds_model(path: Path) -> bool:

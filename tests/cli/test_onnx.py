@@ -61,7 +61,9 @@ def test_only_our_own_files_are_replaced(job: Path, fails, capsys: pytest.Captur
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "other", [], [])), "theirs.onnx")
     theirs = Path("theirs.onnx").read_bytes()
     assert "theirs.onnx exists already" in fails("export", "last", "theirs.onnx")
-    assert "replaces a model only" in fails("export", "last", "theirs.onnx", "--overwrite")
+    assert "the file theirs.onnx is no ONNX model of autoproc's" in fails(
+        "export", "last", "theirs.onnx", "--overwrite"
+    )
     assert Path("theirs.onnx").read_bytes() == theirs
     assert run(["export", "last", "mine.onnx"]) == 0
     capsys.readouterr()
