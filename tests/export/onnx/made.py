@@ -42,7 +42,7 @@ def opened(
         name: random.normal(size=shape).astype(np.float64 if name in TARGET_STATISTICS else np.float32)
         for name, shape in shapes.items()
     }
-    weights["output.bias"][:] = 0
+    weights["output.bias"] *= np.float32(0.1)
     weights[SHARE] = np.array(shares, dtype=np.float32)
     for name in ("input.spread", "target.spread"):
         weights[name] = np.abs(weights[name]) + 1

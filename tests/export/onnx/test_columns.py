@@ -45,7 +45,7 @@ def session() -> InferenceSession:
     return computing(made.columns(range(SCHEMA.layout.n_columns)), inputs)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(rows, max_size=5))
 def test_any_cells_become_the_schemas_matrix(cells: list[tuple[object, ...]]) -> None:
     frame = pd.DataFrame(cells, columns=list(SCHEMA.columns))

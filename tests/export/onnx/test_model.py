@@ -158,7 +158,7 @@ def schemas(draw: st.DrawFn) -> Schema:
     return Schema(tuple(made), draw(st.lists(names, max_size=2).map(tuple)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(schemas(), st.sampled_from(bundles.TASKS), st.sampled_from([0, 2]))
 def test_any_schema(schema: Schema, task: Task, n_pieces: int) -> None:
     must_predict_the_same(opened(schema, task, n_pieces=n_pieces), rows_of(schema))
