@@ -97,7 +97,7 @@ class Schema:
         Raises DataError, naming them all, where columns are missing.
         """
         frame = data.frame if isinstance(data, Table) else data
-        positions = _find_columns(frame, self.columns)
+        positions = find_columns(frame, self.columns)
         *starts, n_columns = self._starts()
         matrix = np.empty((len(frame), n_columns), dtype=np.float32)
         for encoder, position, start in zip(self.encoders, positions, starts, strict=True):
@@ -163,7 +163,7 @@ def _renamed(lacking: Sequence[str], others: Sequence[str]) -> str:
     return f" Did you mean {', '.join(pairs[:_SUGGESTED])}{more}?" if pairs else ""
 
 
-def _find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
+def find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
     """The position of each needed column. Raises DataError where one is missing, or is there twice."""
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError("The data frame has columns of several levels, but a name must be one text. Flatten them.")

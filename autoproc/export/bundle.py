@@ -134,6 +134,20 @@ def export_bundle(
 
 def load(path: str | Path) -> Model:
     """The model in a bundle, a folder or a zip file. Raises BundleError for anything else."""
+    return open_bundle(path).model
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bundle's model, and what its networks are made of."""
+
+    model: Model
+    weights: Weights
+    temperature: float
+
+
+def open_bundle(path: str | Path) -> Opened:
+    """What is in a bundle, a folder or a zip file. Raises BundleError for anything else."""
     where = Path(path).expanduser()
     with _opened(where) as files, _damage_told(where):
         return _assemble(read_card(files), files)
@@ -219,7 +233,7 @@ def _place(path: Path, content: bytes) -> None:
     unfinished.replace(path)
 
 
-def _assemble(card: Mapping[str, Any], files: Files) -> Model:
+def _assemble(card: Mapping[str, Any], files: Files) -> Opened:
     must_be_as_written(files, card)
     schema = _read_schema(json_object(files, PREPROCESSING))
     shape = _read_shape(json_object(files, NETWORK))
@@ -234,7 +248,8 @@ def _assemble(card: Mapping[str, Any], files: Files) -> Model:
     from autoproc.network.predictor import Predictor  # torch takes seconds: what is refused does not wait for it
 
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
-    return Model(described(card), schema, predict, task, targets, classes, threshold, seen)
+    model = Model(described(card), schema, predict, task, targets, classes, threshold, seen)
+    return Opened(model, weights, shape.temperature)
 
 
 def _read_schema(content: Mapping[str, Any]) -> Schema:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autoproc.data.vectorize import Layout
 
-_FAR = 1e4  # beyond this many scales a value says nothing more; keeps squares finite in float32
+FAR = 1e4  # beyond this many scales a value says nothing more; keeps squares finite in float32
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fit_edges(
     """Edges (n_pieces + 1, d) of pieces of each column that hold about as many of the numbers (n, d) each: quantiles,
     as they are when centred and scaled. Where fewer values differ, the last edge is repeated."""
     edges = np.zeros((n_pieces + 1, numbers.shape[1]), dtype=np.float32)
-    scaled = np.clip((numbers - center) / spread, -_FAR, _FAR)
+    scaled = np.clip((numbers - center) / spread, -FAR, FAR)
     for column, cells in enumerate(scaled.T.astype(np.float64)):
         present = cells[~np.isnan(cells)]
         if present.size:
@@ -85,7 +85,7 @@ def scale_(dense: Tensor, center: Tensor, spread: Tensor, edges: Tensor) -> Tens
     """
     n_numeric, n_pieces = center.shape[1], edges.shape[1] - 1
     numbers = dense[..., :n_numeric]
-    numbers.sub_(center[:, None]).div_(spread[:, None]).clamp_(-_FAR, _FAR)
+    numbers.sub_(center[:, None]).div_(spread[:, None]).clamp_(-FAR, FAR)
     if n_numeric and n_pieces:
         pieces = dense[..., -n_numeric * n_pieces :].view(*dense.shape[:2], n_pieces, n_numeric)
         widths = edges.diff(dim=1)

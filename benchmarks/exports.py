@@ -1,0 +1,167 @@
+"""Do exported models predict the same, and how fast? A model's bundle and what it can be exported to, side by side.
+
+    python -m benchmarks.exports RUN_OR_MODEL...                     of the job's table, if it can be read
+    python -m benchmarks.exports model.zip --data new.csv --seconds 5 --markdown
+
+For each model a JSON line, or a line of a Markdown table, for each form: the largest difference from the bundle (of
+probabilities, or of values in units of the targets' spread), rows a second in batches of 2,000, and milliseconds for
+one row: the median of as many calls as fit the seconds, and beside it the processor time of this process alone, which
+others on the machine disturb less. What is timed is prediction from rows in the form that the
+form takes (a data frame for the bundle, arrays for ONNX) to its result. One thread.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from autoproc.cli.jobs import find_model, job_folder
+from autoproc.data.table import read_table
+from autoproc.export.bundle import Opened, open_bundle
+from autoproc.export.onnx.check import as_table, distance, feeds, open_session
+from autoproc.export.onnx.file import jobs_table
+from autoproc.export.onnx.model import to_onnx
+from autoproc.export.onnx.rows import likely_rows
+
+BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of a model, ready to predict: `request` makes of rows what it takes, `answer` is what is timed, and
+    `table` makes predictions with the bundle's columns of what it gives."""
+
+    request: Callable[[pd.DataFrame], Any]
+    answer: Callable[[Any], Any]
+    table: Callable[[Any], pd.DataFrame] = lambda answer: answer
+
+
+Prepare = Callable[[Path, Opened, pd.DataFrame], AbstractContextManager[Form]]
+"""From a bundle's place, the bundle, and a row as an example."""
+
+
+def as_bundle(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
+    return nullcontext(Form(lambda rows: rows, opened.model.predict))
+
+
+def as_onnx(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
+    session = open_session(to_onnx(opened).SerializeToString(), n_threads=1)
+    return nullcontext(
+        Form(
+            lambda rows: feeds(opened.model.schema, rows),
+            lambda fed: session.run(None, fed),
+            lambda outputs: as_table(outputs, opened.model),
+        )
+    )
+
+
+FORMS: dict[str, Prepare] = {"bundle": as_bundle, "ONNX": as_onnx}
+
+
+def measure(place: Path, rows: pd.DataFrame, names: list[str], seconds: float) -> list[dict[str, Any]]:
+    """What each form comes to, in the order of `names`."""
+    opened = open_bundle(place)
+    expected = opened.model.predict(rows)
+    results = []
+    for name in names:
+        with FORMS[name](place, opened, rows.iloc[:1]) as form:
+            found = pd.concat(
+                [
+                    form.table(form.answer(form.request(rows.iloc[start : start + BATCH])))
+                    for start in range(0, len(rows), BATCH)
+                ]
+            )
+            requests = {size: form.request(rows.iloc[:size]) for size in (1, BATCH)}
+            taken = {size: timed(partial(form.answer, request), seconds) for size, request in requests.items()}
+            results.append(
+                {
+                    "model": str(place),
+                    "form": name,
+                    "networks": len(opened.weights["member.share"]),
+                    "rows": len(rows),
+                    "largest_difference": distance(opened, expected, found),
+                    "rows_per_second": round(min(BATCH, len(rows)) / taken[BATCH].wall),
+                    "milliseconds_one_row": round(1e3 * taken[1].wall, 4),
+                    "processor_milliseconds_one_row": round(1e3 * taken[1].processor, 4),
+                }
+            )
+    return results
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Median seconds of a call."""
+
+    wall: float
+    processor: float
+
+
+def timed(act: Callable[[], object], seconds: float) -> Taken:
+    """What a call takes, of those that fit in so many seconds after some to warm up; at least three."""
+    walls: list[float] = []
+    processors: list[float] = []
+    until = time.perf_counter() + seconds
+    while len(walls) < 6 or time.perf_counter() < until:
+        wall, processor = time.perf_counter(), time.process_time()
+        act()
+        processors.append(time.process_time() - processor)
+        walls.append(time.perf_counter() - wall)
+    warm = slice(len(walls) // 10 + 1, None)
+    return Taken(median(walls[warm]), median(processors[warm]))
+
+
+def rows_of(place: Path, data: str | None, n_rows: int) -> pd.DataFrame:
+    """Rows of the table `data`, of the job's, or else such as the model knows."""
+    table = read_table(data).frame if data else jobs_table(place)
+    if table is None:
+        opened = open_bundle(place)
+        center, spread = (opened.weights[f"input.{name}"].mean(axis=0) for name in ("center", "spread"))
+        table = likely_rows(opened.model.schema, center, spread, n_rows)
+    return table.iloc[np.linspace(0, len(table) - 1, min(n_rows, len(table))).astype(int)].reset_index(drop=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "models", nargs="+", metavar="RUN_OR_MODEL", help="run id, its first characters, `last`, or path"
+    )
+    parser.add_argument("--home", default="mlruns", help="folder of the jobs (default: mlruns)")
+    parser.add_argument("--data", help="table to predict, instead of the job's")
+    parser.add_argument("--rows", type=int, default=10_000, help="at most so many rows are compared (default: 10,000)")
+    parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=list(FORMS))
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each speed of each form (default: 2)")
+    parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    titles = ["model", "form", "networks", "rows", "largest difference", "rows a second", "ms for one row (processor)"]
+    if asked.markdown:
+        print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
+    for name in asked.models:
+        place = Path(name) if Path(name).exists() else find_model(job_folder(name, asked.home))
+        for result in measure(place, rows_of(place, asked.data, asked.rows), asked.forms, asked.seconds):
+            print(line(result) if asked.markdown else json.dumps(result), flush=True)
+
+
+def line(result: dict[str, Any]) -> str:
+    cells = [
+        *(str(result[key]) for key in ("model", "form", "networks")),
+        f"{result['rows']:,}",
+        f"{result['largest_difference']:.1e}",
+        f"{result['rows_per_second']:,}",
+        f"{result['milliseconds_one_row']:.3f} ({result['processor_milliseconds_one_row']:.3f})",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
