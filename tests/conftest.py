@@ -5,7 +5,7 @@ The environment is set before torch, MLflow or rich are imported; nothing heavy 
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from filelock import FileLock
@@ -22,14 +22,33 @@ os.environ.update(
 )
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+TOGETHER = ("browser", "integration")
+"""Folders whose tests share a server."""
+
 # Tests assert no times, and fail or pass alike in every run.
 settings.register_profile("autoproc", deadline=None, derandomize=True, max_examples=50, print_blob=True)
 settings.load_profile("autoproc")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests of servers and other processes often wait."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Tests that need the same job, server or browser go to one worker: of two, one would wait for the other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatTheyNeed(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = PurePosixPath(nodeid.partition("::")[0])
+            if path.parent.name in TOGETHER:
+                return str(path.parent)
+            return str(path) if path.parent.name == "end_to_end" else nodeid
+
+    return ByWhatTheyNeed(config, log)
 
 
 @pytest.fixture(scope="session")

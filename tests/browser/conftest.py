@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 MLFLOWS_WARNING = "ignore:The ``noload`` loader strategy:DeprecationWarning"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one job, one server and one Chromium for all
             item.add_marker(pytest.mark.filterwarnings(MLFLOWS_WARNING))
 
 

@@ -26,12 +26,10 @@ ROOT = Path(__file__).parents[2]
 MLFLOWS_WARNING = "ignore:The ``noload`` loader strategy:DeprecationWarning"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.filterwarnings(MLFLOWS_WARNING))
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))  # of workers that need one job, one would wait
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,11 @@ HERE = Path(__file__).parent
 SYSTEM_USER = "postgres"  # PostgreSQL refuses to run as root
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.integration)
             item.add_marker(pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"))
-            item.add_marker(pytest.mark.xdist_group("server"))
 
 
 def _programs() -> Path | None:
