@@ -139,7 +139,11 @@ CASES: dict[str, Case] = {
     ),
     "more data than can be overfitted": Case(
         lambda seed: signal(12_000, seed),
-        {"growth": {"rungs": [(1, 4), (1, 8), (2, 8)], "max_epochs": 25}, "baseline": {"max_epochs": 10}},
+        {
+            "growth": {"rungs": [(1, 4), (1, 8), (2, 8)], "max_epochs": 25},
+            "baseline": {"max_epochs": 10},
+            "inputs": {"pieces": 16},
+        },
         none_overfits,
     ),
     "depth, not width": Case(
