@@ -21,7 +21,7 @@ from autoproc.network.interface import Engine
 from autoproc.network.predictor import Predictor, out_of_fold
 from autoproc.network.watched import OnEpoch, WatchedEngine, unwatched
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection, SingleNetworks
-from autoproc.plan import FinalKind, Plan
+from autoproc.plan import REFITS, FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.results import FRESH, Fold, Protocol, Trained
 from autoproc.steps import final as kinds
@@ -142,7 +142,7 @@ def train_on_all_rows(
         matrix = engines.prepared.schema.matrix(table)
         targets = encode_target(table, engines.prepared.problem)
         on_all = engines.on(replace(engines.prepared, development=table, matrix=matrix, targets=targets))
-        if final.kind in ("refit", "refits"):
+        if final.kind in REFITS:
             parts = [(_refit(on_all, final.kind, selection.winner.trained, deadline), 1.0)]
         else:
             parts = _fold_networks_again(on_all, final.parts, deadline)
@@ -198,7 +198,7 @@ def winner_alone(prepared: Prepared, plan: Plan, winner: Finalist, final: FinalN
     folds have not seen what comes before the holdout: there it is the refit, if that is exported, or else the last."""
     weights = winner.least_chosen.weights
     if plan.time is not None:
-        is_refit = final.kind in ("refit", "refits")
+        is_refit = final.kind in REFITS
         weights = final.weights if is_refit else {name: array[-1:] for name, array in weights.items()}
     return Predictor(prepared.problem.task, prepared.schema.layout, weights).members
 
@@ -216,4 +216,4 @@ def _single_networks(plan: Plan, final: FinalNetworks) -> SingleNetworks:
     """Which of the winner's networks `winner_alone` takes."""
     if plan.time is None:
         return "fold networks"
-    return final.kind if final.kind in ("refit", "refits") else "last fold network"
+    return final.kind if final.kind in REFITS else "last fold network"

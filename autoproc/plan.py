@@ -18,6 +18,8 @@ from autoproc.spec import Optimizer
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 ProtocolKind = Literal["validation_split", "k_fold", "repeated_k_fold"]
 FinalKind = Literal["folds", "refit", "refits", "ensemble"]
+REFITS: tuple[Literal["refit"], Literal["refits"]] = ("refit", "refits")
+"""The kinds whose networks are trained on all rows, after the search."""
 ShippedRows = Literal["development", "all-rows"]
 
 _RULES = {

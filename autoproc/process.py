@@ -28,7 +28,7 @@ from autoproc.data.vectorize import Schema
 from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.network.sizes import InputSizes
-from autoproc.plan import Plan
+from autoproc.plan import REFITS, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.results import Baseline
@@ -200,7 +200,7 @@ def _carry_out(
             growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, job.tell_rung)
             job.tell_growth(growth)
         with job.step("search"):
-            refits = final_kind(plan) in ("refit", "refits")
+            refits = final_kind(plan) in REFITS
             until = deadline.share(SEARCH_SHARE if refits else _SEARCH_SHARE_WITHOUT_REFITS)
             again = fresh + all_rows
             search = search_regularisation(engine, metric, plan, space, growth, until, job.tell_trial, again)

@@ -7,16 +7,20 @@ For each model a JSON line, or a line of a Markdown table, for each form: the la
 probabilities, or of values in units of the targets' spread), rows a second in batches of 2,000, and milliseconds for
 one row: the median of as many calls as fit the seconds, and beside it the processor time of this process alone, which
 others on the machine disturb less. What is timed is prediction from rows in the form that the
-form takes (a data frame for the bundle, arrays for ONNX) to its result. One thread.
+form takes (a data frame for the bundle, arrays for ONNX, a file for `predict`, a request for HTTP) to its result.
+MLflow's forms are what a job hands to it, and its server is a process of its own on this machine. One thread.
 """
 
 import argparse
 import json
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,13 +29,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from autoproc.cli.jobs import find_model, job_folder
+from autoproc.cli.jobs import named_model
 from autoproc.data.table import read_table
 from autoproc.export.bundle import Opened, open_bundle
-from autoproc.export.onnx.check import as_table, distance, feeds, open_session
+from autoproc.export.mlflow_model import typical_row, write_mlflow_model
+from autoproc.export.onnx.check import as_table, distance, feeds, made_up_rows, open_session
 from autoproc.export.onnx.file import jobs_table
 from autoproc.export.onnx.model import to_onnx
-from autoproc.export.onnx.rows import likely_rows
+from autoproc.export.prediction import predict_file, whole_file
+from tools.mlflow_models import serving_model
 
 BATCH = 2_000
 
@@ -47,7 +53,7 @@ class Form:
 
 
 Prepare = Callable[[Path, Opened, pd.DataFrame], AbstractContextManager[Form]]
-"""From a bundle's place, the bundle, and a row as an example."""
+"""From a bundle's place, the bundle, and rows as an example."""
 
 
 def as_bundle(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
@@ -65,7 +71,87 @@ def as_onnx(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractConte
     )
 
 
-FORMS: dict[str, Prepare] = {"bundle": as_bundle, "ONNX": as_onnx}
+def with_drift(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
+    """What is far from training is counted, too: what that costs."""
+    model = opened.model
+
+    def answer(rows: pd.DataFrame) -> pd.DataFrame:
+        matrix = model.matrix(rows)
+        model.count_odd(matrix)
+        return model.predict_matrix(matrix, rows.index)
+
+    return nullcontext(Form(lambda rows: rows, answer))
+
+
+@contextmanager
+def from_file_to_file(place: Path, opened: Opened, example: pd.DataFrame) -> Iterator[Form]:
+    """As `autoproc predict` does it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        numbers = count()
+
+        def request(rows: pd.DataFrame) -> Path:
+            table = Path(scratch) / f"{next(numbers)}.csv"
+            rows.to_csv(table, index=False)
+            return table
+
+        def answer(table: Path) -> Path:
+            out = table.with_suffix(".parquet")
+            with whole_file(out) as write:
+                predict_file(opened.model, table, write, lambda done: None)
+            return out
+
+        yield Form(request, answer, pd.read_parquet)
+
+
+@contextmanager
+def as_pyfunc(place: Path, opened: Opened, example: pd.DataFrame) -> Iterator[Form]:
+    with mlflow_model(place, opened, example) as folder:
+        import mlflow.pyfunc
+
+        yield Form(lambda rows: rows, mlflow.pyfunc.load_model(str(folder)).predict)
+
+
+def as_served(kind: str, body: Callable[[pd.DataFrame], str]) -> Prepare:
+    """By `mlflow models serve`, which takes rows as a `body` of some kind."""
+
+    @contextmanager
+    def prepare(place: Path, opened: Opened, example: pd.DataFrame) -> Iterator[Form]:
+        with mlflow_model(place, opened, example) as folder, serving_model(folder) as address:
+
+            def answer(sent: bytes) -> list[dict[str, Any]]:
+                request = urllib.request.Request(address, sent, {"Content-Type": kind})
+                with urllib.request.urlopen(request, timeout=600) as found:
+                    predictions: list[dict[str, Any]] = json.load(found)["predictions"]
+                    return predictions
+
+            yield Form(lambda rows: body(rows).encode(), answer, pd.DataFrame)
+
+    return prepare
+
+
+@contextmanager
+def mlflow_model(place: Path, opened: Opened, example: pd.DataFrame) -> Iterator[Path]:
+    """The bundle as a job hands it to MLflow."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "mlflow"
+        write_mlflow_model(folder, place, typical_row(example, list(opened.model.schema.columns)))
+        yield folder
+
+
+def as_json(rows: pd.DataFrame) -> str:
+    cells = rows.astype(object).where(rows.notna(), None).to_numpy().tolist()
+    return json.dumps({"dataframe_split": {"columns": list(rows), "data": cells}})
+
+
+FORMS: dict[str, Prepare] = {
+    "bundle": as_bundle,
+    "drift": with_drift,
+    "predict": from_file_to_file,
+    "ONNX": as_onnx,
+    "pyfunc": as_pyfunc,
+    "HTTP-JSON": as_served("application/json", as_json),
+    "HTTP-CSV": as_served("text/csv", lambda rows: rows.to_csv(index=False)),
+}
 
 
 def measure(place: Path, rows: pd.DataFrame, names: list[str], seconds: float) -> list[dict[str, Any]]:
@@ -74,12 +160,13 @@ def measure(place: Path, rows: pd.DataFrame, names: list[str], seconds: float) -
     expected = opened.model.predict(rows)
     results = []
     for name in names:
-        with FORMS[name](place, opened, rows.iloc[:1]) as form:
+        with FORMS[name](place, opened, rows) as form:
             found = pd.concat(
                 [
                     form.table(form.answer(form.request(rows.iloc[start : start + BATCH])))
                     for start in range(0, len(rows), BATCH)
-                ]
+                ],
+                ignore_index=True,
             )
             requests = {size: form.request(rows.iloc[:size]) for size in (1, BATCH)}
             taken = {size: timed(partial(form.answer, request), seconds) for size, request in requests.items()}
@@ -124,9 +211,7 @@ def rows_of(place: Path, data: str | None, n_rows: int) -> pd.DataFrame:
     """Rows of the table `data`, of the job's, or else such as the model knows."""
     table = read_table(data).frame if data else jobs_table(place)
     if table is None:
-        opened = open_bundle(place)
-        center, spread = (opened.weights[f"input.{name}"].mean(axis=0) for name in ("center", "spread"))
-        table = likely_rows(opened.model.schema, center, spread, n_rows)
+        table = made_up_rows(open_bundle(place), n_rows)
     return table.iloc[np.linspace(0, len(table) - 1, min(n_rows, len(table))).astype(int)].reset_index(drop=True)
 
 
@@ -147,7 +232,7 @@ def main() -> None:
     if asked.markdown:
         print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name in asked.models:
-        place = Path(name) if Path(name).exists() else find_model(job_folder(name, asked.home))
+        place = named_model(name, asked.home)
         for result in measure(place, rows_of(place, asked.data, asked.rows), asked.forms, asked.seconds):
             print(line(result) if asked.markdown else json.dumps(result), flush=True)
 

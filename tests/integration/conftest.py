@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import pytest
 from mlflow import MlflowClient
 
 from autoproc.tracking import mlflow_tracker
-from autoproc.tracking.server import LIGHT, end_tree
+from autoproc.tracking.server import LIGHT, any_free_port, end_tree
 
 HERE = Path(__file__).parent
 SYSTEM_USER = "postgres"  # PostgreSQL refuses to run as root
@@ -131,10 +130,7 @@ def patience() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = Server(postgres, folder, port)
+    made = Server(postgres, folder, any_free_port())
     made.start()
     yield made
     made.kill()

@@ -1,10 +1,6 @@
 """A model on MLflow's own server: over HTTP it predicts what the bundle predicts, whichever way the rows come."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,9 +13,9 @@ import pytest
 from autoproc.export.bundle import load
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.export.model import Model
-from autoproc.tracking.server import end_tree
 from tests.end_to_end.conftest import run_here
 from tests.export import bundles
+from tools.mlflow_models import serving_model
 
 JSON, CSV = "application/json", "text/csv"
 
@@ -35,40 +31,8 @@ def address(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     folder = tmp_path_factory.mktemp("served")
     rows = bundles.rows()
     write_mlflow_model(folder / "mlflow", model, typical_row(rows, list(rows)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow looks for uvicorn there
-    environment = {**os.environ, "PATH": programs, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
-    options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "models", "serve", "-m", folder / "mlflow", *options],
-            env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        while not _answers(f"http://127.0.0.1:{port}/health"):
-            try:
-                process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                continue
-            raise RuntimeError((folder / "log").read_text(encoding="utf-8")[-3000:])
-        yield f"http://127.0.0.1:{port}/invocations"
-    finally:
-        end_tree(process.pid)
-        process.wait()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=10):
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
+    with serving_model(folder / "mlflow") as address:
+        yield address
 
 
 def ask(address: str, kind: str, body: str) -> tuple[int, dict[str, Any]]:

@@ -54,12 +54,16 @@ def as_table(outputs: Sequence[Any], model: Model) -> pd.DataFrame:
 def largest_difference(bundle: Opened, session: InferenceSession, table: pd.DataFrame | None) -> float:
     """Between the file and its bundle, on rows of the table, where there is one, or else on such as it may have had;
     and on edge rows; in batches of several sizes. NaN where one of them predicts no number."""
-    schema, weights = bundle.model.schema, bundle.weights
     if table is None or table.empty:
-        center, spread = (weights[f"input.{name}"].mean(axis=0, dtype=np.float64) for name in ("center", "spread"))
-        table = likely_rows(schema, center, spread, max(BATCHES))
+        table = made_up_rows(bundle, max(BATCHES))
     some = table.iloc[np.arange(max(BATCHES)) * len(table) // max(BATCHES)]
-    return float(np.max([_difference(bundle, session, rows) for rows in (some, edge_rows(schema))]))
+    return float(np.max([_difference(bundle, session, rows) for rows in (some, edge_rows(bundle.model.schema))]))
+
+
+def made_up_rows(bundle: Opened, n_rows: int) -> pd.DataFrame:
+    """Rows such as the model may have been trained on."""
+    center, spread = (bundle.weights[f"input.{name}"].mean(axis=0, dtype=np.float64) for name in ("center", "spread"))
+    return likely_rows(bundle.model.schema, center, spread, n_rows)
 
 
 def must_agree(difference: float) -> None:
