@@ -15,9 +15,11 @@ from autoproc.data.relations import read_relations
 from autoproc.data.table import Table
 from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import DataError, PlanError
+from autoproc.journal import Journal
 from autoproc.network import device_memory
 from autoproc.network.engine import StackEngine, choose_device
 from autoproc.network.interface import Engine
+from autoproc.network.journaled import JournaledEngine
 from autoproc.network.predictor import Predictor, out_of_fold
 from autoproc.network.watched import OnEpoch, WatchedEngine, unwatched
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Search, Selection, SingleNetworks
@@ -55,12 +57,14 @@ def make_engine(prepared: Prepared, plan: Plan, *fold_sets: Sequence[Fold]) -> S
 @dataclass(frozen=True)
 class Engines:
     """The engines of a job on its rows, of which one is open at a time: what one has left behind is free for the next.
-    `warn` tells what had to give way, and `on_epoch` is told of each epoch."""
+    `warn` tells what had to give way, and `on_epoch` is told of each epoch. What stands in the `journal` is not trained
+    again."""
 
     prepared: Prepared
     plan: Plan
     warn: Callable[[str], None]
     on_epoch: OnEpoch = unwatched
+    journal: Journal | None = None
     _seen: list[Memory] = field(default_factory=list, repr=False)  # of those that are closed
 
     def on(self, prepared: Prepared) -> "Engines":
@@ -74,7 +78,7 @@ class Engines:
         plan = self.plan if seed is None else self.plan.model_copy(update={"seed": seed})
         with closing(make_engine(self.prepared, plan, *fold_sets)) as engine:
             try:
-                yield WatchedEngine(engine, self.on_epoch)
+                yield WatchedEngine(JournaledEngine(engine, self.journal) if self.journal else engine, self.on_epoch)
             finally:
                 self._seen.append(engine.memory)
 

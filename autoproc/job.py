@@ -9,6 +9,7 @@
                      report.html   the report
                      space.yaml    the search space
                      outbox.*      what MLflow does not have yet
+                     journal/      what `autoproc resume` goes on from, until the job has come to its end
 """
 
 import json
@@ -22,34 +23,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autoproc.deadline import Deadline
-from autoproc.errors import AutoprocError, BundleError, HomeError, PlanError
+from autoproc.deadline import StopRequest, training_deadline
+from autoproc.errors import AutoprocError, BundleError, HomeError, NoSignalError, PlanError
 from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
+from autoproc.journal import FOLDER, Head, Journal
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress, Status
+from autoproc.provenance import versions
 from autoproc.report import documents, lines, values
 from autoproc.report.effects import by_effect
 from autoproc.report.model_card import model_card
 from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
+from autoproc.resuming import SPACE, Beginning, stopped_like
 from autoproc.space import Space
 from autoproc.space_file import space_text
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
 from autoproc.tracking.home import Home, home_errors, write_atomically
-from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker, reopen_tracker
 from autoproc.tracking.tracker import Tracker, Value
 from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
-SPACE, MLFLOW_MODEL = "space.yaml", "mlflow-model"
+MLFLOW_MODEL = "mlflow-model"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
 _DESCRIBE_SECONDS = 10.0  # between two descriptions of what goes on
@@ -81,9 +85,12 @@ class Job:
         tracker: MlflowTracker,
         progress: KeptProgress,
         space: Space,
-        deadline: Deadline,
+        journal: Journal,
+        request: StopRequest,
     ) -> None:
         self.home = home
+        self.journal = journal
+        self.deadline = training_deadline(plan.time_limit, journal)
         self.run_id = tracker.run_id
         self._progress = progress
         self._prepared = prepared
@@ -93,7 +100,9 @@ class Job:
         self._space = space
         self._facts = replace(JobFacts.of(prepared), views=view_links(".", tracker.experiment_id, tracker.run_id))
         self._seconds: dict[str, float] = {}
-        self._standing = JobStanding(prepared.chosen.metric, plan, deadline)
+        self._request = request
+        self._has_told_request = False
+        self._standing = JobStanding(prepared.chosen.metric, plan, replace(self.deadline, clock=journal.stopwatch))
         self._describe_at = 0.0
         self._card: dict[str, Any] = {}
         self._final: FinalNetworks | None = None
@@ -101,17 +110,25 @@ class Job:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure a step's seconds."""
-        started = time.monotonic()
+        self.journal.tick()
+        started = self.journal.now
         self._progress.update(self._standing.begin(name))
+        self._heed()
         yield
-        self._seconds[name] = round(time.monotonic() - started, 2)
+        self.journal.tick()
+        self._seconds[name] = round(self.journal.now - started, 2)
+
+    def listen(self) -> None:
+        """From here on the job can come to its end when it is asked to."""
+        self._request.is_heard = True
 
     def tell_epoch(self, standings: Sequence[Standing]) -> None:
         self._show(self._standing.epoch(standings))
+        self._heed()
 
-    def tell_start(self, seconds: float) -> None:
+    def tell_start(self) -> None:
         """What was decided before training, and how long that took."""
-        self._seconds["prepare"] = seconds
+        self._seconds["prepare"] = round(self.journal.now, 2)
         for step, text in lines.start_lines(self._facts):
             self._progress.say(step, text)
         for warning in self._facts.warnings:
@@ -209,6 +226,8 @@ class Job:
     def export(self, model: FinalModel, winner: Finalist, final: FinalNetworks) -> None:
         """Write the bundle; its card lacks the verdict until there is one."""
         path = self._folder / MODEL
+        for earlier in (path, self._folder / SCORED_MODEL):  # of this job before it was resumed
+            shutil.rmtree(earlier, ignore_errors=True)
         self._card, self._final = self._describe_model(model, winner, final.kind), final
         with home_errors(self.home.path):
             self._write_bundle(path, self._card, model, final)
@@ -237,7 +256,8 @@ class Job:
         """Keep what the job came to, and tell where its model is."""
         path = self._folder / MODEL
         self._facts = replace(self._facts, memory=memory)
-        report = self._make_report()
+        with self.step("report"):
+            report = self._make_report()
         self._note(seconds=sum(self._seconds.values()))
         self._progress.say("result", lines.result_table(self._facts))
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
@@ -302,9 +322,8 @@ class Job:
         try:
             from autoproc.report.making import make_report  # takes half a second to load
 
-            with self.step("report"):
-                facts = replace(self._facts, seconds=sum(self._seconds.values()))
-                return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
+            facts = replace(self._facts, seconds=sum(self._seconds.values()))
+            return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
         except Exception as error:  # whatever it is: no job fails for its pictures
             self.warn(f"The report could not be made ({type(error).__name__}: {' '.join(str(error).split())}).")
             return []
@@ -312,9 +331,19 @@ class Job:
     def warn(self, text: str) -> None:
         self._progress.warn(text)
 
+    def _heed(self) -> None:
+        """Say once that an end was asked for."""
+        if self.deadline.clock.is_over and not self._has_told_request:
+            self._has_told_request = True
+            self._progress.say("stop", "asked for: what trains is ended as it stands, and the verdict follows")
+
     def fail(self, error: BaseException) -> None:
-        """Keep what ended the job in its log; what is ours to mend with its traceback."""
+        """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
+        if isinstance(error, NoSignalError):
+            self.journal.remove()
+        else:
+            self._progress.say("resume", lines.resume_line(self.run_id, self.home.path))
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         if isinstance(error, BrokenPipeError):
@@ -392,31 +421,43 @@ def running_job(
     home: Home,
     progress: Progress,
     device: str,
-    started: float,
-    deadline: Deadline,
+    beginning: Beginning,
 ) -> Iterator[Job]:
     """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
-
-    `started` is when the process began, on the monotonic clock: reading and preparing belong to the job's time.
-    """
+    Reading and preparing belong to its time. One that is resumed is told from its first line again."""
     resolved = documents.resolved_plan(plan, prepared, home.path)
     name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     tags = documents.provenance(plan, prepared, device)
     kept = KeptProgress(progress)
-    tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
+    resumed = beginning.resumed
+    if resumed:
+        tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, warn=kept.warn)
+    else:
+        tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
     with _closing_record(tracker):
-        folder = home.start_job(tracker.run_id)
-        with home_errors(home.path):
-            write_atomically(folder / PLAN, resolved.to_yaml())
-            write_atomically(folder / SPACE, space_text(resolved.space))
-        job = Job(prepared, resolved, home, folder, tracker, kept, space, deadline)
+        if resumed:
+            folder = resumed.folder
+            journal = Journal.resume(folder / FOLDER, beginning.started, beginning.request)
+        else:
+            folder = home.start_job(tracker.run_id)
+            with home_errors(home.path):
+                write_atomically(folder / PLAN, resolved.to_yaml())
+                write_atomically(folder / SPACE, space_text(resolved.space))
+            asked = documents.portable_plan(plan, home.path).model_dump(mode="json")
+            head = Head(asked, prepared.fingerprint, versions()["autoproc"])
+            if like := next(stopped_like(home, head), None):
+                kept.say("resume", lines.alike_line(like, home.path))
+            journal = Journal.begin(folder / FOLDER, head, beginning.started, beginning.request)
+        journal.tick()
+        job = Job(prepared, resolved, home, folder, tracker, kept, space, journal, beginning.request)
         try:
             kept.log_to(folder / LOG)
-            job.tell_start(round(time.monotonic() - started, 2))
+            job.tell_start()
             yield job
         except BaseException as error:
             job.fail(error)
             raise
+        journal.remove()
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from autoproc.spec import NetworkSpec
 GROWN, DEFAULT = COMPARED = (0, 1)
 """Numbers of the trials with the grown network and with the default configuration, which are always finalists."""
 
-CUT_SHORT = "cut short by the time limit"
-"""The reason of a trial that counts as complete though it might have trained on."""
+StoppedBy = Literal["trials", "time limit", "user"]
+
+CUT_SHORT: dict[StoppedBy, str] = {"time limit": "cut short by the time limit", "user": "cut short by the user"}
+"""The reasons of trials that count as complete though they might have trained on."""
 
 ClassName = Literal["negative", "positive"]
 
@@ -56,7 +58,7 @@ class Search:
 
     trials: tuple[Trial, ...]
     finalists: tuple[Finalist, ...]
-    stopped_by: Literal["trials", "time limit"]
+    stopped_by: StoppedBy
     seconds_an_epoch: float
 
     @property

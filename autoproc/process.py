@@ -6,7 +6,6 @@
 Everything between the seal and the verdict sees development rows alone.
 """
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,23 +24,20 @@ from autoproc.data.receipts import check_unopened, previous_receipts, write_rece
 from autoproc.data.relations import read_relations
 from autoproc.data.table import Table, read_table
 from autoproc.data.vectorize import Schema
-from autoproc.deadline import NEVER, Deadline
+from autoproc.deadline import StopRequest
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.network.sizes import InputSizes
 from autoproc.plan import REFITS, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.results import Baseline
-from autoproc.tracking.home import open_home
+from autoproc.resuming import Beginning, find_stopped
+from autoproc.tracking.home import Home, open_home
 
 if TYPE_CHECKING:
     from autoproc.job import Job, JobResult
     from autoproc.space import Space
 
-# What training may take of the time limit in any case: on a slow machine the libraries alone may take a short one.
-_LEAST_SHARE = 0.25
-# What the verdict, the export and the end of the record take, about, however short the limit is.
-_LAST_SECONDS = 5.0
 # What the reference models may take of the time that is left.
 _REFERENCES_SHARE = 0.15
 # What the search and all that trains the finalists again may take of the time that is left: the rest is for the final
@@ -65,19 +61,50 @@ def tune(
     frame: pd.DataFrame | None = None,
     progress: Progress | None = None,
     started: float | None = None,
+    request: StopRequest | None = None,
 ) -> "JobResult":
     """Carry out the whole process on the table that the plan names, or on `frame`.
 
     `started` is when the time limit began, on the monotonic clock: when the user asked, before this module and its
-    libraries were loaded; None: now. Raises AutoprocError for what the user has to mend; NoSignalError when the
-    baseline finds nothing.
+    libraries were loaded; None: now. By `request` somebody may ask the job to come to its end with what it has. Raises
+    AutoprocError for what the user has to mend; NoSignalError when the baseline finds nothing.
     """
+    return _run(plan, frame, progress or SilentProgress(), Beginning.of(started, request))
+
+
+def resume(
+    run: str,
+    home: str,
+    frame: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+    started: float | None = None,
+    request: StopRequest | None = None,
+    tracking_uri: str | None = None,
+) -> "JobResult":
+    """Go on with a job that was interrupted, wherever it was: `run` is `last`, a run id or its first characters.
+
+    `frame` is the data frame that the job was given, if it was one, and `tracking_uri` its MLflow server by another
+    address, or with a user and a password. Raises AutoprocError where there is nothing to resume, or another table.
+    """
+    place = Home(Path(home).expanduser().resolve())
+    stopped = find_stopped(place, run)
+    uri = tracking_uri or stopped.plan.tracking_uri
+    plan = stopped.plan.model_copy(update={"home": str(place.path), "tracking_uri": uri})
+    if plan.data is None and frame is None:
+        raise PlanError(
+            f"The job {stopped.run_id} was given a data frame, which it does not keep. Resume it where that is: "
+            "autoproc.resume(run, frame) in Python."
+        )
+    return _run(plan, frame, progress or SilentProgress(), Beginning.of(started, request, stopped))
+
+
+def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: Beginning) -> "JobResult":
+    """A job from its table to its result, for the first time or again."""
     from autoproc.space_file import load_space
 
-    started = time.monotonic() if started is None else started
-    progress = progress or SilentProgress()
     progress.update(Status("table", running="reading"))
-    space = load_space(plan.space)
+    resumed = beginning.resumed
+    space = resumed.space if resumed else load_space(plan.space)
     plan = space.complete(plan)
     prepared, holdout = prepare(plan, frame)
     from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
@@ -85,10 +112,11 @@ def tune(
 
     device = device_name(choose_device(plan.device))
     home = open_home(plan.home)
-    check_unopened(home.path, holdout.key, plan.reopen_holdout)
-    deadline = _training_deadline(plan.time_limit, started)
-    with running_job(prepared, plan, space, home, progress, device, started, deadline) as job:
-        return _carry_out(prepared, holdout, plan, space, job, deadline)
+    if resumed:
+        resumed.check_table(prepared.fingerprint)
+    check_unopened(home.path, holdout.key, plan.reopen_holdout, resumed.run_id if resumed else None)
+    with running_job(prepared, plan, space, home, progress, device, beginning) as job:
+        return _carry_out(prepared, holdout, plan, space, job)
 
 
 def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...]:
@@ -147,20 +175,12 @@ def _read(plan: Plan, frame: pd.DataFrame | None) -> Table:
     return labelled(read_table(source, plan.missing), plan)
 
 
-def _training_deadline(limit: float | None, started: float) -> Deadline:
-    """When training should be over for a job that `started` on the monotonic clock and has `limit` seconds."""
-    if limit is None:
-        return NEVER
-    return Deadline.after(limit - _LAST_SECONDS, started).at_least(_LEAST_SHARE * limit)
-
-
 def _carry_out(
     prepared: Prepared,
     holdout: SealedHoldout,
     plan: Plan,
     space: "Space",
     job: "Job",
-    deadline: Deadline,
 ) -> "JobResult":
     """From the baseline to the verdict. The model is exported before the holdout is opened, so that nothing
     that goes wrong then can cost both."""
@@ -182,7 +202,8 @@ def _carry_out(
     from autoproc.steps.verdict import score_holdout
 
     metric, targets, protocol = prepared.chosen.metric, prepared.targets, prepared.protocol
-    engines = Engines(prepared, plan, job.warn, job.tell_epoch)
+    deadline = job.deadline
+    engines = Engines(prepared, plan, job.warn, job.tell_epoch, job.journal)
     fresh, all_rows = trained_again(plan, protocol)
     with engines.open(*protocol.fold_sets) as engine:
         with job.step("baseline"):
@@ -200,6 +221,7 @@ def _carry_out(
             growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, job.tell_rung)
             job.tell_growth(growth)
         with job.step("search"):
+            job.listen()  # from here on there is a network to end with
             refits = final_kind(plan) in REFITS
             until = deadline.share(SEARCH_SHARE if refits else _SEARCH_SHARE_WITHOUT_REFITS)
             again = fresh + all_rows

@@ -2,7 +2,7 @@ from math import inf
 
 import pytest
 
-from autoproc.deadline import NEVER, Deadline
+from autoproc.deadline import NEVER, Deadline, MonotonicClock, training_deadline
 
 
 @pytest.fixture
@@ -24,9 +24,23 @@ def test_time_runs_out(clock: list[float]) -> None:
     assert (deadline.remaining, deadline.passed) == (0, True)
 
 
-def test_it_may_have_begun_before(clock: list[float]) -> None:
-    assert Deadline.after(60, since=clock[0] - 25).remaining == 35
-    assert Deadline.after(None, since=0.0) == NEVER
+@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 15.0), (9.0, 6.0), (10.0, 5.0), (14.0, 5.0), (500.0, 5.0)])
+def test_what_comes_before_training_is_in_the_time_limit_and_training_has_a_quarter(
+    clock: list[float], elapsed: float, left: float
+) -> None:
+    job = MonotonicClock(origin=clock[0] - elapsed)
+    assert training_deadline(20.0, job).remaining == left
+    assert training_deadline(None, job).remaining == inf
+
+
+def test_a_clock_that_is_over_leaves_no_time() -> None:
+    class Over:
+        now, is_over = 3.0, True
+
+        def tick(self) -> None: ...
+
+    for deadline in (Deadline(10.0, Over()), Deadline(None, Over())):
+        assert deadline.passed and deadline.at_least(5.0).passed and deadline.share(0.5).remaining == 0
 
 
 def test_without_a_limit_it_never_does(clock: list[float]) -> None:

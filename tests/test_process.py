@@ -113,15 +113,6 @@ def test_what_inspect_refuses_tune_refuses_before_it_makes_a_home(tmp_path: Path
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 15.0), (9.0, 6.0), (10.0, 5.0), (14.0, 5.0), (500.0, 5.0)])
-def test_what_comes_before_training_is_in_the_time_limit_and_training_has_a_quarter(
-    monkeypatch: pytest.MonkeyPatch, elapsed: float, left: float
-) -> None:
-    monkeypatch.setattr("autoproc.deadline.time.monotonic", lambda: 1000.0)
-    assert process._training_deadline(20.0, started=1000.0 - elapsed).remaining == left
-    assert process._training_deadline(None, started=1000.0 - elapsed).remaining == float("inf")
-
-
 def test_inspect_knows_the_holdout_that_tune_would_open(tmp_path: Path) -> None:
     plan = make_plan(None, {"target": "failed", "home": str(tmp_path)})
     prepared = process.inspect(plan, tables.table())

@@ -9,7 +9,6 @@ import threading
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
-from types import FrameType
 
 import click
 
@@ -20,9 +19,10 @@ from autoproc.cli.models import export
 from autoproc.cli.output import examples
 from autoproc.cli.predict import predict
 from autoproc.cli.report import compare, report
+from autoproc.cli.signals import Terminated, terminate
 from autoproc.cli.spaces import spaces
 from autoproc.cli.sync import sync
-from autoproc.cli.tune import inspect, tune
+from autoproc.cli.tune import inspect, resume, tune
 from autoproc.errors import AutoprocError, NoSignalError
 from autoproc.progress.encoding import SPELT_OUT
 
@@ -59,18 +59,14 @@ def autoproc(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (tune, inspect, show, report, compare, ui, export, predict, holdout, sync, spaces):
+for command in (tune, resume, inspect, show, report, compare, ui, export, predict, holdout, sync, spaces):
     autoproc.add_command(command)
 add_completion(autoproc)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, handled like Ctrl-C so that a job can close its record."""
-
-
 def main() -> int:
     """Run the command line of this process; the exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     sys.unraisablehook = _interrupt_again
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # an encoding that lacks a character is no reason to stop
@@ -90,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.Abort as error:
         click.echo("autoproc: interrupted", err=True)
-        return TERMINATED if isinstance(error.__cause__, _Terminated) else INTERRUPTED
+        return TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED
     except AutoprocError as error:
         click.echo(_paragraph(f"autoproc: {error}"), err=True)
         return NO_SIGNAL if isinstance(error, NoSignalError) else USER_ERROR
@@ -116,17 +112,13 @@ def _incomplete(error: ModuleNotFoundError) -> str:
     )
 
 
-def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    raise _Terminated
-
-
 def _interrupt_again(dropped: "sys.UnraisableHookArgs") -> None:
     """Python drops what is raised while it tidies up, in a weak reference's callback say: an interrupt that comes just
     then comes once more, or the job would go on, and open its holdout."""
     if not isinstance(dropped.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)
         return
-    number = signal.SIGTERM if isinstance(dropped.exc_value, _Terminated) else signal.SIGINT
+    number = signal.SIGTERM if isinstance(dropped.exc_value, Terminated) else signal.SIGINT
     threading.Timer(_AGAIN_SECONDS, _send, [number]).start()
 
 

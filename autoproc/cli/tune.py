@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
-from autoproc.cli.options import json_option, plan_from, plan_home_option, table_options, tune_options
+from autoproc.cli.options import home_option, json_option, plan_from, plan_home_option, table_options, tune_options
 from autoproc.cli.output import examples, write_json
+from autoproc.cli.signals import ending_early
 from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.progress.terminal import TerminalProgress
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
 
 
 @click.command(
@@ -27,12 +30,15 @@ from autoproc.progress.terminal import TerminalProgress
 @table_options
 @tune_options
 @json_option
-@click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
+@quiet_option
 def tune(as_json: bool, quiet: bool, **options: Any) -> None:
     """Take the table DATA (CSV, TSV or Parquet) from raw rows to an exported network.
 
     Seals a holdout, trains a baseline, grows it until it overfits, searches its regularisation, and opens the
     holdout once. What is decided, and why, is written to standard error as it happens.
+
+    Ctrl-C ends the search and goes on to the verdict with what there is; before the search, or once more, it stops the
+    job, and `autoproc resume` goes on.
     """
     started = time.monotonic()
     plan = plan_from(options)
@@ -40,7 +46,42 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
         progress.update(Status("start", running=f"{plan.data}: loading the libraries"))
         from autoproc import process
 
-        result = process.tune(plan, progress=progress, started=started)
+        with ending_early() as request:
+            result = process.tune(plan, None, progress, started, request)
+    if as_json:
+        write_json(result.to_json())
+
+
+@click.command(
+    short_help="Go on with a job that was interrupted.",
+    epilog=examples(
+        "autoproc resume",
+        "autoproc resume 3f2a --json > result.json",
+        "autoproc resume last --tracking-uri http://ann:password@mlflow.example.org",
+    ),
+)
+@click.argument("run", default="last")
+@home_option
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    help="The same server by another address, or with a user and a password.  [default: the job's]",
+)
+@json_option
+@quiet_option
+def resume(run: str, home: str, tracking_uri: str | None, as_json: bool, quiet: bool) -> None:
+    """Go on with the job RUN, which was interrupted, killed or failed: a run id, its first characters, or `last` (the
+    default).
+
+    What was finished is not done again; trials that ran are trained again. The job's time goes on where it stopped.
+    """
+    started = time.monotonic()
+    with redirect_stdout(sys.stderr), _progress(quiet) as progress:
+        progress.update(Status("start", running=f"job {run}: loading the libraries"))
+        from autoproc import process
+
+        with ending_early() as request:
+            result = process.resume(run, home, None, progress, started, request, tracking_uri)
     if as_json:
         write_json(result.to_json())
 

@@ -33,19 +33,24 @@ def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
     return tuple(read_receipt(_path(home, key, number)) for number in numbers)
 
 
-def check_unopened(home: Path, key: str, reopen_reason: str | None) -> None:
-    """Raises PlanError when the holdout was opened before and there is no reason to open it again."""
-    _justified(home, previous_receipts(home, key), reopen_reason)
+def check_unopened(home: Path, key: str, reopen_reason: str | None, run_id: str | None = None) -> None:
+    """Raises PlanError when the holdout was opened before and there is no reason to open it again: by another job than
+    `run_id`, which goes on."""
+    previous = previous_receipts(home, key)
+    if not any(receipt.run_id == run_id for receipt in previous):
+        _justified(home, previous, reopen_reason)
 
 
 def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reopen_reason: str | None) -> Receipt:
-    """The receipt of the next opening, on disk before this returns.
+    """The receipt of the next opening, on disk before this returns; or that which the job had before it was resumed.
 
     Raises PlanError when the holdout was opened before (be it a moment ago, by another process) and there is no
     reason to open it again, and HomeError when the receipt cannot be written: then nothing may be opened.
     """
     while True:
         previous = previous_receipts(home, key)
+        if mine := [receipt for receipt in previous if receipt.run_id == run_id]:
+            return mine[-1]
         reason = _justified(home, previous, reopen_reason)
         opening = previous[-1].opening + 1 if previous else 1
         path = _path(home, key, opening)

@@ -142,6 +142,9 @@ class StackEngine:
             fold_set=running.fold_set,
         )
 
+    def forget(self, key: int) -> None:
+        """What has been collected is not kept here."""
+
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows."""
         folds = [self._data.folds[fold] for fold in self._folds(trained.fold_set)]

@@ -69,6 +69,11 @@ class Engine(Protocol):
         """Take a candidate out, finished or not, with its members' best weights. One that never trained has failed."""
         ...
 
+    def forget(self, key: int) -> None:
+        """Nobody will need the weights of the latest candidate that was collected as `key`: what keeps them for a
+        resumed job need not."""
+        ...
+
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         """Each member's predictions of its own fold's validation rows: K arrays of shape (n_k,) for
         binary probabilities, (n_k, C) for class probabilities, (n_k, t) for values in the target's units."""

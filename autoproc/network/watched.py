@@ -51,5 +51,8 @@ class WatchedEngine:
     def collect(self, key: int) -> Trained:
         return self.engine.collect(key)
 
+    def forget(self, key: int) -> None:
+        self.engine.forget(key)
+
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         return self.engine.out_of_fold(trained)

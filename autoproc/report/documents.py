@@ -17,26 +17,33 @@ from autoproc.tracking import names
 from autoproc.tracking.addresses import public_address
 
 
-def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
-    """The plan with what was decided in place of nulls, and paths that hold from any folder."""
-    problem = prepared.problem
-    space = plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve())
-    rungs = tuple((network.depth, network.width) for network in prepared.ladder.rungs)
+def portable_plan(plan: Plan, home: Path) -> Plan:
+    """The plan with paths that hold from any folder, and without secrets."""
     return plan.model_copy(
         update={
             "data": plan.data and str(Path(plan.data).expanduser().resolve()),
             "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
+            "space": plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve()),
+            "home": str(home),
+            "tracking_uri": plan.tracking_uri and public_address(plan.tracking_uri),
+        }
+    )
+
+
+def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
+    """The portable plan with what was decided in place of nulls."""
+    problem = prepared.problem
+    rungs = tuple((network.depth, network.width) for network in prepared.ladder.rungs)
+    return portable_plan(plan, home).model_copy(
+        update={
             "task": problem.task,
             "metric": plan.metric or (prepared.chosen.metric.name,),
             "positive": problem.classes[1] if problem.task == "binary" else None,
             "protocol": same_protocol(plan.protocol, prepared.protocol),
             "inputs": InputsPlan(pieces=prepared.n_pieces, scale=plan.inputs.scale),
             "growth": plan.growth.model_copy(update={"rungs": rungs}),
-            "space": space,
-            "home": str(home),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
             "final": final_kind(plan),
-            "tracking_uri": plan.tracking_uri and public_address(plan.tracking_uri),
             "reopen_holdout": None,  # a reason holds for one opening
         }
     )

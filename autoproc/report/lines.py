@@ -140,12 +140,31 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     )
 
 
+def resume_line(run_id: str, home: Path) -> str:
+    """How a job goes on that did not come to its end."""
+    return f"`autoproc resume {run_id}{_elsewhere(home)}` goes on from here"
+
+
+def alike_line(run_id: str, home: Path) -> str:
+    """That another job of the same request could go on in the place of this one."""
+    return (
+        f"a job that was asked for the same of this table stopped early: `autoproc resume {run_id}{_elsewhere(home)}` "
+        "goes on with it; this one begins anew"
+    )
+
+
 def next_line(home: Path, links: Sequence[tuple[str, str]] = ()) -> str:
     """The commands that come next, with what they do; `links` are the titles and addresses of the job's views on a
     server."""
-    where = "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
-    commands = [(f"{command}{where}", what) for command, what in _NEXT.items() if not links or command != _UI]
+    commands = [
+        (f"{command}{_elsewhere(home)}", what) for command, what in _NEXT.items() if not links or command != _UI
+    ]
     return "\n".join([*(f"{title}: {address}" for title, address in links), *aligned(commands)])
+
+
+def _elsewhere(home: Path) -> str:
+    """The flag that names a home which commands would not find by themselves."""
+    return "" if home == Path("mlruns").resolve() else f" --home {shlex.quote(str(home))}"
 
 
 def _rung_columns(rung: Rung, chosen: int) -> tuple[str, str, str]:

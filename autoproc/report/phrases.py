@@ -67,9 +67,10 @@ def search_counts(search: Search) -> str:
     counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
     if search.stopped_by == "trials":
         return ", ".join(counts)
-    n_cut_short = sum(trial.reason == CUT_SHORT for trial in search.trials)
-    by_time = f", {n_cut_short} cut short by the time limit" if n_cut_short else " (stopped by the time limit)"
-    return ", ".join(counts) + by_time
+    cut_short = CUT_SHORT[search.stopped_by]
+    n_cut_short = sum(trial.reason == cut_short for trial in search.trials)
+    early = f", {n_cut_short} {cut_short}" if n_cut_short else f" (stopped by the {search.stopped_by})"
+    return ", ".join(counts) + early
 
 
 def finalist_name(finalist: Finalist) -> str:

@@ -4,7 +4,6 @@ A linear model and boosted trees, both scikit-learn's with its default settings.
 read, and learn whatever they need from a fold's training rows alone.
 """
 
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -59,15 +58,18 @@ def _kinds(problem: Problem, layout: Layout, seed: int) -> dict[str, Callable[[]
 def _train(name: str, make: Callable[[], Any], prepared: Prepared, deadline: Deadline) -> FittedReference | None:
     """None where the folds that are left, and all rows at the end, would take longer than there is."""
     matrix, targets, problem, folds = prepared.matrix, prepared.targets, prepared.problem, prepared.protocol.splits
-    started, scores = time.monotonic(), []
+    deadline.clock.tick()
+    started, scores = deadline.now, []
     for n_done, fold in enumerate(folds, start=1):
         predict = _fit(make(), matrix[fold.train], targets[fold.train], problem)
         scores.append(prepared.chosen.metric.one(targets[fold.validation], predict(matrix[fold.validation])))
-        each = (time.monotonic() - started) / n_done
+        deadline.clock.tick()
+        each = (deadline.now - started) / n_done
         if each * (len(folds) + 1 - n_done) > deadline.remaining:
             return None
     predict = _fit(make(), matrix, targets, problem)
-    return FittedReference(Reference(name, Score.of(np.array(scores)), time.monotonic() - started), predict)
+    deadline.clock.tick()
+    return FittedReference(Reference(name, Score.of(np.array(scores)), deadline.now - started), predict)
 
 
 def _fit(model: Any, rows: Matrix, targets: Target, problem: Problem) -> Callable[[Matrix], FloatArray]:

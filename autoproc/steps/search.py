@@ -3,10 +3,9 @@
 The loop is the whole of it: keep the engine full, train an epoch, report, prune, collect, tell.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import optuna
@@ -14,9 +13,9 @@ from optuna.trial import FixedTrial
 
 from autoproc.configurations import default_training, neighbours
 from autoproc.data.metrics import Metric
-from autoproc.deadline import Deadline
+from autoproc.deadline import Clock, Deadline
 from autoproc.network.interface import Engine, Standing
-from autoproc.outcomes import COMPARED, CUT_SHORT, DEFAULT, GROWN, Finalist, Search
+from autoproc.outcomes import COMPARED, CUT_SHORT, DEFAULT, GROWN, Finalist, Search, StoppedBy
 from autoproc.plan import Plan
 from autoproc.results import Growth, Trained, Trial, TrialState
 from autoproc.space import Space, Value
@@ -70,11 +69,12 @@ def search_regularisation(
     and what the best of them needs in any case: a trial that cannot be scored again has no part in the outcome.
     """
     half = deadline.share(_LEAST_SHARE)
-    loop = _Loop(engine, metric, plan, space, growth, on_trial)
+    loop = _Loop(engine, metric, plan, space, growth, on_trial, deadline.clock)
     while loop.wants_more or loop.running:
         if loop.is_late(deadline, half, again):
-            loop.stop()
-            return loop.result("time limit")
+            stopped_by: StoppedBy = "user" if deadline.clock.is_over else "time limit"
+            loop.stop(stopped_by)
+            return loop.result(stopped_by)
         loop.fill()
         loop.train_epoch()
     return loop.result("trials")
@@ -98,7 +98,14 @@ class _Loop:
     """The search's state: Optuna's study, what runs, what has ended, the best so far."""
 
     def __init__(
-        self, engine: Engine, metric: Metric, plan: Plan, space: Space, growth: Growth, on_trial: OnTrial
+        self,
+        engine: Engine,
+        metric: Metric,
+        plan: Plan,
+        space: Space,
+        growth: Growth,
+        on_trial: OnTrial,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._metric = metric
@@ -106,6 +113,7 @@ class _Loop:
         self._space = space
         self._growth = growth
         self._on_trial = on_trial
+        self._clock = clock
         self._default = default_training(plan, engine.n_train_rows, growth.best.trained.candidate.train.learning_rate)
         self._chosen = growth.ladder.index(growth.best.trained.candidate.network)
         self._centre = space.centre(growth.ladder, self._chosen)
@@ -113,7 +121,7 @@ class _Loop:
         self.running: dict[int, _Running] = {}
         self._trials: list[Trial] = []
         self._finalists: list[Finalist] = []
-        self._started = time.monotonic()
+        self._started = clock.now
         self._n_epochs = 0
         self._standings: dict[int, Standing] = {}
         self._epoch_seconds = 0.0  # that the latest epoch of all that run has taken
@@ -150,9 +158,9 @@ class _Loop:
 
     def train_epoch(self) -> None:
         """Train what runs by an epoch."""
-        started = time.monotonic()
+        started = self._clock.now
         self._report(self._engine.train_epoch())
-        self._epoch_seconds = time.monotonic() - started
+        self._epoch_seconds = self._clock.now - started
 
     def _report(self, standings: Sequence[Standing]) -> None:
         """Tell Optuna how the running trials stand, and end those that are finished or not worth going on. The default
@@ -171,12 +179,12 @@ class _Loop:
             elif standing.key != DEFAULT and self.running[standing.key].trial.should_prune():
                 self._end(standing.key, "pruned", f"among the worse half at epoch {standing.epoch}")
 
-    def stop(self) -> None:
+    def stop(self, stopped_by: StoppedBy) -> None:
         """End what runs as it stands: the best weights so far are as good as any."""
         for key in list(self.running):
-            self._end(key, "complete", CUT_SHORT)
+            self._end(key, "complete", CUT_SHORT[stopped_by])
 
-    def result(self, stopped_by: Literal["trials", "time limit"]) -> Search:
+    def result(self, stopped_by: StoppedBy) -> Search:
         trials = sorted(self._trials, key=lambda trial: trial.number)
         return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
 
@@ -200,7 +208,7 @@ class _Loop:
         if not self._n_epochs:
             grown = self._growth.best.trained
             return grown.seconds / grown.n_epochs
-        return (time.monotonic() - self._started) / self._n_epochs
+        return (self._clock.now - self._started) / self._n_epochs
 
     def _enter_grown(self) -> None:
         """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
@@ -248,11 +256,17 @@ class _Loop:
         self._on_trial(trial, trained)
         if state == "complete":
             self._enter_final(Finalist(trial, trained))
+        elif number != GROWN:
+            self._engine.forget(number)
 
     def _enter_final(self, finalist: Finalist) -> None:
         """Keep the best trials with their weights, best first, and those that all others are compared with."""
         known = [*self._finalists, finalist]
         self._finalists = self._leading([(each.trial.score.mean, each.trial.number, each) for each in known])
+        left = {each.trial.number for each in self._finalists}
+        for each in known:
+            if each.trial.number not in left:
+                self._engine.forget(each.trial.number)
 
     def _leading(self, scored: Sequence[tuple[float, int, _T]]) -> list[_T]:
         """What belongs to the best scores and to the trials that all are compared with, best first; given are scores,

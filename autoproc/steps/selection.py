@@ -6,7 +6,6 @@ epochs, and the winner is picked by both scores (docs/decisions/016-picking-the-
 measured).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -42,9 +41,9 @@ def score_again(
     for key in running:
         engine.start(key, finalists[key].trained.candidate)
     while running:
-        started = time.monotonic()
+        started = deadline.now
         standings = engine.train_epoch()
-        seconds = time.monotonic() - started
+        seconds = deadline.now - started
         for standing in standings:
             trained, late = finalists[standing.key].trained, (grace if standing.key == 0 else deadline).passed
             if not (standing.finished or standing.epoch >= trained.n_epochs or late):

@@ -25,6 +25,7 @@ from autoproc.tracking.entries import (
     InputEntry,
     ModelEntry,
     Point,
+    ResumeEntry,
     RunEntry,
 )
 from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, cause, is_refused, upload_errors
@@ -69,7 +70,7 @@ class Delivery:
                 if waiting.entry is None:
                     warn(f"Entry {waiting.number} of the record of job {self._run_id} is damaged, and left out.")
                 else:
-                    self.deliver(waiting.number, waiting.entry)
+                    self.deliver(waiting.entry)
             except UNREACHABLE as error:
                 if not is_refused(error):
                     self._again = self._had_trouble = True
@@ -79,11 +80,11 @@ class Delivery:
             self._again = self._looks_always
         return None
 
-    def deliver(self, number: int, entry: Entry) -> None:
+    def deliver(self, entry: Entry) -> None:
         """Deliver one entry. Raises what MLflow raises, and UploadError."""
         match entry:
             case RunEntry():
-                self._deliver_run(f"{self._run_id}.{number}", entry)
+                self._deliver_run(f"{self._run_id}.{entry.key}", entry)
             case BatchEntry():
                 self._log(self._run_id, entry.metrics, entry.parameters, entry.tags)
             case FileEntry():
@@ -95,6 +96,8 @@ class Delivery:
                 self._client.set_experiment_tag(self._experiment_id, entry.key, entry.value)
             case ModelEntry():
                 self._deliver_model(self._path(entry.path), entry)
+            case ResumeEntry():
+                self._reopen()
             case EndEntry():
                 self._client.set_terminated(self._run_id, entry.status, entry.ended_at)
 
@@ -130,6 +133,12 @@ class Delivery:
     ) -> None:
         for batch in entities.batches(metrics, parameters, tags):
             self._client.log_batch(run_id, batch.metrics, batch.params, batch.tags)
+
+    def _reopen(self) -> None:
+        """Show the job as running again, without the reason for which it had ended."""
+        self._client.update_run(self._run_id, status="RUNNING")
+        if names.REASON in self._client.get_run(self._run_id).data.tags:
+            self._client.delete_tag(self._run_id, names.REASON)
 
     def _deliver_model(self, path: Path, entry: ModelEntry) -> None:
         """A server that has no place for models, or none for ours, is not asked again: what follows is not to wait."""

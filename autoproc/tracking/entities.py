@@ -5,6 +5,7 @@ times spread evenly over the training; a final value stands at step 0.
 """
 
 import getpass
+import hashlib
 import json
 import math
 import time
@@ -53,11 +54,14 @@ def batches(
         yield Batch(metrics[some], params[few], run_tags[few])
 
 
-def run_entry(child: Child) -> RunEntry:
-    """A child with its curves, final values and parameters."""
+def run_entry(child: Child, number: int = 1) -> RunEntry:
+    """A child with its curves, final values and parameters, the job's `number`th of its name: one that a resumed job
+    tells again has the key that it had."""
     started, ended = milliseconds(child.started_at), milliseconds(child.ended_at)
     own = {names.STAGE: child.stage, names.STATE: child.state}
+    digest = hashlib.sha256(child.name.encode(errors="surrogatepass")).hexdigest()
     return RunEntry(
+        key=f"{digest[:16]}.{number}",
         name=names.as_title(child.name),
         started_at=started,
         ended_at=ended,

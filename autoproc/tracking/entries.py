@@ -15,8 +15,9 @@ Point = tuple[str, float, int, int]
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A finished child of the job; times are in milliseconds since 1970."""
+    """A finished child of the job, by its `key` among these; times are in milliseconds since 1970."""
 
+    key: str
     name: str
     started_at: int
     ended_at: int
@@ -91,6 +92,11 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class ResumeEntry:
+    """The job goes on that had ended early."""
+
+
+@dataclass(frozen=True)
 class EndEntry:
     """How and when (in ms) the job ended."""
 
@@ -98,7 +104,7 @@ class EndEntry:
     ended_at: int
 
 
-Entry = RunEntry | BatchEntry | FileEntry | InputEntry | ExperimentTagEntry | ModelEntry | EndEntry
+Entry = RunEntry | BatchEntry | FileEntry | InputEntry | ExperimentTagEntry | ModelEntry | ResumeEntry | EndEntry
 _KINDS: dict[str, type[Entry]] = {
     "run": RunEntry,
     "batch": BatchEntry,
@@ -106,6 +112,7 @@ _KINDS: dict[str, type[Entry]] = {
     "input": InputEntry,
     "experiment tag": ExperimentTagEntry,
     "model": ModelEntry,
+    "resume": ResumeEntry,
     "end": EndEntry,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}

@@ -109,7 +109,13 @@ class Home:
         """
         lock = self._lock(run_id)
         with home_errors(self.path):
-            lock.acquire()
+            try:
+                lock.acquire()
+            except Timeout:  # which is an OSError, too
+                raise HomeError(
+                    f"The job {run_id} is running, or its record is just being completed, by another process. Wait for "
+                    "the end of that."
+                ) from None
             self._sign_of_life(run_id).touch()
         return lock
 

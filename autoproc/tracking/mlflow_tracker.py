@@ -6,6 +6,7 @@ for its record.
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import final
@@ -22,7 +23,16 @@ from autoproc.tracking.connection import connect, connection_errors
 from autoproc.tracking.courier import Courier, pause
 from autoproc.tracking.database import make_database
 from autoproc.tracking.delivery import Delivery
-from autoproc.tracking.entries import BatchEntry, EndEntry, Entry, ExperimentTagEntry, FileEntry, ModelEntry, Standing
+from autoproc.tracking.entries import (
+    BatchEntry,
+    EndEntry,
+    Entry,
+    ExperimentTagEntry,
+    FileEntry,
+    ModelEntry,
+    ResumeEntry,
+    Standing,
+)
 from autoproc.tracking.failures import EXISTS, cause
 from autoproc.tracking.home import Home, home_errors
 from autoproc.tracking.outbox import Address, Outbox
@@ -50,6 +60,7 @@ class MlflowTracker:
         home: Home,
         warn: Callable[[str], None],
         pause: Callable[[int], float] = pause,
+        is_resumed: bool = False,
     ) -> None:
         self._client = client
         self._address = address
@@ -57,14 +68,20 @@ class MlflowTracker:
         self._warn = warn
         self._told: list[str] = []
         self._has_lost = False
+        self._n_children: Counter[str] = Counter()  # of each name
         self._lock = home.hold(address.run_id)
         with home_errors(home.path):
-            home.job(address.run_id).mkdir(parents=True, exist_ok=True)
-            self._outbox = Outbox.make(home.job(address.run_id), address)
-        self._delivery = Delivery(client, address, home.path, self._told.append)
+            folder = home.job(address.run_id)
+            folder.mkdir(parents=True, exist_ok=True)
+            waiting = Outbox.open(folder) if is_resumed else None  # of what the job has told before
+            self._outbox = waiting or Outbox.make(folder, address)
+        # What a resumed job tells again is there.
+        self._delivery = Delivery(client, address, home.path, self._told.append, looks_always=is_resumed)
         self._courier = Courier(
             self._outbox, self._delivery, warn, before=self._close_stopped_jobs, after=self._close, pause=pause
         )
+        if is_resumed:
+            self._hand(ResumeEntry())
 
     @property
     def run_id(self) -> str:
@@ -81,7 +98,8 @@ class MlflowTracker:
 
     def record(self, child: Child) -> None:
         """Write one finished child, in one go."""
-        self._hand(entities.run_entry(child))
+        self._n_children[child.name] += 1
+        self._hand(entities.run_entry(child, self._n_children[child.name]))
 
     def describe(
         self,
@@ -187,6 +205,24 @@ def open_tracker(
         run = client.create_run(experiment_id, tags=legal, run_name=names.as_title(job_name))
     address = Address(str(run.info.run_id), experiment_id, tracking_uri and public_address(tracking_uri))
     return MlflowTracker(client, address, home, warn)
+
+
+def reopen_tracker(home: Home, tracking_uri: str | None, run_id: str, *, warn: Callable[[str], None]) -> MlflowTracker:
+    """Go on with the record of a job that did not come to its end. Raises HomeError where another process does, and
+    HomeError or PlanError when the database or the server cannot be used."""
+    with connection_errors(home, tracking_uri):
+        client = connect(tracking_uri or home.tracking_uri)
+        address = _kept_address(client, home, run_id, tracking_uri)
+    return MlflowTracker(client, address, home, warn, is_resumed=True)
+
+
+def _kept_address(client: MlflowClient, home: Home, run_id: str, tracking_uri: str | None) -> Address:
+    """Where the record of a job is that goes on: what waits says it, also while its server is away, or else MLflow."""
+    outbox = Outbox.open(home.job(run_id))
+    if outbox is not None:
+        return outbox.address
+    experiment_id = str(client.get_run(run_id).info.experiment_id)
+    return Address(run_id, experiment_id, tracking_uri and public_address(tracking_uri))
 
 
 def _find_experiment(client: MlflowClient, name: str, home: Home | None) -> str:

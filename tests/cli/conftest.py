@@ -21,7 +21,7 @@ def process(monkeypatch):
     """A stand-in for the process that notes the plans it gets and returns, or raises, its `outcome`."""
 
     class Stub(SimpleNamespace):
-        def tune(self, plan, progress, started):
+        def tune(self, plan, frame, progress, started, request):
             self.started = started
             self.plans.append(plan)
             if isinstance(self.outcome, BaseException):

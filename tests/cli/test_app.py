@@ -10,10 +10,24 @@ import pytest
 
 import autoproc as package
 from autoproc import errors
-from autoproc.cli.app import _Terminated, autoproc, run
+from autoproc.cli.app import autoproc, run
 from autoproc.cli.options import plan_from
+from autoproc.cli.signals import Terminated
 
-COMMANDS = ("tune", "inspect", "show", "report", "compare", "ui", "export", "predict", "holdout", "sync", "spaces")
+COMMANDS = (
+    "tune",
+    "resume",
+    "inspect",
+    "show",
+    "report",
+    "compare",
+    "ui",
+    "export",
+    "predict",
+    "holdout",
+    "sync",
+    "spaces",
+)
 # autoproc itself must not need these before its arguments are parsed.
 HEAVY = {"torch", "mlflow", "optuna", "pandas", "sklearn", "scipy", "pydantic", "numpy", "pyarrow", "rich", "yaml"}
 
@@ -67,7 +81,7 @@ def test_the_version(capsys):
         (errors.BundleError("x"), 2),
         (errors.NoSignalError("x"), 3),
         (KeyboardInterrupt(), 130),
-        (_Terminated(), 143),
+        (Terminated(), 143),
     ],
 )
 def test_each_end_has_its_exit_code(process, fails, outcome, code):
@@ -182,7 +196,7 @@ def command(arguments):
         del del_me
         time.sleep(20)
     except KeyboardInterrupt as interrupt:
-        return 7 if isinstance(interrupt, app._Terminated) else 6
+        return 7 if isinstance(interrupt, app.Terminated) else 6
 
 app.run = command
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background would ignore it

@@ -19,7 +19,7 @@ import autoproc
 from autoproc.cli import app
 from autoproc.progress import Status
 
-def tune(plan, progress, started):
+def tune(plan, frame, progress, started, request):
     for _ in range({times}):
         progress.say("metric", "RMSE \\u00b1 1")
     progress.update(Status("search", news="R\\u00b2 \\u00b1 1"))

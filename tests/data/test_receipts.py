@@ -103,7 +103,7 @@ def _race(home: Path, n_threads: int, reason: str | None) -> list[Receipt | Auto
     def open_one(i: int) -> None:
         start.wait()
         try:
-            results.append(write_receipt(home, KEY, f"run-{i}", "fingerprint", reason))
+            results.append(write_receipt(home, KEY, f"run-{i}-{reason}", "fingerprint", reason))
         except AutoprocError as error:
             results.append(error)
 

@@ -238,6 +238,8 @@ class PlainEngine:
             | {SHARE: equal_shares(len(members))},
         )
 
+    def forget(self, key: int) -> None: ...
+
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.floating], ...]:
         predicted = []
         for k, fold in enumerate(self._data.folds):

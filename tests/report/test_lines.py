@@ -75,7 +75,7 @@ def test_the_search_counts_its_trials_and_tells_the_best_configuration() -> None
 
 def test_trials_that_the_time_limit_ended_are_counted() -> None:
     search = data.search()
-    trials = (replace(search.trials[0], reason=CUT_SHORT), *search.trials[1:])
+    trials = (replace(search.trials[0], reason=CUT_SHORT["time limit"]), *search.trials[1:])
     cut_short = replace(search, trials=trials)
     assert phrases.search_counts(cut_short) == "4 trials, 1 pruned, 1 failed, 1 cut short by the time limit"
     assert phrases.search_counts(replace(search, stopped_by="trials")) == "4 trials, 1 pruned, 1 failed"

@@ -34,6 +34,7 @@ class ScriptedEngine:
         self.n_train_rows = 800
         self.started: list[Candidate] = []
         self.most_running = 0
+        self.forgotten: list[int] = []
         self._script = script
         self._width = width
         self._memory = memory
@@ -70,6 +71,9 @@ class ScriptedEngine:
             failed=WAITED if waited else "fold 1 diverged" if diverged else None,
             weights={"name": np.array([len(self.started)], dtype=np.float32)},
         )
+
+    def forget(self, key: int) -> None:
+        self.forgotten.append(key)
 
     def out_of_fold(self, trained: Trained) -> tuple[NDArray[np.float32], ...]:
         raise NotImplementedError

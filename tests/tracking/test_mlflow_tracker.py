@@ -16,7 +16,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from autoproc.data.receipts import write_receipt
 from autoproc.errors import HomeError, PlanError
 from autoproc.results import Column, Problem
-from autoproc.tracking import names
+from autoproc.tracking import entities, names
 from autoproc.tracking.home import Home, open_home
 from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
 from autoproc.tracking.tracker import Child
@@ -196,7 +196,7 @@ def test_a_child_whose_making_came_to_light_late_is_there_once(
     flaky_tracker.wait()
     flaky.error = None
     flaky_tracker.wait()
-    key = {names.PARENT: flaky_tracker.run_id, names.ENTRY: f"{flaky_tracker.run_id}.1"}
+    key = {names.PARENT: flaky_tracker.run_id, names.ENTRY: f"{flaky_tracker.run_id}.{entities.run_entry(child).key}"}
     experiment_id = client.get_run(flaky_tracker.run_id).info.experiment_id
     # The lookup misses what the server makes only after it.
     flaky.before["set_terminated"] = lambda: client.create_run(experiment_id, tags=key)

@@ -27,7 +27,7 @@ ADDRESS = Address("run", "7", "http://host:5000")
 ODD = 'a\nb\x00"\u2028\ud800😀'
 STANDING = Standing("roc_auc", True, 0.9, 0.8, 0.95, "key", 2)
 ENTRIES_OF_EACH_KIND: tuple[Entry, ...] = (
-    RunEntry(ODD, 1, 2, {ODD: ODD}, {"p": "1"}, (("m", 0.5, 3, 1),)),
+    RunEntry(ODD, ODD, 1, 2, {ODD: ODD}, {"p": "1"}, (("m", 0.5, 3, 1),)),
     BatchEntry((("m", 0.1 + 0.2, 3, 0),), {"p": ODD}, {"t": "x"}),
     FileEntry("jobs/run/plan.yaml", ""),
     InputEntry({"name": ODD}),

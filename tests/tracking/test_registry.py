@@ -169,8 +169,8 @@ def test_a_server_without_a_place_for_models_is_not_asked_again(client: MlflowCl
     run_id = client.create_run(client.create_experiment("table: y")).info.run_id
     flaky.error = MlflowException("no such page", ENDPOINT_NOT_FOUND)
     delivery = Delivery(flaky, Address(run_id, "1", None), tmp_path, told.append)  # type: ignore[arg-type]
-    delivery.deliver(1, ModelEntry(str(folder), NAME, True, FIRST))
+    delivery.deliver(ModelEntry(str(folder), NAME, True, FIRST))
     assert told == ["MLflow does not take the model: no such page"] and not folder.exists()
     flaky.error = MlflowException("come back later", TEMPORARILY_UNAVAILABLE)
     with pytest.raises(MlflowException, match="come back later"):
-        delivery.deliver(1, ModelEntry(str(folder), NAME, True, FIRST))
+        delivery.deliver(ModelEntry(str(folder), NAME, True, FIRST))
