@@ -5,7 +5,8 @@
     result = autoproc.tune("data.csv", target="price")
     predictions = autoproc.load(result.model_path).predict(frame)
 
-Both are all there is to it; the command line is `autoproc.cli`, the steps are in `autoproc.process`.
+`resume` goes on with a job that was interrupted, and that is all there is to it; the command line is `autoproc.cli`,
+the steps are in `autoproc.process`.
 """
 
 import time
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from autoproc.job import JobResult
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "tune"]
+__all__ = ["__version__", "load", "resume", "tune"]
 
 
 def tune(
@@ -47,6 +48,24 @@ def tune(
         from autoproc import process
 
         return process.tune(made, frame, progress, started)
+
+
+def resume(
+    run: str = "last", frame: "pd.DataFrame | None" = None, *, home: "str | Path" = "mlruns", quiet: bool = False
+) -> "JobResult":
+    """Go on with a job that was interrupted, like the command `autoproc resume`; `frame` is the data frame that it was
+    given, if it was one.
+
+    Raises autoproc.errors.AutoprocError where there is nothing to resume, or another table.
+    """
+    started = time.monotonic()
+    from autoproc.progress import SilentProgress
+    from autoproc.progress.terminal import TerminalProgress
+
+    with nullcontext(SilentProgress()) if quiet else TerminalProgress() as progress:
+        from autoproc import process
+
+        return process.resume(run, str(home), frame, progress, started)
 
 
 def load(path: "str | Path") -> "Model":

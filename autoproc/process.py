@@ -219,9 +219,9 @@ def _carry_out(
             rate = baseline.network.candidate.train.learning_rate
             until = deadline.share(plan.growth.time_share)
             growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, job.tell_rung)
+            job.listen()  # from here on there is a network to end with
             job.tell_growth(growth)
         with job.step("search"):
-            job.listen()  # from here on there is a network to end with
             refits = final_kind(plan) in REFITS
             until = deadline.share(SEARCH_SHARE if refits else _SEARCH_SHARE_WITHOUT_REFITS)
             again = fresh + all_rows

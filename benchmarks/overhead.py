@@ -50,6 +50,7 @@ PARTS = {
         "autoproc.steps.decision:choose_threshold",
     ),
     "engine": ("autoproc.network.engine:StackEngine.*",),
+    "journal": ("autoproc.journal:Journal.*",),
     "export": (
         "autoproc.finishing:final_networks",
         "autoproc.job:Job.export",

@@ -17,11 +17,9 @@ from autoproc.tracking.tracker import Child
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import run_here
 from tests.integration.conftest import Server
-from tests.tracking.records import content
+from tests.tracking.records import TIMES, content
 
 N_JOBS, N_TRIALS = 10, 8
-# What hangs on the time of day, the seconds that something took, or how much memory was in use.
-TIMES = (names.SECONDS, names.PEAK_MEMORY, names.DESCRIPTION, names.RECEIPT_OPENED, names.REGISTERED)
 PASSWORD = "s3cret"
 
 

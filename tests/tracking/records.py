@@ -10,6 +10,9 @@ from mlflow.entities import Run
 from autoproc.tracking import names
 from autoproc.tracking.views import VIEW_TAG, view_key
 
+TIMES = (names.SECONDS, names.PEAK_MEMORY, names.DESCRIPTION, names.RECEIPT_OPENED, names.REGISTERED)
+"""What hangs on the time of day, the seconds that something took, or how much memory was in use."""
+
 
 def content(client: MlflowClient, run_id: str, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The job with its children, inputs, outputs, files and view; metrics and tags named in `without` are left out."""

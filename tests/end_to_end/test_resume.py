@@ -1,0 +1,241 @@
+"""Jobs that are interrupted and go on: they end like undisturbed ones, and nothing is recorded or opened twice."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import autoproc
+from autoproc.errors import PlanError
+from autoproc.network.engine import StackEngine
+from autoproc.resuming import find_stopped
+from autoproc.tracking.home import Home
+from tests.end_to_end import tables
+from tests.end_to_end.conftest import Ended, Finished, command, environment
+from tests.tracking.records import TIMES, content
+
+TUNE = ("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--json")
+_OF_A_RUN = ("seconds", "run_id", "home", "path", "opened_at", "memory", "told", "seconds_an_epoch")
+
+
+@pytest.fixture
+def asked(folder: Path) -> Path:
+    """A folder with the table and the plan of the finished binary job."""
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder)
+    return folder
+
+
+def alike(result: Any) -> Any:
+    """What a result says apart from times, places and ids."""
+    if isinstance(result, dict):
+        return {key: alike(value) for key, value in result.items() if key not in _OF_A_RUN}
+    return [alike(value) for value in result] if isinstance(result, list) else result
+
+
+def job(folder: Path) -> Path:
+    [only] = (folder / "mlruns" / "jobs").iterdir()
+    return only
+
+
+@contextmanager
+def interrupted(place: str, after: int = 0) -> Iterator[None]:
+    """Ctrl-C comes in the call of `place` that follows on so many."""
+    module, _, name = place.rpartition(".")
+    target = StackEngine if module == "StackEngine" else sys.modules[module]
+    inner, calls = getattr(target, name), []
+
+    def interrupt(*arguments: Any, **options: Any) -> Any:
+        calls.append(name)
+        if len(calls) > after:
+            raise KeyboardInterrupt
+        return inner(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(target, name, interrupt)
+        yield
+    assert len(calls) > after, "the job did not come so far"
+
+
+def test_a_job_that_is_interrupted_in_every_step_ends_like_an_undisturbed_one(
+    binary: Finished, asked: Path, here: Callable[..., Ended]
+) -> None:
+    """Baseline, growth, search, fresh folds, export, receipt, verdict, and the end."""
+    stops = [
+        ("StackEngine.train_epoch", 5),
+        ("StackEngine.train_epoch", 30),
+        ("StackEngine.train_epoch", 8),
+        ("StackEngine.train_epoch", 10),
+        ("autoproc.finishing.select", 0),
+        ("autoproc.job.export_bundle", 0),
+        ("autoproc.process.write_receipt", 0),
+        ("autoproc.steps.verdict.encode_target", 0),
+        ("autoproc.job.write_mlflow_model", 0),
+    ]
+    import autoproc.job
+    import autoproc.process
+    import autoproc.steps.verdict
+
+    arguments: tuple[str, ...] = TUNE
+    steps = []
+    for place, after in stops:
+        with interrupted(place, after):
+            ended = here(*arguments)
+        assert (ended.code, ended.out) == (130, ""), ended.err
+        assert f"`autoproc resume {job(asked).name}` goes on from here" in ended.err
+        told = [line.split()[0] for line in ended.err.splitlines() if line[:1].isalpha()]
+        steps.append(told[told.index("resume") - 1])
+        arguments = ("resume", "last", "--json")
+    ended = here(*arguments)
+    assert ended.code == 0, ended.err
+    assert steps == [
+        "note", "references", "growth", "search", "search", "calibration", "calibration", "calibration", "holdout",
+    ]  # fmt: skip
+    assert alike(json.loads(ended.out)) == alike(binary.result)
+    finished, undisturbed = job(asked), binary.record
+    told = Finished(asked, ended).record
+    expected = content(undisturbed.client, str(binary.result["run_id"]), without=TIMES)
+    assert content(told.client, finished.name, without=TIMES) == expected
+    assert len(list((asked / "mlruns" / "receipts").iterdir())) == 1
+    assert not (finished / "journal").exists() and list((asked / "mlruns" / "running").iterdir()) == []
+    frame = tables.table()
+    pd.testing.assert_frame_equal(
+        autoproc.load(finished / "model").predict(frame), autoproc.load(binary.model).predict(frame)
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_job_that_is_killed_ends_like_an_undisturbed_one_too(
+    binary: Finished, asked: Path, here: Callable[..., Ended]
+) -> None:
+    started = start(*TUNE, folder=asked)
+    read_until(started, "growth")
+    started.kill()
+    started.communicate()
+    ended = here("resume", "--json")
+    assert ended.code == 0, ended.err
+    assert alike(json.loads(ended.out)) == alike(binary.result)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_the_first_signal_ends_the_search_and_the_job_comes_to_its_end(asked: Path) -> None:
+    tables.write_plan(asked, trials=100_000)
+    started = start(*TUNE, folder=asked)
+    read_until(started, "growth")
+    started.send_signal(signal.SIGTERM)
+    out, rest = started.communicate(timeout=120)
+    assert started.returncode == 0, rest
+    assert "\nThe search ends here; the verdict follows. Once more stops at once" in rest
+    assert "\nstop        asked for: what trains is ended as it stands" in rest and "by the user" in rest
+    result = json.loads(out)
+    assert result["search"]["stopped_by"] == "user" and result["verdict"]["score"] > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_two_signals_stop_a_job_that_can_be_resumed(asked: Path) -> None:
+    tables.write_plan(asked, trials=100_000)
+    started = start(*TUNE, folder=asked)
+    read_until(started, "growth")
+    started.send_signal(signal.SIGINT)
+    read_until(started, "The search ends here")
+    started.send_signal(signal.SIGINT)
+    out, rest = started.communicate(timeout=120)
+    assert (started.returncode, out) == (130, ""), rest
+    assert "goes on from here" in rest and "Traceback" not in rest
+    assert list((asked / "mlruns" / "receipts").iterdir()) == []
+    assert find_stopped(Home(asked / "mlruns"), "last").run_id == job(asked).name
+
+
+def start(*arguments: object, folder: Path) -> "subprocess.Popen[str]":
+    def listen_to_ctrl_c() -> None:
+        """What a shell starts in the background ignores Ctrl-C, and so do its children."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,
+    )
+
+
+def read_until(process: "subprocess.Popen[str]", word: str) -> None:
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith(word):
+            return
+    raise AssertionError(f"no line began with {word!r}")
+
+
+@pytest.fixture
+def stopped(asked: Path, here: Callable[..., Ended]) -> Path:
+    """A job that was interrupted in the baseline."""
+    with interrupted("StackEngine.train_epoch", 3):
+        assert here(*TUNE).code == 130
+    return asked
+
+
+def test_the_same_request_again_offers_to_go_on(stopped: Path, here: Callable[..., Ended]) -> None:
+    earlier = job(stopped).name
+    with interrupted("StackEngine.train_epoch", 0):
+        told = here(*TUNE).err
+    assert f"`autoproc resume {earlier}` goes on with it; this one begins anew" in told
+    with interrupted("StackEngine.train_epoch", 0):
+        assert earlier not in here(*TUNE, "--seed", 3).err
+
+
+def test_a_job_is_resumed_by_one_process_at_a_time(stopped: Path, here: Callable[..., Ended]) -> None:
+    lock = Home(stopped / "mlruns").hold(job(stopped).name)
+    try:
+        ended = here("resume")
+    finally:
+        lock.release()
+    assert (ended.code, ended.out) == (2, "")
+    assert "is still running" in ended.err
+
+
+def test_a_table_that_has_changed_since_is_refused(stopped: Path, here: Callable[..., Ended]) -> None:
+    tables.write(tables.table(seed=1), stopped / "table.csv")
+    ended = here("resume", job(stopped).name[:6])
+    assert (ended.code, ended.out) == (2, "")
+    assert "must go on with the table that it began with" in ended.err
+    tables.write(tables.table(), stopped / "table.csv")
+    assert here("resume", "--quiet").code == 0
+    again = here("resume")
+    assert again.code == 2 and "has come to its end, so that there is nothing to resume" in again.err
+
+
+def test_a_home_may_be_moved_before_its_job_goes_on(stopped: Path, here: Callable[..., Ended]) -> None:
+    (stopped / "mlruns").rename(stopped / "elsewhere")
+    ended = here("resume", "--home", "elsewhere", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["home"] == str(stopped / "elsewhere")
+
+
+def test_a_job_of_a_data_frame_goes_on_in_python_with_that(asked: Path, here: Callable[..., Ended]) -> None:
+    plan = {**tables.SMALL, "target": "failed"}
+    with interrupted("StackEngine.train_epoch", 3), pytest.raises(KeyboardInterrupt):
+        autoproc.tune(tables.table(), quiet=True, **plan)
+    ended = here("resume")
+    assert ended.code == 2 and "autoproc.resume(run, frame) in Python" in ended.err
+    with pytest.raises(PlanError, match="must go on with the table"):
+        autoproc.resume(frame=tables.table(seed=1), quiet=True)
+    assert autoproc.resume(frame=tables.table(), quiet=True).content["verdict"]["score"] > 0
+
+
+def test_without_a_journal_there_is_nothing_to_resume(asked: Path, here: Callable[..., Ended]) -> None:
+    assert "There is no job in" in here("resume").err
+    tables.write(tables.noise(), asked / "table.csv")
+    assert here("tune", "table.csv", "--target", "y", "--config", "small.yaml").code == 3
+    ended = here("resume")
+    assert ended.code == 2 and "it has no journal" in ended.err
