@@ -438,6 +438,7 @@ def running_job(
         if resumed:
             folder = resumed.folder
             journal = Journal.resume(folder / FOLDER, beginning.started, beginning.request)
+            kept.say("resume", lines.resumed_line(resumed.run_id, journal.begins_at))
         else:
             folder = home.start_job(tracker.run_id)
             with home_errors(home.path):

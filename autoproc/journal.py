@@ -72,7 +72,9 @@ class Journal:
         """How many events there have been."""
         self._has_arrays = False
         self._now, self._over = 0.0, False
-        self.stopwatch = MonotonicClock(started - (recorded[-1].at if recorded else 0.0))
+        self.begins_at = recorded[-1].at if recorded else 0.0
+        """The job's time at which this process goes on with it."""
+        self.stopwatch = MonotonicClock(started - self.begins_at)
         """The job's time as it goes on, for those who only show it."""
         with _journal_errors(folder), (folder / _EVENTS).open("ab") as file:
             file.truncate(size)

@@ -85,17 +85,29 @@ def find_stopped(home: Home, run: str) -> StoppedJob:
     if (folder / "result.json").exists():
         raise PlanError(
             f"The job {folder.name} has come to its end, so that there is nothing to resume. `autoproc show "
-            f"{folder.name}` tells its result."
+            f"{folder.name}` tells its result.{_others(home)}"
         )
     raise PlanError(
         f"The job {folder.name} cannot be resumed: it has no journal, because it stopped before there was anything to "
         "keep, found no signal, or is of an earlier version. `autoproc tune --config` with its plan.yaml begins anew."
+        f"{_others(home)}"
     )
+
+
+def _others(home: Home) -> str:
+    """The newest job that can be resumed."""
+    run_id = next((run_id for run_id in reversed(home.run_ids()) if _can_go_on(home, run_id)), None)
+    return f" The job {run_id} can be resumed." if run_id else ""
+
+
+def _can_go_on(home: Home, run_id: str) -> bool:
+    with suppress(AutoprocError):
+        return read_head(home.job(run_id) / FOLDER) is not None and not home.is_running(run_id)
+    return False
 
 
 def stopped_like(home: Home, head: Head) -> Iterator[str]:
     """The jobs of a home, newest first, that could be resumed and were asked for the same of the same table."""
     for run_id in reversed(home.run_ids()):
-        with suppress(AutoprocError):
-            if read_head(home.job(run_id) / FOLDER) == head and not home.is_running(run_id):
-                yield run_id
+        if _can_go_on(home, run_id) and read_head(home.job(run_id) / FOLDER) == head:
+            yield run_id

@@ -121,6 +121,8 @@ def lacks(what: str, job: Path) -> str:
         told += f" The last line of {log}: {last}"
     if model.exists() and str(model) not in last:
         told += f" Its model is exported all the same, without a holdout score: {model}."
+    if (job / "journal" / "job.json").exists():
+        return f"{told} `autoproc resume {job.name}` goes on with it."
     if not plan.exists():  # a job that was killed in its first moments
         return f"{told} `autoproc tune` starts another one."
     return f"{told} `autoproc tune --config {plan}` runs it again."

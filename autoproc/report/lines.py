@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoproc.format import format_count, format_score
+from autoproc.format import format_count, format_score, format_seconds
 from autoproc.outcomes import OutOfFold, Search, Selection, Verdict
 from autoproc.report import phrases
 from autoproc.report.facts import JobFacts
@@ -133,16 +133,21 @@ def model_line(path: Path, shipped: str | None = None) -> str:
 
 def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     """What can be done with the model of a job that could not open its holdout; `opened` if another one has."""
-    again = " --reopen-holdout REASON" if opened else ""
-    return (
-        f"This job's model is exported all the same, without a holdout score: {shlex.quote(str(model))}. "
-        f"`autoproc tune --config {shlex.quote(str(plan))}{again}` trains it again and scores it."
-    )
+    told = f"This job's model is exported all the same, without a holdout score: {shlex.quote(str(model))}."
+    if not opened:
+        return told
+    again = f"autoproc tune --config {shlex.quote(str(plan))} --reopen-holdout REASON"
+    return f"{told} `{again}` trains it again and scores it."
 
 
 def resume_line(run_id: str, home: Path) -> str:
     """How a job goes on that did not come to its end."""
     return f"`autoproc resume {run_id}{_elsewhere(home)}` goes on from here"
+
+
+def resumed_line(run_id: str, seconds: float) -> str:
+    """That a job goes on that had taken so many seconds."""
+    return f"job {run_id} goes on after {format_seconds(seconds)}; what it had told until then comes first"
 
 
 def alike_line(run_id: str, home: Path) -> str:

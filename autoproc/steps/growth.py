@@ -43,8 +43,11 @@ def grow_until_overfit(
         # A later rung that time has cut short says nothing; the first one was given its epochs.
         cut_short = bool(rungs) and deadline.passed and max(t.n_epochs for t in trainings) < _FEWEST_EPOCHS
         rung = None if cut_short else _judge_rung(number, trainings, metric)
-        for trained in trainings:
-            on_trained(number, trained, rung.verdict if rung and trained is rung.trained else None)
+        for key, trained in enumerate(trainings):
+            counts = rung is not None and trained is rung.trained
+            on_trained(number, trained, rung.verdict if rung and counts else None)
+            if not counts:
+                engine.forget(key)
         if rung:
             n_flat = n_flat + 1 if rungs and not _is_better(rung, _best(rungs, metric), metric) else 0
             rungs.append(rung)

@@ -74,6 +74,8 @@ class MlflowTracker:
             folder = home.job(address.run_id)
             folder.mkdir(parents=True, exist_ok=True)
             waiting = Outbox.open(folder) if is_resumed else None  # of what the job has told before
+            if waiting:
+                waiting.mend()
             self._outbox = waiting or Outbox.make(folder, address)
         # What a resumed job tells again is there.
         self._delivery = Delivery(client, address, home.path, self._told.append, looks_always=is_resumed)

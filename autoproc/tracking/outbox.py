@@ -78,6 +78,12 @@ class Outbox:
                 "delivered; remove the file to give that up."
             ) from None
 
+    def mend(self) -> None:
+        """Remove a last line that was torn, so that others may follow. Raises OSError."""
+        with self._entries.open("rb+") as file:
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+
     def __len__(self) -> int:
         """How many entries wait."""
         return self._n_entries - self._n_delivered

@@ -39,6 +39,12 @@ def test_a_job_without_a_result_says_how_it_ended(fails, job):
     assert "job.log: ZeroDivisionError: broken. `autoproc tune" in fails("show", "last")
 
 
+def test_a_job_without_a_result_says_that_it_can_go_on(fails, job):
+    (job / "journal").mkdir()
+    (job / "journal" / "job.json").touch()
+    assert "did not come to its end. `autoproc resume abc123` goes on with it." in fails("show", "last")
+
+
 def test_a_job_without_a_result_names_its_model_once(fails, job):
     (job / "model").mkdir()
     assert "Its model is exported all the same, without a holdout score: mlruns/jobs/abc123/model." in fails("show")

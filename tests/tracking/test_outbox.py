@@ -16,6 +16,7 @@ from autoproc.tracking.entries import (
     FileEntry,
     InputEntry,
     ModelEntry,
+    ResumeEntry,
     RunEntry,
     Standing,
     from_json,
@@ -33,6 +34,7 @@ ENTRIES_OF_EACH_KIND: tuple[Entry, ...] = (
     InputEntry({"name": ODD}),
     ExperimentTagEntry("key", "value"),
     ModelEntry("jobs/run/mlflow-model", "name", True, STANDING),
+    ResumeEntry(),
     EndEntry("FINISHED", 5),
 )
 
@@ -102,6 +104,18 @@ def test_a_line_torn_by_a_crash_is_none(outbox: Outbox, tmp_path: Path) -> None:
     with (tmp_path / ENTRIES).open("a") as file:
         file.write('{"kind": "end", "sta')
     assert drain(reopened(tmp_path)) == [end(1)]
+
+
+def test_more_may_follow_once_a_torn_line_is_gone(outbox: Outbox, tmp_path: Path) -> None:
+    outbox.append(end(1))
+    whole = (tmp_path / ENTRIES).read_bytes()
+    for torn in (b"", b'{"kind": "end", "sta'):
+        (tmp_path / ENTRIES).write_bytes(whole + torn)
+        again = reopened(tmp_path)
+        again.mend()
+        again.append(end(2))
+        assert drain(reopened(tmp_path)) == [end(1), end(2)]
+        (tmp_path / DELIVERED).unlink()
 
 
 @pytest.mark.parametrize("damaged", ["{", "[]", '{"kind": "unknown"}', '{"kind": "end"}', "\xff"])
