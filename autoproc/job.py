@@ -28,28 +28,26 @@ from autoproc.errors import AutoprocError, BundleError, HomeError, NoSignalError
 from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
-from autoproc.journal import FOLDER, Head, Journal
+from autoproc.journal import Journal
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
-from autoproc.progress import KeptProgress, Progress, Status
-from autoproc.provenance import versions
+from autoproc.progress import KeptProgress, Status
 from autoproc.report import documents, lines, values
 from autoproc.report.effects import by_effect
 from autoproc.report.model_card import model_card
 from autoproc.report.standing import JobStanding
 from autoproc.report.story import JobFacts, story
 from autoproc.results import Baseline, Growth, OverfitVerdict, Reference, Trained, Trial
-from autoproc.resuming import SPACE, Beginning, stopped_like
+from autoproc.resuming import SPACE
 from autoproc.space import Space
-from autoproc.space_file import space_text
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
 from autoproc.tracking.home import Home, home_errors, write_atomically
-from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker, reopen_tracker
-from autoproc.tracking.tracker import Tracker, Value
+from autoproc.tracking.mlflow_tracker import MlflowTracker
+from autoproc.tracking.tracker import Value
 from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
@@ -340,9 +338,7 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
-        if isinstance(error, NoSignalError):
-            self.journal.remove()
-        else:
+        if not isinstance(error, NoSignalError):
             self._progress.say("resume", lines.resume_line(self.run_id, self.home.path))
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
@@ -411,62 +407,3 @@ def _replace_folder(folder: Path, new: Path, aside: Path) -> None:
         if not folder.exists():
             aside.rename(folder)
         raise
-
-
-@contextmanager
-def running_job(
-    prepared: Prepared,
-    plan: Plan,
-    space: Space,
-    home: Home,
-    progress: Progress,
-    device: str,
-    beginning: Beginning,
-) -> Iterator[Job]:
-    """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
-    Reading and preparing belong to its time. One that is resumed is told from its first line again."""
-    resolved = documents.resolved_plan(plan, prepared, home.path)
-    name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
-    tags = documents.provenance(plan, prepared, device)
-    kept = KeptProgress(progress)
-    resumed = beginning.resumed
-    if resumed:
-        tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, warn=kept.warn)
-    else:
-        tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
-    with _closing_record(tracker):
-        if resumed:
-            folder = resumed.folder
-            journal = Journal.resume(folder / FOLDER, beginning.started, beginning.request)
-            kept.say("resume", lines.resumed_line(resumed.run_id, journal.begins_at))
-        else:
-            folder = home.start_job(tracker.run_id)
-            with home_errors(home.path):
-                write_atomically(folder / PLAN, resolved.to_yaml())
-                write_atomically(folder / SPACE, space_text(resolved.space))
-            asked = documents.portable_plan(plan, home.path).model_dump(mode="json")
-            head = Head(asked, prepared.fingerprint, versions()["autoproc"])
-            if like := next(stopped_like(home, head), None):
-                kept.say("resume", lines.alike_line(like, home.path))
-            journal = Journal.begin(folder / FOLDER, head, beginning.started, beginning.request)
-        journal.tick()
-        job = Job(prepared, resolved, home, folder, tracker, kept, space, journal, beginning.request)
-        try:
-            kept.log_to(folder / LOG)
-            job.tell_start()
-            yield job
-        except BaseException as error:
-            job.fail(error)
-            raise
-        journal.remove()
-
-
-@contextmanager
-def _closing_record(tracker: Tracker) -> Iterator[None]:
-    """Close the record with the status that fits how the block ended."""
-    try:
-        yield
-    except BaseException as error:
-        tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-        raise
-    tracker.finish("FINISHED")

@@ -40,10 +40,11 @@ Arrays = Mapping[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Head:
     """What a job was asked for: `plan` as JSON without secrets and with paths that hold from any folder, for the table
-    with this `fingerprint`, by a `version` of autoproc."""
+    with this `fingerprint` and the holdout with this key, by a `version` of autoproc."""
 
     plan: Mapping[str, Any]
     fingerprint: str
+    holdout_key: str
     version: str
     format: int = FORMAT
 
@@ -131,6 +132,7 @@ class Journal:
             if event.what != what:
                 raise HomeError(self._misfit(event.what, what))
         else:
+            self._has_arrays = False
             event = self._append(what, act(number))
         self.n_events = number
         self._now, self._over = event.at, event.over
@@ -178,7 +180,6 @@ class Journal:
                 with suppress(OSError):
                     file.truncate(end)
                 raise
-        self._has_arrays = False
         return _Event(**json.loads(line))  # what is gone on with is what will be read back
 
     def _misfit(self, found: str, wanted: str) -> str:

@@ -107,13 +107,13 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     space = resumed.space if resumed else load_space(plan.space)
     plan = space.complete(plan)
     prepared, holdout = prepare(plan, frame)
-    from autoproc.job import running_job  # torch and MLflow are loaded only for a request that is sound
     from autoproc.network.engine import choose_device, device_name
+    from autoproc.running import running_job  # torch and MLflow are loaded only for a request that is sound
 
     device = device_name(choose_device(plan.device))
     home = open_home(plan.home)
     if resumed:
-        resumed.check_table(prepared.fingerprint)
+        resumed.check_tables(prepared.fingerprint, prepared.holdout_key)
     check_unopened(home.path, holdout.key, plan.reopen_holdout, resumed.run_id if resumed else None)
     with running_job(prepared, plan, space, home, progress, device, beginning) as job:
         return _carry_out(prepared, holdout, plan, space, job)

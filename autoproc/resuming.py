@@ -49,12 +49,13 @@ class StoppedJob:
         except (OSError, UnicodeDecodeError) as error:
             raise HomeError(f"The job's search space {path} cannot be read: {error}. It is needed to resume.") from None
 
-    def check_table(self, fingerprint: str) -> None:
-        """Raises PlanError where the table is another one than that which the job began with."""
-        if fingerprint != self.head.fingerprint:
+    def check_tables(self, fingerprint: str, holdout_key: str) -> None:
+        """Raises PlanError where the table, or the holdout's, is another one than that which the job began with."""
+        if (fingerprint, holdout_key) != (self.head.fingerprint, self.head.holdout_key):
+            which = "holdout" if fingerprint == self.head.fingerprint else "table"
             raise PlanError(
-                f"The job {self.run_id} must go on with the table that it began with, but the cells of that have "
-                "changed since. Restore the table, or begin anew with `autoproc tune`."
+                f"The job {self.run_id} must go on with the {which} that it began with, but the cells of that have "
+                f"changed since. Restore the {which}, or begin anew with `autoproc tune`."
             )
 
 

@@ -11,7 +11,7 @@ from autoproc.deadline import StopRequest
 from autoproc.errors import HomeError
 from autoproc.journal import Head, Journal, read_head
 
-HEAD = Head({"target": ["y"]}, "fingerprint", "0.1.0")
+HEAD = Head({"target": ["y"]}, "fingerprint", "key", "0.1.0")
 
 
 @pytest.fixture
@@ -143,7 +143,10 @@ def test_the_head_is_what_was_asked_for(folder: Path, tmp_path: Path) -> None:
     [
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
-        (json.dumps({"plan": {}, "fingerprint": "", "version": "9.0", "format": 2}), "of format 2, of autoproc 9.0"),
+        (
+            json.dumps({"plan": {}, "fingerprint": "", "holdout_key": "", "version": "9.0", "format": 2}),
+            "of format 2, of autoproc 9.0",
+        ),
     ],
 )
 def test_a_head_that_is_none_is_refused(folder: Path, text: str, message: str) -> None:

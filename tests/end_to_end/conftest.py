@@ -175,7 +175,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Recording]:
         records.append(Recording(f"run{len(records)}"))
         return records[-1]
 
-    monkeypatch.setattr("autoproc.job.open_tracker", open_tracker)
+    monkeypatch.setattr("autoproc.running.open_tracker", open_tracker)
     monkeypatch.setattr("autoproc.job.write_mlflow_model", lambda *made: None)  # nobody would look at it
     return records
 
