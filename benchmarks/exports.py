@@ -18,7 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,7 +28,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
+from autoproc.calibration import with_temperature
 from autoproc.cli.jobs import named_model
 from autoproc.data.table import read_table
 from autoproc.export.bundle import Opened, open_bundle
@@ -37,6 +39,7 @@ from autoproc.export.onnx.check import as_table, distance, feeds, made_up_rows, 
 from autoproc.export.onnx.file import jobs_table
 from autoproc.export.onnx.model import to_onnx
 from autoproc.export.prediction import predict_file, whole_file
+from tests.oracle.torch_predictor import TorchPredictor
 from tools.mlflow_models import serving_model
 
 BATCH = 2_000
@@ -69,6 +72,14 @@ def as_onnx(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractConte
             lambda outputs: as_table(outputs, opened.model),
         )
     )
+
+
+def as_trained(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
+    """In torch, by the passes that the networks were trained with."""
+    model = opened.model
+    average = TorchPredictor(model.task, model.schema.layout, opened.weights).mean
+    in_torch = replace(model, network=with_temperature(average, opened.temperature))
+    return nullcontext(Form(lambda rows: rows, in_torch.predict))
 
 
 def with_drift(place: Path, opened: Opened, example: pd.DataFrame) -> AbstractContextManager[Form]:
@@ -144,6 +155,7 @@ def as_json(rows: pd.DataFrame) -> str:
 
 
 FORMS: dict[str, Prepare] = {
+    "trained": as_trained,
     "bundle": as_bundle,
     "drift": with_drift,
     "predict": from_file_to_file,
@@ -228,6 +240,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print the lines of a Markdown table")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    threadpool_limits(1)
     titles = ["model", "form", "networks", "rows", "largest difference", "rows a second", "ms for one row (processor)"]
     if asked.markdown:
         print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")

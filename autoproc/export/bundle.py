@@ -50,6 +50,7 @@ from autoproc.export.strict_json import shown
 from autoproc.export.tensors import ArraySpec, read_arrays
 from autoproc.network.arrays import EDGES, SPREAD, TARGET_STATISTICS, expected_shapes
 from autoproc.network.averaging import SHARE
+from autoproc.network.predictor import Predictor
 from autoproc.outcomes import FinalNetworks
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
@@ -245,8 +246,6 @@ def _assemble(card: Mapping[str, Any], files: Files) -> Opened:
     shapes = expected_shapes(shape.network, schema.layout, task, n_outputs, shape.n_members, shape.n_pieces)
     weights = read_arrays(files, WEIGHTS, {name: _array_spec(name, its) for name, its in shapes.items()})
     _must_average(weights)
-    from autoproc.network.predictor import Predictor  # torch takes seconds: what is refused does not wait for it
-
     predict = with_temperature(Predictor(task, schema.layout, weights).mean, shape.temperature)
     model = Model(described(card), schema, predict, task, targets, classes, threshold, seen)
     return Opened(model, weights, shape.temperature)

@@ -7,7 +7,7 @@ killed while it was written looks damaged.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed
 from typing import Any, get_args
 
@@ -130,12 +130,19 @@ def read_problem(card: Mapping[str, Any]) -> tuple[Task, tuple[str, ...], tuple[
     if task not in TASKS:
         raise BundleError(f"{CARD} names the unknown task {shown(task)}; there are {', '.join(TASKS)}.")
     fits = {"binary": len(classes) == 2, "multiclass": len(classes) >= 2}.get(task, not classes)
-    distinct = all(len(set(names)) == len(names) for names in (targets, classes))
-    if not (fits and distinct) or not targets or (len(targets) > 1 and task != "vector_regression"):
+    if not fits or not targets or (len(targets) > 1 and task != "vector_regression"):
         raise BundleError(f"{CARD} has targets and classes that do not fit the task {task}.")
+    columns = (*targets, *probability_columns(classes))
+    if len(set(columns)) < len(columns):
+        raise BundleError(f"{CARD} has targets and classes by which predictions would have two columns of one name.")
     if threshold is not None and not (task == "binary" and isinstance(threshold, float) and 0 <= threshold <= 1):
         raise BundleError(f"{CARD} has the threshold {shown(threshold)}, but only a binary task has one, from 0 to 1.")
     return task, targets, classes, threshold
+
+
+def probability_columns(classes: Sequence[str]) -> list[str]:
+    """What the columns of predictions are called that hold the probability of each class."""
+    return [f"probability_{name}" for name in classes]
 
 
 def _names(value: object, key: str) -> tuple[str, ...]:

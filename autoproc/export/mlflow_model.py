@@ -19,7 +19,7 @@ from autoproc.export.bundle import load
 from autoproc.export.model import Model
 
 # What loading a bundle and predicting with it needs. MLflow adds itself.
-_REQUIREMENTS = ("autoproc", "numpy", "pandas", "pyarrow", "pydantic", "torch")
+_REQUIREMENTS = ("autoproc", "numpy", "pandas", "pyarrow", "pydantic")
 
 
 @final

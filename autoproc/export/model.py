@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autoproc.data.drift import DriftHint, OddCells, Seen, count_odd, drift_hints
 from autoproc.data.vectorize import Schema
 from autoproc.errors import DataError, PlanError
+from autoproc.export.card import probability_columns
 from autoproc.plan import Task
 
 
@@ -96,7 +97,7 @@ class Model:
         return np.stack([1 - outputs, outputs], axis=1) if self.task == "binary" else outputs
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {f"probability_{name}": probabilities[:, i] for i, name in enumerate(self.classes)}
+        return dict(zip(probability_columns(self.classes), probabilities.T, strict=True))
 
     def _chosen(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
         """Number of the predicted class of each row: above the threshold, or the likeliest."""

@@ -1,9 +1,7 @@
 """From the vectoriser's matrix to what the first layer reads.
 
-The matrix is widened once, for all folds: numbers with NaN for missing, fixed-scale columns, missing
-indicators and one-hot codes side by side, and the codes of embedded columns apart. What is learned from
-rows (centre and scale of the numbers, and the edges of the pieces that they are cut into) is a statistic of each fold's
-training rows.
+The matrix is widened once, for all folds. What is learned from rows (centre and scale of the numbers, and the edges of
+the pieces that they are cut into) is a statistic of each fold's training rows.
 """
 
 from dataclasses import dataclass
@@ -14,14 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.vectorize import Layout
-
-FAR = 1e4  # beyond this many scales a value says nothing more; keeps squares finite in float32
+from autoproc.network.widening import FAR, widened
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """`dense` float32 (..., n_widened), NaN only in its numeric part; `codes` int64 (..., embedded columns), shifted so
-    that all embedded columns share one table."""
+    """What autoproc.network.widening makes of n rows, as tensors."""
 
     dense: Tensor
     codes: Tensor
@@ -29,16 +25,7 @@ class Inputs:
 
 def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> Inputs:
     """The vectoriser's matrix (n, n_columns) as network inputs of n rows."""
-    parts = [
-        matrix[:, list(layout.numeric)],
-        np.nan_to_num(matrix[:, list(layout.passthrough)]),
-        np.isnan(matrix[:, list(layout.indicators)]).astype(np.float32),
-        *(matrix[:, [column]] == np.arange(size, dtype=np.float32) for column, size in layout.one_hot),
-    ]
-    # Row by row in memory, which looking rows up is fast for: numpy would keep the order by columns of its parts.
-    dense = np.ascontiguousarray(np.concatenate(parts, axis=1, dtype=np.float32))
-    starts = np.cumsum([0, *(size for _, size in layout.embedded)])[:-1]
-    codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64, order="C") + starts.astype(np.int64)
+    dense, codes = widened(matrix, layout)
     return Inputs(torch.from_numpy(dense).to(device), torch.from_numpy(codes).to(device))
 
 

@@ -367,6 +367,10 @@ FOLDERS: dict[str, Hostile] = {
         ),
     ),
     "a task of another type": Hostile("unknown task", folder(carded(task={"binary": 1}))),
+    "a class whose probability is called like the label": Hostile(
+        "two columns of one name", folder(carded(targets=["probability_yes"]))
+    ),
+    "a class twice": Hostile("two columns of one name", folder(carded(classes=["no", "no"]))),
     "classes of another type": Hostile("'classes'", folder(carded(classes={"no": 0, "yes": 1}))),
 }
 

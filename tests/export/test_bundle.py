@@ -98,7 +98,7 @@ _CARDS: dict[str, tuple[dict[str, Any], str]] = {
     "a task of another type": ({"task": ["binary"]}, "unknown task"),
     "too many classes": ({"classes": ["a", "b", "c"]}, "do not fit the task binary"),
     "one class": ({"classes": ["a"]}, "do not fit the task binary"),
-    "the same class twice": ({"classes": ["a", "a"]}, "do not fit the task binary"),
+    "the same class twice": ({"classes": ["a", "a"]}, "two columns of one name"),
     "classes of another type": ({"classes": [0, 1]}, "'classes'"),
     "no target": ({"targets": []}, "do not fit the task binary"),
     "two targets": ({"targets": ["a", "b"]}, "do not fit the task binary"),

@@ -10,7 +10,7 @@ from tests.export import bundles
 
 NOT_NEEDED = (
     "alembic", "filelock", "lightning", "matplotlib", "mlflow", "onnx", "onnxruntime", "optuna", "plotly", "pyarrow",
-    "rich", "safetensors", "scipy", "sklearn", "skops", "sqlalchemy", "threadpoolctl", "yaml",
+    "rich", "safetensors", "scipy", "sklearn", "skops", "sqlalchemy", "threadpoolctl", "torch", "yaml",
 )  # fmt: skip
 
 # Modules that cannot be found are as good as not installed.

@@ -55,7 +55,7 @@ def test_the_names_that_kept_models_call_this_package_by_hold(served: tuple[Any,
 def test_it_needs_what_predicts_and_no_more(served: tuple[Any, Model, Path]) -> None:
     lines = (served[2] / "requirements.txt").read_text().split()
     names = [line.partition("==")[0] for line in lines]
-    assert names == ["mlflow", "autoproc", "numpy", "pandas", "pyarrow", "pydantic", "torch"]
+    assert names == ["mlflow", "autoproc", "numpy", "pandas", "pyarrow", "pydantic"]
     assert all("==" in line and "+" not in line for line in lines)
 
 

@@ -1,14 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from autoproc.data.vectorize import Layout
 from autoproc.network import predictor as predictor_module
 from autoproc.network.arrays import STATISTICS, TARGET_STATISTICS, expected_shapes
 from autoproc.network.averaging import SHARE
 from autoproc.network.engine import StackEngine
 from autoproc.network.interface import train_together
 from autoproc.network.predictor import Predictor
+from autoproc.network.sizes import InputSizes
 from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import LAYOUT, TASKS, sample
+from tests.oracle.torch_predictor import TorchPredictor
 
 NETWORK = NetworkSpec(2, 5)
 SHAPES = {"binary": (), "multiclass": (3,), "regression": (1,), "vector_regression": (2,)}
@@ -38,6 +43,43 @@ def test_trained_weights_have_the_expected_names_and_shapes(trained):
     assert expected["hidden.0.weight"] == (3, 11 + 2 * 8, 5)
     assert expected["output.weight"] == (3, problem.n_outputs, 5)
     assert set(STATISTICS) < set(expected)
+
+
+def with_pieces(weights, n_pieces):
+    """The weights of networks that cut their numbers into pieces, some of which are empty."""
+    random = np.random.default_rng(0)
+    n_numeric = weights["input.center"].shape[1]
+    edges = np.sort(random.normal(size=(3, n_pieces + 1, n_numeric)), axis=1).astype(np.float32)
+    edges[:, -1] = edges[:, -2]
+    of_pieces = random.normal(size=(3, n_pieces * n_numeric, 5)).astype(np.float32)
+    first, n_dense = weights["hidden.0.weight"], InputSizes.of(LAYOUT).n_dense
+    joined = np.concatenate([first[:, :n_dense], of_pieces, first[:, n_dense:]], axis=1)
+    return {**weights, "input.edges": edges, "hidden.0.weight": joined}
+
+
+@pytest.mark.parametrize("n_pieces", [0, 4])
+def test_predictions_are_those_of_the_networks_in_training(trained, n_pieces):
+    problem, candidate = trained
+    problem = replace(problem, matrix=problem.matrix.copy())
+    problem.matrix[:3, LAYOUT.numeric[0]] = [np.nan, np.finfo(np.float32).max, -np.finfo(np.float32).max]
+    weights = with_pieces(candidate.weights, n_pieces) if n_pieces else candidate.weights
+    found = Predictor(problem.task, LAYOUT, weights).members(problem.matrix)
+    np.testing.assert_allclose(
+        found, TorchPredictor(problem.task, LAYOUT, weights).members(problem.matrix), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_any_kind_of_column_may_be_lacking(task):
+    for layout in (
+        Layout(1, (0,), (), (), (), ()),
+        Layout(1, (), (), (), ((0, 3),), ()),
+        Layout(1, (), (), (), (), ((0, 3),)),
+    ):
+        n_outputs = 3 if task == "multiclass" else 1
+        shapes = expected_shapes(NETWORK, layout, task, n_outputs, 2, n_pieces=2)
+        weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+        assert np.isfinite(Predictor(task, layout, weights).mean(np.ones((4, 1), np.float32))).all()
 
 
 def test_predictions_have_the_tasks_shape_and_range(trained):
@@ -101,16 +143,18 @@ def many(trained, n_members):
 
 
 def test_many_networks_read_fewer_rows_at_once(trained, monkeypatch):
-    """... so that no layer of all of them takes more than 64 MB, and their predictions are never held all at once."""
+    """... so that no layer of all of them takes more than 16 MB, and their predictions are never held all at once."""
     problem, _ = trained
     weights, rows = many(trained, 1000), np.tile(problem.matrix, (30, 1))
     read, averaged = [], []
-    widen, average = predictor_module.widen, np.average
-    monkeypatch.setattr(predictor_module, "widen", lambda part, *more: (read.append(len(part)), widen(part, *more))[1])
+    widen, average = predictor_module.widened, np.average
+    monkeypatch.setattr(
+        predictor_module, "widened", lambda part, layout: (read.append(len(part)), widen(part, layout))[1]
+    )
     monkeypatch.setattr(np, "average", lambda each, **more: (averaged.append(each.shape[1]), average(each, **more))[1])
     mean = Predictor(problem.task, LAYOUT, weights).mean(rows)
     inputs = weights["hidden.0.weight"].shape[1]
-    assert max(read) * 1000 * inputs * 4 <= 64 * 2**20
+    assert max(read) * 1000 * inputs * 4 <= 16 * 2**20
     assert averaged == read and sum(read) == len(mean) == 30 * 47
     few = Predictor(problem.task, LAYOUT, many(trained, 10))
     read.clear()

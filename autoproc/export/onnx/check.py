@@ -14,6 +14,7 @@ from autoproc.data.encoders import DateColumn, NumberColumn
 from autoproc.data.vectorize import Schema, find_columns
 from autoproc.errors import BundleError
 from autoproc.export.bundle import Opened
+from autoproc.export.card import probability_columns
 from autoproc.export.model import Model
 from autoproc.export.onnx.columns import seconds_since_1970
 from autoproc.export.onnx.rows import edge_rows, likely_rows
@@ -47,8 +48,8 @@ def as_table(outputs: Sequence[Any], model: Model) -> pd.DataFrame:
     if not model.classes:
         return pd.DataFrame(outputs[0], columns=list(model.targets))
     label, probabilities = outputs
-    names = [f"probability_{name}" for name in model.classes]
-    return pd.DataFrame({model.targets[0]: label, **dict(zip(names, probabilities.T, strict=True))})
+    named = zip(probability_columns(model.classes), probabilities.T, strict=True)
+    return pd.DataFrame({model.targets[0]: label, **dict(named)})
 
 
 def largest_difference(bundle: Opened, session: InferenceSession, table: pd.DataFrame | None) -> float:

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from autoproc.export.bundle import Opened
+from autoproc.export.card import probability_columns
 from autoproc.export.model import Model, natural
 from autoproc.export.onnx import columns, network
 from autoproc.export.onnx.graph import IR_VERSION, OPSETS, TEXT, Graph, Value
@@ -125,7 +126,7 @@ def _metadata(model: Model, inputs: tuple[columns.Input, ...], names: dict[str, 
     }
     if not model.classes:
         return {**about, "units": "values are in the targets' own units"}
-    probabilities = [f"probability_{name}" for name in model.classes]
+    probabilities = probability_columns(model.classes)
     return {**about, "classes": model.classes, "probabilities": probabilities, "threshold": model.threshold}
 
 

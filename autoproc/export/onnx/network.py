@@ -7,7 +7,7 @@ from autoproc.export.onnx.columns import Matrix
 from autoproc.export.onnx.graph import Value
 from autoproc.network.arrays import EDGES
 from autoproc.network.averaging import SHARE
-from autoproc.network.inputs import FAR
+from autoproc.network.widening import FAR, steepness
 from autoproc.plan import Task
 from autoproc.results import Weights
 
@@ -78,13 +78,10 @@ def _numbers(numbers: Value, weights: Weights) -> tuple[Value, Value | None]:
     n_pieces, n_numbers = edges.shape[1] - 1, edges.shape[2]
     if not n_pieces:
         return zero.where(missing, smooth), None
-    widths = np.diff(edges, axis=1)
-    with np.errstate(divide="ignore", over="ignore"):
-        steepness = np.where(widths > 0, np.minimum(1 / widths, np.finfo(np.float32).max), 0)
     # A missing number is before all pieces.
     placed = graph.constant(-FAR, np.float32).where(missing, scaled)
     beyond = graph.add("Unsqueeze", placed, graph.constant([2], np.int64)) - edges[:, None, :-1]
-    pieces = (beyond * steepness[:, None]).clip(0, 1)
+    pieces = (beyond * steepness(edges)[:, None]).clip(0, 1)
     return zero.where(missing, smooth), pieces.reshape(0, 0, n_pieces * n_numbers)
 
 
