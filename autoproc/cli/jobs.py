@@ -104,7 +104,7 @@ def named_model(model: str, home: str) -> Path:
     """The model that a path, or else a job, names. Raises PlanError or HomeError where the job is not there, or has
     none."""
     path = Path(model)
-    looks_like_path = path.exists() or path.name != model or path.suffix == ".zip"
+    looks_like_path = path.exists() or path.name != model or path.suffix.lower() in (".zip", ".onnx")
     return path if looks_like_path else find_model(job_folder(model, home))
 
 

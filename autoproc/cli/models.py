@@ -16,6 +16,11 @@ from autoproc.errors import PlanError
 
 CARD = "card.json"
 JOBS = "jobs"
+_OF_OTHERS = (
+    ".7z", ".csv", ".gz", ".h5", ".joblib", ".json", ".parquet", ".pickle", ".pkl", ".pt", ".pth", ".rar",
+    ".safetensors", ".tar", ".tgz", ".xz",
+)  # fmt: skip
+"""Ends of names that nobody gives to a folder."""
 
 
 @click.command(
@@ -45,6 +50,11 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
         write = _write_onnx
     if out.exists():
         _require_replaceable(out, overwrite)
+    elif out.suffix.lower() in _OF_OTHERS:
+        raise PlanError(
+            f"A model is written as a folder, or as one file that ends in .zip or .onnx, but {out} is called like a "
+            f"file of another kind. Name {out.with_suffix('.zip')}, or a folder."
+        )
     told = _place(lambda copy: write(source, copy), out)
     name = f"of the job {source.parent.name}" if source.parent.parent.name == JOBS else str(source)
     click.echo(f"{out}: the model {name}{told}", err=True)

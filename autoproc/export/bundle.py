@@ -164,7 +164,7 @@ def copy_bundle(source: Path, out: Path) -> None:
             card = read_card(files)
             _assemble(card, files)
         names = (CARD, *card["files"])
-        if out.suffix == ".zip":
+        if out.suffix.lower() == ".zip":
             _copy_to_archive(files, names, out)
         else:
             out.mkdir()
@@ -195,6 +195,8 @@ def _opened(where: Path) -> Iterator[Files]:
                 raise BundleError(f"it must be a folder or zip with the files {', '.join(FILES)}, but has no {CARD}.")
         except BundleError as error:
             remedy = "Name what `autoproc tune` or `autoproc export` wrote."
+            if where.suffix.lower() == ".onnx":
+                remedy = "An ONNX file is for onnxruntime: name the folder or .zip that it was made of."
             raise BundleError(f"{where} is not a model: {_plain_text(error)} {remedy}") from None
         yield files
 

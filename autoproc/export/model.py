@@ -75,7 +75,8 @@ class Model:
             return pd.DataFrame(outputs, columns=list(self.targets), index=index)
         probabilities = self._probabilities(matrix)
         labels = np.array(natural(self.classes))[self._chosen(probabilities)]
-        return pd.DataFrame({self.targets[0]: labels, **self._named(probabilities)}, index=index)
+        columns = {self.targets[0]: labels, **self._named(probabilities)}
+        return pd.DataFrame(columns, index=index, copy=False)
 
     def proba_of_matrix(self, matrix: NDArray[np.float32], index: pd.Index) -> pd.DataFrame:
         """The probabilities of rows by their matrix. Raises PlanError where values are predicted."""

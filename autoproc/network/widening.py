@@ -21,9 +21,10 @@ class Widened(NamedTuple):
 def widened(matrix: NDArray[np.float32], layout: Layout) -> Widened:
     """The vectoriser's matrix (n, n_columns): numbers with NaN for missing, fixed-scale columns, missing indicators and
     one-hot codes side by side, and the codes of embedded columns apart."""
+    fixed = matrix[:, list(layout.passthrough)]
     parts = [
         matrix[:, list(layout.numeric)],
-        np.nan_to_num(matrix[:, list(layout.passthrough)]),
+        np.where(np.isnan(fixed), np.float32(0), fixed),
         np.isnan(matrix[:, list(layout.indicators)]).astype(np.float32),
         *(matrix[:, [column]] == np.arange(size, dtype=np.float32) for column, size in layout.one_hot),
     ]

@@ -19,6 +19,13 @@ def test_export_does_not_overwrite_unasked(fails, empty_folder):
     assert "there is no folder nowhere" in fails("export", "last", "nowhere/mine")
 
 
+@pytest.mark.parametrize("name", ["model.pkl", "model.tar.gz", "model.PT"])
+def test_export_writes_no_folder_that_is_called_like_a_file(fails, empty_folder, name):
+    (empty_folder / "mlruns" / "jobs" / "abc123" / "model").mkdir(parents=True)
+    assert f"ends in .zip or .onnx, but {name} is called like a file of another kind" in fails("export", "last", name)
+    assert not (empty_folder / name).exists()
+
+
 @pytest.mark.parametrize("name", ["thesis.docx", "table.csv", "notes.zip", "broken.zip", "empty.zip"])
 def test_overwrite_replaces_no_file_but_a_model(fails, empty_folder, name):
     (empty_folder / "mlruns" / "jobs" / "abc123" / "model").mkdir(parents=True)

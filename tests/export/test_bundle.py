@@ -71,6 +71,16 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
     assert "is not a model" in refused(path)
 
 
+def test_an_onnx_file_is_told_from_what_is_no_model_at_all(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"onnx")
+    assert "name the folder or .zip that it was made of" in refused(tmp_path / "model.onnx")
+
+
+def test_an_archive_may_be_called_in_capitals(bundle: Path, tmp_path: Path) -> None:
+    copy_bundle(bundle, tmp_path / "MODEL.ZIP")
+    assert zipfile.is_zipfile(tmp_path / "MODEL.ZIP") and load(tmp_path / "MODEL.ZIP").task == "binary"
+
+
 @pytest.mark.parametrize("name", [CARD, PREPROCESSING, NETWORK])
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", '"text"', "[" * 100_000, "1" * 5_000])
 def test_json_that_is_damaged(bundle: Path, name: str, content: str) -> None:
