@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autoproc.export.prediction import Done, Write
 
 _HINTS_SHOWN = 10
+_NOT_WRITTEN = (".arrow", ".feather", ".json", ".jsonl", ".ods", ".tsv", ".xls", ".xlsx")
 
 
 @click.command(
@@ -73,6 +74,11 @@ def _require_writable(out: Path, data: str) -> None:
     require_parent(out)
     if out.is_dir():
         raise PlanError(f"--out must name a file, but {out} is a folder. Name a file in it: {out / 'predictions.csv'}.")
+    if out.suffix.lower() in _NOT_WRITTEN:
+        raise PlanError(
+            f"--out is written as Parquet where it ends in .parquet, else as CSV, but {out} is called like a file of "
+            f"another kind. Name {out.with_suffix('.csv')} or {out.with_suffix('.parquet')}."
+        )
     if out.exists() and Path(data).exists() and out.samefile(data):
         raise PlanError(f"--out must not name the table that is predicted, but both are {out}. Name another file.")
 

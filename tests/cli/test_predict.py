@@ -104,6 +104,12 @@ def test_predictions_do_not_overwrite_their_table(fails, empty_folder):
     assert (empty_folder / "new.csv").read_text(encoding="utf-8") == "a\n1\n"
 
 
+def test_predictions_are_not_written_under_the_name_of_another_kind(fails, empty_folder):
+    (empty_folder / "new.csv").write_text("a\n1\n", encoding="utf-8")
+    assert "Name p.csv or p.parquet" in fails("predict", "last", "new.csv", "--out", "p.XLSX")
+    assert not (empty_folder / "p.XLSX").exists()
+
+
 @pytest.mark.parametrize("out", ["p.csv", "p.parquet"])
 def test_a_table_that_is_damaged_further_down_leaves_nothing(model, fails, empty_folder, out, monkeypatch):
     monkeypatch.setattr(prediction, "CHUNK_ROWS", 10)
