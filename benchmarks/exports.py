@@ -1,4 +1,5 @@
-"""Do exported models predict the same, and how fast? A model's bundle and what it can be exported to, side by side.
+"""Do exported models predict the same, and how fast? A model's bundle, the networks as they were trained in torch, and
+what the model can be exported to, side by side.
 
     python -m benchmarks.exports RUN_OR_MODEL...                     of the job's table, if it can be read
     python -m benchmarks.exports model.zip --data new.csv --seconds 5 --markdown
