@@ -6,7 +6,7 @@ from threading import Condition, Thread
 from typing import final
 
 from autoproc.tracking.delivery import Delivery
-from autoproc.tracking.failures import cause
+from autoproc.tracking.failures import UploadError, cause
 from autoproc.tracking.outbox import Outbox
 
 MAX_PAUSE_SECONDS = 60.0
@@ -25,7 +25,8 @@ def pause(n_failures: int) -> float:
 class Courier:
     """Delivers what waits in `outbox` as soon as `wake` is called, and tries again after a pause where MLflow fails.
 
-    `before` is done first, and `after` last; the user is warned of failures once.
+    The user is warned of failures once. While nothing waits, `meanwhile` is called until it returns True, for what else
+    is to be delivered: it is to break off, and return False, as soon as what it is given says so. `after` is done last.
     """
 
     def __init__(
@@ -34,20 +35,20 @@ class Courier:
         delivery: Delivery,
         warn: Callable[[str], None],
         *,
-        before: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[Callable[[], bool]], bool] = lambda enough: True,
         after: Callable[[], None] = lambda: None,
         pause: Callable[[int], float] = pause,
     ) -> None:
         self._outbox = outbox
         self._delivery = delivery
         self._warn = warn
-        self._before, self._after = before, after
+        self._meanwhile, self._after = meanwhile, after
         self._pause = pause
         self._changed = Condition()
         self._n_failures = 0
         self._retry_at = float("-inf")
         self._give_up_at: float | None = None  # not None: the job has ended
-        self._is_settled = self._has_warned = False
+        self._is_settled = self._has_warned = self._has_done_others = False
         self._bug: BaseException | None = None
         # It must not keep a process alive whose server does not answer: what waits is in a file.
         self._thread = Thread(target=self._work, name="record", daemon=True)
@@ -78,41 +79,58 @@ class Courier:
 
     def _work(self) -> None:
         try:
-            self._before()
-            while self._may_deliver():
-                self._deliver()
+            while task := self._next_task():
+                task()
             self._deliver()
+            if not self._outbox.is_due:
+                self._delivery.retry(self._outbox, self._warn, self._is_late)
+                self._meanwhile(self._is_late)
         except BaseException as error:
             self._bug = error  # comes out at the end of the job, which it must not stop
         finally:
             self._settle()
             self._after()
 
-    def _may_deliver(self) -> bool:
-        """Wait until there is something to deliver: True; or until the job has ended."""
+    def _next_task(self) -> Callable[[], None] | None:
+        """Wait until there is something to do; None when the job has ended."""
         with self._changed:
             while self._give_up_at is None:
                 rest = self._retry_at - time.monotonic()
-                if self._outbox and rest <= 0:
-                    return True
+                if self._outbox.is_due and rest <= 0:
+                    return self._deliver
                 self._settle()
-                self._changed.wait(rest if self._outbox else None)
-            return False
+                if not (self._outbox.is_due or self._has_done_others):
+                    return self._deliver_others
+                self._changed.wait(rest if self._outbox.is_due else None)
+            return None
 
     def _deliver(self) -> None:
-        error = self._delivery.empty(self._outbox, self._warn, self._is_late)
+        error = self._delivery.empty(self._outbox, self._warn, self._is_late, self._tell_aside)
         if error is None:
             self._n_failures = 0
             return
         self._outbox.secure()
         self._n_failures += 1
         self._retry_at = time.monotonic() + self._pause(self._n_failures)
+        self._warn_once(
+            f"MLflow could not be written to: {cause(error)}. The job goes on, and the record is completed "
+            "when MLflow answers again."
+        )
+
+    def _deliver_others(self) -> None:
+        self._has_done_others = self._meanwhile(lambda: self._outbox.is_due or self._give_up_at is not None)
+
+    def _tell_aside(self, error: UploadError) -> None:
+        self._outbox.secure()
+        self._warn_once(
+            f"MLflow could not keep a file or model of the job: {cause(error)}. The job goes on, and what could not be "
+            "kept is tried again at its end."
+        )
+
+    def _warn_once(self, text: str) -> None:
         if not self._has_warned:
             self._has_warned = True
-            self._warn(
-                f"MLflow could not be written to: {cause(error)}. The job goes on, and the record is completed "
-                "when MLflow answers again."
-            )
+            self._warn(text)
 
     def _is_late(self) -> bool:
         return self._give_up_at is not None and time.monotonic() > self._give_up_at

@@ -1,4 +1,5 @@
-"""The entries of one job on their way into MLflow: each may be delivered again, and is recorded once.
+"""The entries of one job on their way into MLflow: each may be delivered again, and is recorded once. Where only the
+store of files or the registry fails, what is for others goes on.
 
 A run or model of ours has its entry's key as a tag, by which it is found again. Everything else MLflow takes twice as
 if it had been once: values at the same time and step, tags, files, inputs.
@@ -8,12 +9,14 @@ import errno
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import final
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from autoproc.tracking import entities, names
 from autoproc.tracking.entries import (
@@ -28,8 +31,8 @@ from autoproc.tracking.entries import (
     ResumeEntry,
     RunEntry,
 )
-from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, cause, is_refused, upload_errors
-from autoproc.tracking.outbox import Address, Outbox
+from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, UploadError, cause, is_refused, upload_errors
+from autoproc.tracking.outbox import Address, Outbox, Waiting
 from autoproc.tracking.registry import Registry
 
 _PAGE = 1_000
@@ -58,26 +61,56 @@ class Delivery:
         self._looks_always = self._again = self._had_trouble = looks_always
 
     def empty(
+        self,
+        outbox: Outbox,
+        warn: Callable[[str], None],
+        enough: Callable[[], bool] = lambda: False,
+        on_aside: Callable[[UploadError], None] = lambda error: None,
+    ) -> Exception | None:
+        """Deliver what is due, in order, until nothing is or it is `enough`: None; or until an entry fails: its error.
+
+        What MLflow will never take is left out, with a warning. A file or model that its store does not take, of which
+        `on_aside` is told, is set aside: what follows is not to wait for it.
+        """
+        while outbox.is_due and not enough():
+            error = self._try(outbox.first, warn)
+            if isinstance(error, UploadError):
+                outbox.set_aside()
+                on_aside(error)
+            elif error:
+                self._again = self._had_trouble = True
+                return error
+            else:
+                outbox.mark_delivered()
+            self._again = self._looks_always
+        return None
+
+    def retry(
         self, outbox: Outbox, warn: Callable[[str], None], enough: Callable[[], bool] = lambda: False
     ) -> Exception | None:
-        """Deliver what waits, in order, until nothing does or it is `enough`: None; or until an entry fails: its error.
+        """Try once more to deliver each entry that was set aside, until it is `enough`: the first error, or None."""
+        failure = None
+        for number in outbox.aside:
+            if enough():
+                break
+            error = self._try(partial(outbox.entry, number), warn)
+            if error is None:
+                outbox.mark_aside_delivered(number)
+            failure = failure or error
+        return failure
 
-        What MLflow will never take is left out, with a warning.
-        """
-        while outbox and not enough():
-            try:
-                waiting = outbox.first()
-                if waiting.entry is None:
-                    warn(f"Entry {waiting.number} of the record of job {self._run_id} is damaged, and left out.")
-                else:
-                    self.deliver(waiting.entry)
-            except UNREACHABLE as error:
-                if not is_refused(error):
-                    self._again = self._had_trouble = True
-                    return error
-                warn(f"MLflow refused an entry of the record, which is left out: {cause(error)}")
-            outbox.mark_delivered()
-            self._again = self._looks_always
+    def _try(self, find: Callable[[], Waiting], warn: Callable[[str], None]) -> Exception | None:
+        """Deliver an entry, or leave it out: None; or the error for which it may be taken later."""
+        try:
+            waiting = find()
+            if waiting.entry is None:
+                warn(f"Entry {waiting.number} of the record of job {self._run_id} is damaged, and left out.")
+            else:
+                self.deliver(waiting.entry)
+        except UNREACHABLE as error:
+            if not is_refused(error):
+                return error
+            warn(f"MLflow refused an entry of the record, which is left out: {cause(error)}")
         return None
 
     def deliver(self, entry: Entry) -> None:
@@ -141,12 +174,15 @@ class Delivery:
             self._client.delete_tag(self._run_id, names.REASON)
 
     def _deliver_model(self, path: Path, entry: ModelEntry) -> None:
-        """A server that has no place for models, or none for ours, is not asked again: what follows is not to wait."""
+        """A server that has no place for models, or none for ours, is not asked again. Raises UploadError where there
+        is one that does not take it now."""
         try:
             told = Registry(self._client, self._experiment_id, self._run_id).keep(path, entry)
-        except MlflowException as error:
-            if error.error_code not in NO_PLACE:
+        except (MlflowException, SQLAlchemyError) as error:
+            if is_refused(error):
                 raise
+            if not (isinstance(error, MlflowException) and error.error_code in NO_PLACE):
+                raise UploadError(cause(error)) from error
             told = f"MLflow does not take the model: {cause(error)}"
         if told:
             self._tell(told)

@@ -1,5 +1,6 @@
 """What goes wrong between a job and MLflow, and how it is told: in one line, without secrets."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,10 +16,14 @@ NO_PLACE = ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED")
 MAX_CAUSE = 300
 
 _REFUSED = "INVALID_PARAMETER_VALUE"
+_REQUEST = "API request to "
+_STATUS = re.compile(r"too many (\d+) error responses")  # of one, as nothing is asked twice
+_ERROR_PAGE = re.compile(r"\.? Response body: '\s*<.*", re.DOTALL)
 
 
 class UploadError(OSError):
-    """A file could not be kept: each kind of store (disk, S3, a server, ...) has errors of its own."""
+    """A file or a model could not be kept, though what else a job tells may be: each kind of store (disk, S3, a server,
+    a registry, ...) has errors of its own."""
 
 
 @contextmanager
@@ -40,11 +45,24 @@ def cause(error: BaseException) -> str:
     >>> cause(OSError(28, "No space left on device"))
     'No space left on device'
     """
-    original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
-    told = text.partition("[SQL:")[0]  # MLflow adds the statement that failed
+    told = _text(_root(error)).partition("[SQL:")[0]  # MLflow adds the statement that failed
     line = without_secrets(" ".join(told.split())).rstrip(".") or type(error).__name__
     return line if len(line) <= MAX_CAUSE else f"{line[: MAX_CAUSE - 1]}…"
+
+
+def _root(error: BaseException) -> BaseException:
+    """What a request failed for: MLflow tells it as three libraries' words for it, one in the other."""
+    if not (isinstance(error, MlflowException) and str(error).startswith(_REQUEST)):
+        return error
+    while deeper := error.__cause__ or error.__context__:
+        error = deeper
+    return error
+
+
+def _text(error: BaseException) -> str:
+    original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
+    return _ERROR_PAGE.sub("", _STATUS.sub(r"it answers with error \1", text))
 
 
 def is_refused(error: Exception) -> bool:

@@ -36,7 +36,7 @@ from autoproc.tracking.entries import (
 from autoproc.tracking.failures import EXISTS, cause
 from autoproc.tracking.home import Home, home_errors
 from autoproc.tracking.outbox import Address, Outbox
-from autoproc.tracking.recovery import close_stopped_jobs, complete
+from autoproc.tracking.recovery import Recovery, complete
 from autoproc.tracking.tracker import Child, JobStatus, Value
 from autoproc.tracking.views import JobView, view_tags
 
@@ -79,8 +79,9 @@ class MlflowTracker:
             self._outbox = waiting or Outbox.make(folder, address)
         # What a resumed job tells again is there.
         self._delivery = Delivery(client, address, home.path, self._told.append, looks_always=is_resumed)
+        recovery = Recovery(client, home, address.uri)
         self._courier = Courier(
-            self._outbox, self._delivery, warn, before=self._close_stopped_jobs, after=self._close, pause=pause
+            self._outbox, self._delivery, warn, meanwhile=recovery.go_on, after=self._close, pause=pause
         )
         if is_resumed:
             self._hand(ResumeEntry())
@@ -167,9 +168,6 @@ class MlflowTracker:
     def _relative(self, path: Path) -> str:
         path = path.absolute()
         return path.relative_to(self._home.path).as_posix() if path.is_relative_to(self._home.path) else str(path)
-
-    def _close_stopped_jobs(self) -> None:
-        close_stopped_jobs(self._client, self._home, self._address.uri)
 
     def _close(self) -> None:
         """Nobody delivers any more."""

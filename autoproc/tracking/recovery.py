@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import final
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -19,12 +20,25 @@ from autoproc.tracking.tracker import JobStatus
 KILLED: JobStatus = "KILLED"
 
 
-def close_stopped_jobs(client: MlflowClient, home: Home, uri: str | None) -> None:
-    """Complete the records of this home's jobs on the server `uri` whose process has ended without doing so: most were
+@final
+class Recovery:
+    """Completes the records of this home's jobs on the server `uri` whose process has ended without doing so: most were
     killed. What fails is left to the next job, or to `autoproc sync`."""
-    for run_id in home.stopped_jobs():
-        with suppress(HomeError, *UNREACHABLE):
-            recover(client, home, run_id, uri)
+
+    def __init__(self, client: MlflowClient, home: Home, uri: str | None) -> None:
+        self._client, self._home, self._uri = client, home, uri
+        self._left = home.stopped_jobs()
+
+    def go_on(self, enough: Callable[[], bool]) -> bool:
+        """Go on until all is done: True; or until it is `enough`: False, and the next call goes on from there."""
+        while self._left:
+            if enough():
+                return False
+            with suppress(HomeError, *UNREACHABLE):
+                if not recover(self._client, self._home, self._left[0], self._uri, enough=enough):
+                    return False
+            del self._left[0]
+        return True
 
 
 def recover(
@@ -34,14 +48,16 @@ def recover(
     uri: str | None,
     warn: Callable[[str], None] = lambda text: None,
     tell: Callable[[str], None] = lambda text: None,
-) -> None:
+    enough: Callable[[], bool] = lambda: False,
+) -> bool:
     """Complete the record of an ended job on the server `uri`; one that runs, or is another server's, is left alone.
+    False where it was `enough` before the end.
 
     Raises what MLflow raises, and HomeError; then what was delivered is noted, and the rest waits.
     """
     lock = home.seize(run_id)
     if lock is None:
-        return
+        return True
     is_complete = False
     try:
         outbox = Outbox.open(home.job(run_id))
@@ -51,13 +67,20 @@ def recover(
             client.get_run(run_id)  # raises where another server, or another database, answers at that address
             # Whoever delivered before may not have noted all of it.
             delivery = Delivery(client, outbox.address, home.path, tell, looks_always=True)
-            if error := delivery.empty(outbox, warn):
+            error = delivery.empty(outbox, warn, enough) or delivery.retry(outbox, warn, enough)
+            if enough():
+                return False
+            if outbox.is_due and error:
                 raise error
-            is_complete = _close(client, home, run_id) and complete(outbox, delivery)
+            is_closed = _close(client, home, run_id)
+            if error:
+                raise error
+            is_complete = is_closed and complete(outbox, delivery)
     finally:
         lock.release()
         if is_complete:
             home.forget(run_id)
+    return True
 
 
 def complete(outbox: Outbox, delivery: Delivery) -> bool:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from autoproc.tracking.courier import Courier
 from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.entries import EndEntry
-from autoproc.tracking.failures import cause
+from autoproc.tracking.failures import UploadError, cause
 from autoproc.tracking.outbox import Address, Outbox
 
 LOCKED = OperationalError("INSERT", {}, Exception("database is locked"))
@@ -27,14 +27,25 @@ class Server:
         self.asked, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
         self.taken: list[int] = []
+        self.retried: tuple[int, ...] = ()
         self.threads: set[str] = set()
         self.n_tries = 0
 
-    def empty(self, outbox: Outbox, warn: object, enough: Callable[[], bool]) -> Exception | None:
-        while outbox and not enough():
+    def retry(self, outbox: Outbox, warn: object, enough: Callable[[], bool]) -> Exception | None:
+        self.retried += outbox.aside
+        return None
+
+    def empty(
+        self, outbox: Outbox, warn: object, enough: Callable[[], bool], on_aside: Callable[[UploadError], None]
+    ) -> Exception | None:
+        while outbox.is_due and not enough():
             self.asked.set()
             assert self.may_answer.wait(10)
             self.n_tries += 1
+            if isinstance(self.error, UploadError):
+                outbox.set_aside()
+                on_aside(self.error)
+                continue
             if self.error is not None:
                 return self.error
             entry = outbox.first().entry
@@ -62,7 +73,7 @@ Make = Callable[..., Courier]
 def make(server: Server, outbox: Outbox, told: list[str]) -> Iterator[Make]:
     made: list[Courier] = []
 
-    def courier(pause: float = NEVER, **more: Callable[[], None]) -> Courier:
+    def courier(pause: float = NEVER, **more: Callable[..., Any]) -> Courier:
         made.append(Courier(outbox, cast(Delivery, server), told.append, pause=lambda n_failures: pause, **more))
         return made[-1]
 
@@ -160,14 +171,59 @@ def test_a_server_that_is_slow_at_the_end_is_left_between_two_entries(
     assert server.taken == [1]
 
 
-def test_what_is_first_and_what_is_last(make: Make, outbox: Outbox, server: Server) -> None:
-    order: list[str] = []
-    courier = make(
-        before=lambda: order.append(f"before {server.taken}"), after=lambda: order.append(f"after {server.taken}")
-    )
-    hand(outbox, courier, 1)
+def test_what_cannot_be_kept_is_set_aside_and_tried_again_at_the_end_alone(
+    make: Make, outbox: Outbox, server: Server, told: list[str]
+) -> None:
+    server.error = UploadError("read-only")
+    courier = make(pause=0.0)
+    hand(outbox, courier, 1, 2)
+    courier.wait(10)
+    server.error = None
+    hand(outbox, courier, 3)
+    courier.wait(10)
+    assert (server.taken, server.retried, len(outbox)) == ([3], (), 2)
+    [warning] = told
+    assert "could not keep a file or model of the job: read-only" in warning
     courier.close(10.0, 10.0)
-    assert order == ["before []", "after [1]"]
+    assert server.retried == (1, 2)
+
+
+def test_other_jobs_wait_for_this_ones_entries(make: Make, outbox: Outbox, server: Server) -> None:
+    order: list[str] = []
+    begun, is_needed = threading.Event(), threading.Event()
+
+    def others(enough: Callable[[], bool]) -> bool:
+        order.append(f"others after {server.taken}")
+        begun.set()
+        if not server.taken:
+            assert is_needed.wait(10) and enough()  # an entry of this job has come
+            return False
+        assert not enough()
+        return True
+
+    courier = make(meanwhile=others, after=lambda: order.append("after"))
+    assert begun.wait(10)
+    courier.wait(10)  # nobody waits for what others have left
+    hand(outbox, courier, 1)
+    is_needed.set()
+    courier.wait(10)
+    hand(outbox, courier, 2)
+    courier.close(10.0, 10.0)
+    assert order[:2] == ["others after []", "others after [1]"]
+    assert order[-1] == "after" and server.taken == [1, 2]
+
+
+def test_other_jobs_are_done_at_the_end_of_one_that_never_rests(make: Make, outbox: Outbox, server: Server) -> None:
+    order: list[list[int]] = []
+    server.may_answer.clear()
+    outbox.append(EndEntry("FINISHED", 1))
+    courier = make(meanwhile=lambda enough: order.append([*server.taken]) or not enough())
+    assert server.asked.wait(10)
+    ending = threading.Thread(target=courier.close, args=(10.0, 10.0))
+    ending.start()
+    server.may_answer.set()
+    ending.join()
+    assert order[-1] == [1]
 
 
 def test_a_bug_does_not_stop_the_job_and_comes_out_at_its_end(outbox: Outbox, told: list[str]) -> None:
@@ -190,4 +246,8 @@ def test_a_cause_is_one_short_line_without_secrets() -> None:
     assert cause(MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: SELECT 1]")).endswith("locked")
     assert cause(OSError()) == "OSError"
     assert len(cause(ValueError("x" * 5000))) == 300
+    page = "failed with error code 404 != 200. Response body: '<!DOCTYPE HTML>\\n<html>...'"
+    assert cause(MlflowException(f"API request to endpoint /api {page}")) == (
+        "API request to endpoint /api failed with error code 404 != 200"
+    )
     assert "s3cret" not in cause(MlflowException("API request to http://ann:s3cret@host/api failed"))

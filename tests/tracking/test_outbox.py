@@ -22,7 +22,7 @@ from autoproc.tracking.entries import (
     from_json,
     to_json,
 )
-from autoproc.tracking.outbox import DELIVERED, ENTRIES, Address, Outbox
+from autoproc.tracking.outbox import DELIVERED, ENTRIES, Address, Outbox, Waiting
 
 ADDRESS = Address("run", "7", "http://host:5000")
 ODD = 'a\nb\x00"\u2028\ud800😀'
@@ -99,6 +99,23 @@ def test_another_process_goes_on_where_the_first_has_ended(outbox: Outbox, tmp_p
     assert drain(again) == [end(1), end(2), end(3)]
 
 
+def test_what_is_set_aside_waits_without_being_due_and_other_processes_know(outbox: Outbox, tmp_path: Path) -> None:
+    for number in range(4):
+        outbox.append(end(number))
+    outbox.set_aside()
+    outbox.mark_delivered()
+    outbox.set_aside()
+    for box in (outbox, reopened(tmp_path)):
+        assert (len(box), box.is_due, box.aside, box.first().number) == (3, True, (1, 3), 4)
+        assert [box.entry(number) for number in box.aside] == [Waiting(1, end(0)), Waiting(3, end(2))]
+    outbox.mark_delivered()
+    outbox.mark_aside_delivered(1)
+    again = reopened(tmp_path)
+    assert (len(again), again.is_due, again.aside) == (1, False, (3,))
+    again.mark_aside_delivered(3)
+    assert len(reopened(tmp_path)) == 0
+
+
 def test_a_line_torn_by_a_crash_is_none(outbox: Outbox, tmp_path: Path) -> None:
     outbox.append(end(1))
     with (tmp_path / ENTRIES).open("a") as file:
@@ -127,7 +144,7 @@ def test_a_damaged_line_is_known_as_such_and_the_rest_stands(outbox: Outbox, tmp
     assert drain(again) == [end(1), None]
 
 
-@pytest.mark.parametrize("text", ["", "no number", "-3"])
+@pytest.mark.parametrize("text", ["", "no number", "-3", "1\n1\nx"])
 def test_a_count_that_was_lost_means_to_look_again(outbox: Outbox, tmp_path: Path, text: str) -> None:
     outbox.append(end(1))
     outbox.mark_delivered()

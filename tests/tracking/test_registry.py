@@ -14,6 +14,7 @@ from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND, TEMPORARILY_UNAVAIL
 from autoproc.tracking import names
 from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.entries import ModelEntry, Standing
+from autoproc.tracking.failures import UploadError
 from autoproc.tracking.outbox import Address
 from autoproc.tracking.registry import Registry, beats
 from tests.tracking.flaky_client import FlakyClient
@@ -172,5 +173,5 @@ def test_a_server_without_a_place_for_models_is_not_asked_again(client: MlflowCl
     delivery.deliver(ModelEntry(str(folder), NAME, True, FIRST))
     assert told == ["MLflow does not take the model: no such page"] and not folder.exists()
     flaky.error = MlflowException("come back later", TEMPORARILY_UNAVAILABLE)
-    with pytest.raises(MlflowException, match="come back later"):
+    with pytest.raises(UploadError, match="come back later"):
         delivery.deliver(ModelEntry(str(folder), NAME, True, FIRST))

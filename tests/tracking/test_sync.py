@@ -10,9 +10,12 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from autoproc.errors import PlanError
 from autoproc.results import Column, Problem
+from autoproc.tracking import names
 from autoproc.tracking import sync as module
+from autoproc.tracking.entries import Standing
 from autoproc.tracking.home import Home
 from autoproc.tracking.mlflow_tracker import MlflowTracker
+from autoproc.tracking.recovery import Recovery
 from autoproc.tracking.sync import sync, undelivered_jobs
 from autoproc.tracking.tracker import Child
 from autoproc.tracking.views import JobView
@@ -78,6 +81,86 @@ def test_a_record_that_was_delivered_later_equals_an_undisturbed_one(
     assert undelivered_jobs(home) == []
     assert sync(home, flaky_tracker.run_id).n_delivered == 0
     assert content(client, flaky_tracker.run_id) == undisturbed
+
+
+@pytest.mark.parametrize("refusing", ["log_artifact", "log_model_artifacts", "create_registered_model"])
+def test_what_a_store_cannot_keep_holds_up_nothing_else_and_is_delivered_later(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    note: Path,
+    warnings_told: list[str],
+    unavailable: MlflowException,
+    refusing: str,
+) -> None:
+    model = home.job(flaky_tracker.run_id) / "mlflow-model"
+    model.mkdir()
+    (model / "MLmodel").write_text("flavors: {}\n")
+    flaky.error, flaky.failing = unavailable, frozenset({refusing})
+    flaky_tracker.attach(note)
+    flaky_tracker.log_model(model, "table: y", True, Standing("roc_auc", True, 0.9, 0.8, 0.95, "key", 1))
+    flaky_tracker.record(child)
+    flaky_tracker.describe("done", parameters={}, metrics={}, tags={})
+    flaky_tracker.wait()
+    flaky_tracker.finish("FINISHED")
+    run = client.get_run(flaky_tracker.run_id)
+    assert (run.info.status, run.data.tags[names.DESCRIPTION]) == ("FINISHED", "done")
+    assert len(content(client, flaky_tracker.run_id)["children"]) == 1
+    assert "could not keep a file or model" in warnings_told[0] and "1 record waits" in warnings_told[1]
+    assert len(warnings_told) == 2
+    done = sync(home, flaky_tracker.run_id)
+    assert (done.n_delivered, done.n_waiting, done.failure) == (1, 0, None)
+    kept = content(client, flaky_tracker.run_id)
+    assert (kept["files"], kept["n_models"], len(kept["children"])) == (["note.txt"], 1, 1)
+    assert client.get_model_version_by_alias("table, y", names.CHAMPION).run_id == flaky_tracker.run_id
+    assert undelivered_jobs(home) == []
+
+
+def test_a_killed_job_is_marked_so_though_a_store_keeps_its_files_from_it(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    note: Path,
+    unavailable: MlflowException,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flaky.error, flaky.failing = unavailable, frozenset({"log_artifact"})
+    flaky_tracker.attach(note)
+    flaky_tracker.wait()
+    flaky_tracker._lock.release()  # as the system does when a process is killed
+    monkeypatch.setattr(module, "connect", lambda uri: flaky)
+    done = sync(home, flaky_tracker.run_id)
+    assert (done.n_delivered, done.n_waiting) == (0, 1)
+    assert done.failure == "API request failed with error code 500"
+    assert client.get_run(flaky_tracker.run_id).info.status == "KILLED"
+    assert undelivered_jobs(home) == [flaky_tracker.run_id]
+
+
+def test_a_dead_jobs_outbox_is_left_as_soon_as_it_is_enough_and_gone_on_with_later(
+    flaky_tracker: MlflowTracker,
+    flaky: FlakyClient,
+    client: MlflowClient,
+    home: Home,
+    child: Child,
+    unavailable: MlflowException,
+) -> None:
+    flaky.error = unavailable
+    for _ in range(3):
+        flaky_tracker.record(child)
+    flaky_tracker.finish("FAILED")
+    flaky.error = None
+    answers = iter([False, False, True, True])
+    recovery = Recovery(flaky, home, None)  # type: ignore[arg-type]
+    assert not recovery.go_on(lambda: next(answers))
+    assert client.get_run(flaky_tracker.run_id).info.status == "RUNNING"
+    assert len(content(client, flaky_tracker.run_id)["children"]) == 1
+    assert recovery.go_on(lambda: False)
+    assert client.get_run(flaky_tracker.run_id).info.status == "FAILED"
+    assert len(content(client, flaky_tracker.run_id)["children"]) == 3
 
 
 def test_nothing_goes_to_a_server_that_does_not_know_the_job(
