@@ -181,10 +181,23 @@ class Space:
 
     def complete(self, plan: Plan) -> Plan:
         """The plan with what the space says of inputs, and fixes of training, where it says nothing itself."""
-        own, asked = (inputs.model_dump(exclude_unset=True) for inputs in (self.inputs, plan.inputs))
-        fixed = {key: leaf.value for key, leaf in self.train.items() if isinstance(leaf, Fixed) and key != "scheduler"}
-        train = TrainPlan(**{**fixed, **plan.train.model_dump(exclude_unset=True)})
-        return plan.model_copy(update={"inputs": InputsPlan(**{**own, **asked}), "train": train})
+        asked = _said(plan)
+        return _saying(plan, {section: {**fixed, **asked[section]} for section, fixed in self._fixed.items()})
+
+    def take_over(self, plan: Plan, other: "Space") -> Plan:
+        """A plan that was made for the `other` space, for this one: what the plan has from that one is gone, and what
+        this one fixes goes before what is left."""
+        asked, gone = _said(plan), other._fixed
+        left = {
+            name: {k: v for k, v in keys.items() if (k, v) not in gone[name].items()} for name, keys in asked.items()
+        }
+        return _saying(plan, {section: {**left[section], **fixed} for section, fixed in self._fixed.items()})
+
+    @property
+    def _fixed(self) -> dict[str, dict[str, Any]]:
+        """What holds for the whole job, as the plan's sections have it."""
+        leaves = {key: leaf.value for key, leaf in self.train.items() if isinstance(leaf, Fixed) and key != "scheduler"}
+        return {"inputs": self.inputs.model_dump(exclude_unset=True), "train": leaves}
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -217,3 +230,13 @@ class Space:
         as it can."""
         leaves = [leaf.encode(key, getattr(train, key)) for key, leaf in self.train.items()]
         return {key: value for part in [self.rung.encode("rung", rung), *leaves] for key, value in part.items()}
+
+
+def _said(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What a plan says itself, of what a space may fix."""
+    return {name: getattr(plan, name).model_dump(exclude_unset=True) for name in ("inputs", "train")}
+
+
+def _saying(plan: Plan, said: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """The plan with other words."""
+    return plan.model_copy(update={"inputs": InputsPlan(**said["inputs"]), "train": TrainPlan(**said["train"])})

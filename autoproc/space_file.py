@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
-from autoproc.plan import make_plan
+from autoproc.plan import Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
 
@@ -40,6 +40,18 @@ def load_space(name_or_path: str) -> Space:
     """
     text = space_text(name_or_path)
     return parse_space(name_or_path if name_or_path in shipped_spaces() else Path(name_or_path).stem, text)
+
+
+def change_space(plan: Plan, old: str) -> Plan:
+    """A plan that was made for the `old` space, for the one that it names now: a plan that a job has saved says all
+    that its space has fixed, which is not meant for another one. Raises PlanError as `load_space` does."""
+    if plan.space == old:
+        return plan
+    try:
+        others = load_space(old)
+    except PlanError:  # it has moved, and nobody knows any more what it fixed
+        others = Space(old, Fixed(0), {})
+    return load_space(plan.space).take_over(plan, others)
 
 
 def space_text(name_or_path: str) -> str:

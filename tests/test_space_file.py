@@ -3,7 +3,7 @@ import pytest
 from autoproc.errors import PlanError
 from autoproc.plan import InputsPlan, Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Number, OffOr, OneOf, Rising
-from autoproc.space_file import load_space, parse_space, shipped_spaces
+from autoproc.space_file import change_space, load_space, parse_space, shipped_spaces
 from autoproc.spec import SCHEDULERS, NetworkSpec, NoScheduler, StepLR, TrainSpec
 
 
@@ -245,3 +245,37 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PlanError, match=r"The search space .*binary.yaml cannot be read: "):
         load_space(str(path))
+
+
+SAVED = {"space": "default", "inputs": {"pieces": 44, "scale": True}, "train": {"averaging": 0.1, "patience": 7}}
+
+
+def changed(values, space, old):
+    plan = change_space(make_plan(overrides={**values, "space": space}), old)
+    return plan.inputs, plan.train.averaging, plan.train.patience
+
+
+def test_another_space_takes_the_place_of_the_plans_with_all_that_it_fixes():
+    assert changed(SAVED, "classic", "default") == (InputsPlan(pieces=0, scale=False), 0, 7)
+
+
+def test_what_the_plan_has_from_its_former_space_is_gone_with_it():
+    saved = {"inputs": {"pieces": 0, "scale": False}, "train": {"averaging": 0.0, "patience": 7}}
+    assert changed(saved, "default", "classic") == (InputsPlan(), 0.1, 7)
+
+
+def test_what_neither_space_fixes_stays_as_the_plan_has_it():
+    assert changed(SAVED, "wide", "quick") == (InputsPlan(pieces=44, scale=True), 0.1, 7)
+    own = {"inputs": {"pieces": 8}, "train": {"averaging": 0.3}}
+    assert changed(own, "default", "classic") == (InputsPlan(pieces=8), 0.3, 16)
+
+
+def test_the_same_space_changes_nothing():
+    plan = make_plan(overrides={**SAVED, "space": "classic"})
+    assert change_space(plan, "classic") is plan
+
+
+def test_a_former_space_that_is_gone_is_no_obstacle_and_a_new_one_that_is_not_there_is_an_error():
+    assert changed(SAVED, "classic", "/gone/mine.yaml") == (InputsPlan(pieces=0, scale=False), 0, 7)
+    with pytest.raises(PlanError, match="no search space 'clasic'"):
+        changed(SAVED, "clasic", "default")

@@ -113,7 +113,8 @@ _TUNE_OPTIONS = (
     click.option(
         "--space",
         metavar="NAME|FILE",
-        help="Search space: one of `autoproc spaces`, or a YAML file.  [default: default]",
+        help="Search space: one of `autoproc spaces`, or a YAML file. It takes the place of that of --config, with "
+        "what each of them fixes.  [default: default]",
     ),
     click.option("--trials", type=int, metavar="N", help="Most trials that the search may take.  [default: 100]"),
     click.option(
@@ -185,7 +186,8 @@ def tune_options(command: Command) -> Command:
 
 
 def plan_from(options: Mapping[str, Any]) -> "Plan":
-    """The plan that the options, on top of their `config` file, ask for.
+    """The plan that the options, on top of their `config` file, ask for. A `space` takes the place of the file's with
+    all that either fixes.
 
     Raises PlanError for a plan that is not valid, or names no table or no target.
     """
@@ -193,6 +195,11 @@ def plan_from(options: Mapping[str, Any]) -> "Plan":
 
     asked = overrides(options)
     plan = make_plan(options["config"], asked, flags(asked))
+    if options["config"] and "space" in asked:
+        from autoproc.space_file import change_space
+
+        without = {key: value for key, value in asked.items() if key != "space"}
+        plan = change_space(plan, make_plan(options["config"], without).space)
     if plan.data is None:
         raise PlanError(
             "No table was named. Name one: `autoproc tune DATA --target COLUMN`, or `data:` in the plan file."

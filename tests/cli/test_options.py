@@ -93,6 +93,17 @@ def test_options_override_the_plan_file(process, empty_folder):
     assert process.plans == [Plan(data="a.csv", target=("y",), seed=4, trials=5)]
 
 
+def test_a_space_beside_the_plan_file_takes_the_place_of_that_ones_with_what_it_fixes(process, empty_folder):
+    (empty_folder / "plan.yaml").write_text(
+        "data: a.csv\ntarget: y\nspace: default\ninputs: {pieces: 44, scale: true}\ntrain: {averaging: 0.1}\n"
+    )
+    assert run(["tune", "--config", "plan.yaml"]) == 0
+    assert run(["tune", "--config", "plan.yaml", "--space", "classic"]) == 0
+    as_saved, classic = process.plans
+    assert (as_saved.inputs.pieces, as_saved.train.averaging) == (44, 0.1)
+    assert (classic.inputs.pieces, classic.inputs.scale, classic.train.averaging) == (0, False, 0)
+
+
 def test_time_limit_none_is_no_limit(process):
     assert run(["tune", "my.csv", "--target", "y", "--time-limit", "none"]) == 0
     assert process.plans[0].time_limit is None
