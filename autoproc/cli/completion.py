@@ -5,14 +5,20 @@ Each press of the tab key starts the command anew, so that nothing heavy may be 
 """
 
 import csv
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar, final
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
 
 TASKS = ("binary", "multiclass", "regression", "vector_regression")
 METRICS = (
@@ -44,12 +50,75 @@ class _Completed(click.types.StringParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, name = incomplete.rpartition(",") if self._many else ("", "", incomplete)
-        items = [CompletionItem(_typed(before + comma + known)) for known in self._names(ctx) if known.startswith(name)]
+        items = [CompletionItem(before + comma + known) for known in self._names(ctx) if known.startswith(name)]
         return items or ([CompletionItem(incomplete, type=self._otherwise)] if self._otherwise else [])
+
+
+@final
+class _Bash(BashComplete):
+    """Click's, but that a name is quoted where bash would read it otherwise (a column may be called `$(reboot)`), also
+    where a value follows its option's `=`, which bash makes a word of its own. In a word that begins with a quote bash
+    itself sees to that, as it does for the names of files."""
+
+    source_template: ClassVar[str] = """\
+%(complete_func)s() {
+    local kind name
+    COMPREPLY=()
+    while IFS=, read -r kind name; do
+        case $kind in
+            file) compopt -o default ;;
+            dir) compopt -o dirnames ;;
+            plain)
+                if [[ ${COMP_WORDS[COMP_CWORD]} == [\\'\\"]* ]]; then
+                    compopt -o filenames
+                elif [[ $name == *[^[:alnum:]_,.@%%+=:/-]* ]]; then
+                    printf -v name %%q "$name"
+                fi
+                COMPREPLY+=("$name") ;;
+        esac
+    done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete "$1")
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        return args[:-1] if args[-1:] == ["="] else args, incomplete
+
+
+@final
+class _Zsh(ZshComplete):
+    """Click's, also where a value follows its option's `=`, which is one word for zsh."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        return _with_option(super().get_completions(args, incomplete), incomplete)
+
+
+@final
+class _Fish(FishComplete):
+    """Click's, also where a value follows its option's `=`, or has a comma, at which click's script cuts it off."""
+
+    source_template: ClassVar[str] = FishComplete.source_template.replace("string split ", "string split --max 1 ")
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        return _with_option(super().get_completions(args, incomplete), incomplete)
+
+
+_SHELLS: Mapping[str, type[ShellComplete]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
+
+
+def _with_option(items: list[CompletionItem[str]], incomplete: str) -> list[CompletionItem[str]]:
+    """Values that take the place of the whole word, with the option that it begins with."""
+    option, equals, _ = incomplete.partition("=")
+    if not (equals and option.startswith("-")):
+        return items
+    return [CompletionItem(f"{option}={item.value}", item.type, item.help) for item in items]
 
 
 def add_completion(group: click.Group) -> None:
     """Let the shell complete the arguments and options of all commands of `group`."""
+    for name, shell in _SHELLS.items():
+        add_completion_class(shell, name)
     for command in group.commands.values():
         for param in command.params:
             if param.name in _COMPLETED and isinstance(param.type, click.types.StringParamType):
@@ -96,12 +165,6 @@ def _parquet_names(table: Path) -> list[str]:
 
 def _fixed(names: Sequence[str]) -> _Names:
     return lambda context: names
-
-
-def _typed(name: str) -> str:
-    """A name as it is to be typed: bash takes it as it is, the other shells see to that themselves."""
-    in_bash = os.environ.get("_AUTOPROC_COMPLETE", "").startswith("bash")
-    return re.sub(r"([^\w,.@%+=:/-])", r"\\\1", name) if in_bash else name
 
 
 _COMPLETED: Mapping[str, _Completed] = {
