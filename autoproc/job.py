@@ -4,7 +4,6 @@
                      job.log       what was said, with times; internal errors with their traceback
                      model/        the bundle (and model-scored/, where another one is shipped)
                      result.json   written as soon as the holdout is scored, and completed at the end
-                     optimism.svg  what each score of the winner was worth
                      report.json   what the report is drawn from: `autoproc report` draws it again
                      report.html   the report
                      space.yaml    the search space
@@ -50,7 +49,7 @@ from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Value
 from autoproc.tracking.views import JobView, view_links
 
-MODEL, PLAN, LOG, RESULT, OPTIMISM = "model", "plan.yaml", "job.log", "result.json", "optimism.svg"
+MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
 MLFLOW_MODEL = "mlflow-model"
 SCORED_MODEL, ALL_ROWS_MODEL = "model-scored", "model-all-rows"
 SIBLING = "The score is that of a sibling, made in the same way without the holdout's rows."
@@ -261,7 +260,7 @@ class Job:
         self._progress.say("model", lines.model_line(path, self._facts.shipped))
         self._keep_model(path)
         content = self._write_result()
-        for made in (path, self._folder / RESULT, self._draw_optimism(), *report):
+        for made in (path, self._folder / RESULT, *report):
             self._tracker.attach(made)
         server = self._plan.tracking_uri or ""
         is_server = server.startswith(("http://", "https://"))  # and not an address of a database
@@ -304,16 +303,6 @@ class Job:
         with home_errors(self.home.path):
             write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
         return content
-
-    def _draw_optimism(self) -> Path:
-        """The picture of what each score was worth."""
-        from autoproc.report.pictures import optimism_picture  # takes half a second to load
-
-        facts = self._facts
-        assert facts.selection and facts.verdict
-        with home_errors(self.home.path):
-            write_atomically(self._folder / OPTIMISM, optimism_picture(facts.selection, facts.verdict))
-        return self._folder / OPTIMISM
 
     def _make_report(self) -> list[Path]:
         """The page of the job as far as it came, as a list of one; of none, with a warning, where it cannot be made."""

@@ -86,7 +86,7 @@ def test_the_jobs_page_tells_its_story_and_shows_names_as_they_are(visit: Visit,
 
 def test_the_jobs_files_are_listed(visit: Visit, recorded: Recorded) -> None:
     visit.open(f"{recorded.page()}/artifacts", "result.json")
-    for name in ("plan.yaml", "model", "optimism.svg", "receipt"):
+    for name in ("plan.yaml", "model", "report.html", "receipt"):
         assert visit.page.get_by_text(name, exact=True).count(), name
     visit.check_harmless()
 

@@ -156,9 +156,7 @@ def test_the_description_tells_the_verdict_and_the_decisions(binary: Finished, p
 
 def test_the_record_keeps_plan_result_and_model(binary: Finished, record: Record, parent: Run, tmp_path: Path) -> None:
     kept = Path(record.client.download_artifacts(parent.info.run_id, "", str(tmp_path)))
-    assert {"plan.yaml", "space.yaml", "result.json", "model", "optimism.svg", "report.html"} <= {
-        path.name for path in kept.iterdir()
-    }
+    assert {"plan.yaml", "space.yaml", "result.json", "model", "report.html"} <= {path.name for path in kept.iterdir()}
     assert json.loads((kept / "result.json").read_text(encoding="utf-8")) == binary.result
     assert (kept / "plan.yaml").read_text() == (binary.job / "plan.yaml").read_text()
     files = {path.name: path.read_bytes() for path in (kept / "model").iterdir()}
@@ -183,7 +181,7 @@ def test_the_model_is_one_that_mlflow_loads(binary: Finished, record: Record, pa
     pd.testing.assert_frame_equal(served.predict(frame), pd.read_parquet(tmp_path / "p.parquet"))
     assert record.client.search_registered_models() == []
     assert {path.name for path in binary.job.iterdir()} == {
-        "job.log", "model", "optimism.svg", "plan.yaml", "report.html", "report.json", "result.json", "space.yaml",
+        "job.log", "model", "plan.yaml", "report.html", "report.json", "result.json", "space.yaml",
         "started_at",
     }  # fmt: skip
 

@@ -106,7 +106,7 @@ def test_every_step_has_its_seconds(finished: Finished) -> None:
 
 def test_a_job_folder_holds_plan_log_model_and_result(finished: Finished) -> None:
     assert {path.name for path in finished.job.iterdir()} == {
-        "started_at", "plan.yaml", "job.log", "model", "result.json", "optimism.svg", "report.json", "report.html",
+        "started_at", "plan.yaml", "job.log", "model", "result.json", "report.json", "report.html",
         "space.yaml",
     }  # fmt: skip
     assert finished.result["model"]["path"] == str(finished.model)
