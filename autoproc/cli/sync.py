@@ -50,7 +50,7 @@ def sync(run: str | None, home: str, tracking_uri: str | None) -> None:
             failures.append(str(error))
             continue
         click.echo(_line(synced))
-        failures += [_failure(synced)] if synced.failure else []
+        failures += [_failure(synced, place.job(run_id))] if synced.failure else []
     if failures:
         raise HomeError(" ".join(failures))
 
@@ -62,9 +62,12 @@ def _line(synced: "Synced") -> str:
     return f"{synced.run_id}: {delivered} delivered{rest}{told}"
 
 
-def _failure(synced: "Synced") -> str:
+def _failure(synced: "Synced", job: Path) -> str:
+    from autoproc.tracking.outbox import ENTRIES
+
     return (
         f"The record of the job {synced.run_id} is not complete: {synced.server} fails with: {synced.failure}. It must "
         "be the server, with the database, that the job began on. Start it and try again; --tracking-uri names it by "
-        "another address, or with a user and a password, which are not kept."
+        "another address, or with a user and a password, which are not kept. To give up what waits, remove "
+        f"{job / ENTRIES}."
     )

@@ -1,6 +1,10 @@
 """MLflow's pages in a real browser, on a real job: what its views and its description show, and that nothing of the
 data becomes a part of a page."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +12,14 @@ import pytest
 
 from autoproc.report.text import one_line
 from autoproc.tracking import names
-from autoproc.tracking.mlflow_tracker import open_tracker
-from autoproc.tracking.tracker import Child
+from autoproc.tracking.home import Home
 from autoproc.tracking.views import MAX_SCATTERS
 from tests.browser import hostile
 from tests.browser.conftest import Recorded, Visit
+from tests.end_to_end import tables
 
+ROOT = Path(__file__).parents[2]
+REFRESH_MILLISECONDS = 31_000  # between two looks of MLflow's list of runs, and a little more
 SEARCHED = ("depth", "width", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler")
 # Score over trials as a line and as points, over parameters, curves of the best trials, growth.
 N_PLOTS = 2 + MAX_SCATTERS + 2
@@ -91,16 +97,100 @@ def test_the_jobs_files_are_listed(visit: Visit, recorded: Recorded) -> None:
     visit.check_harmless()
 
 
-def test_a_job_can_be_followed_while_it_runs(visit: Visit, recorded: Recorded) -> None:
-    experiment = recorded.client.get_experiment(recorded.experiment_id).name
-    tracker = open_tracker(recorded.home, None, experiment, "running", {}, warn=pytest.fail)
-    now = 1e9
-    tracker.describe("*baseline* is done", parameters={}, metrics={}, tags={})
-    tracker.record(Child("trial 0", "trial", "complete", now, now, metrics={names.SCORE: 0.5}))
-    visit.open(recorded.page(tracker.run_id), "baseline")
-    assert visit.page.get_by_text("Running", exact=True).count()
-    tracker.describe("*growth* is done", parameters={}, metrics={}, tags={})
-    visit.open(recorded.page(tracker.run_id), "growth")
-    visit.open(recorded.page(tracker.run_id), "trial 0")  # among its children
-    tracker.finish("FINISHED")
+HALTING_JOB = """
+import sys
+from autoproc import process
+from autoproc.plan import make_plan
+from autoproc.progress import SilentProgress
+
+class Halting(SilentProgress):
+    halts = ["baseline", "growth", "trials"]
+
+    def say(self, step, text):
+        self.halt(step)
+
+    def update(self, status):
+        if status.step == "search" and status.done >= 2:
+            self.halt("trials")
+
+    def halt(self, where):
+        if where in self.halts:
+            self.halts.remove(where)
+            print(where, flush=True)
+            sys.stdin.readline()
+
+process.tune(make_plan(sys.argv[1]), progress=Halting())
+"""
+
+
+class RunningJob:
+    """A real job that halts after the baseline, after growth and amid the search, until it is told to go on."""
+
+    def __init__(self, home: Home, folder: Path) -> None:
+        table = tables.write(tables.table("regression"), folder / "live.csv")
+        plan = tables.write_plan(folder, data=str(table), target="price", home=str(home.path))
+        others = set(home.run_ids())
+        command = [sys.executable, "-c", HALTING_JOB, str(plan)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.await_halt("baseline")
+        [run_id] = set(home.run_ids()) - others
+        self.record = Recorded(home, run_id)
+
+    def await_halt(self, where: str) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline().strip() == where
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+
+@pytest.fixture
+def job(recorded: Recorded, address: str, tmp_path: Path) -> Iterator[RunningJob]:
+    job = RunningJob(recorded.home, tmp_path)
+    yield job
+    job.process.communicate()  # at the end of its input it goes on
+
+
+def test_a_job_is_followed_while_it_runs(visit: Visit, job: RunningJob) -> None:
+    page, view = visit.page, job.record.links()[0].address
+    page.clock.install()  # so that nobody has to wait for MLflow's next look
+
+    def sees(text: str) -> None:
+        """Without loading the page anew."""
+        shown = page.get_by_text(text, exact=True).first
+        while not shown.is_visible():
+            with page.expect_response(lambda answer: answer.url.endswith("/runs/search")):
+                page.clock.fast_forward(REFRESH_MILLISECONDS)
+
+    def headings() -> set[str]:
+        visit.open(job.record.page(), "Running")
+        page.get_by_text("Show more", exact=True).click()
+        return set(page.get_by_role("heading").all_inner_texts())
+
+    told = headings()
+    assert {"Decisions", "Baseline"} <= told and not any("Growth" in heading for heading in told)
+    visit.open(view, SORTED_BY)
+    sees("reference: dummy")
+    assert page.get_by_text("growth 1: 1 x 4", exact=True).count() == 0
+    job.go_on()
+    job.await_halt("growth")
+    sees("growth 1: 1 x 4")
+    assert page.get_by_text("trial 0", exact=True).count() == 0
+    job.go_on()
+    job.await_halt("trials")
+    sees("trial 0")
+    assert job.process.poll() is None
+    told = headings()
+    assert "Growth until it overfits" in told and "Holdout" not in told
+    assert page.get_by_text("search: 2 of at most 5 trials").count()
+    job.go_on()
+    assert job.process.wait() == 0
+    visit.open(job.record.page(), "Finished")
+    page.get_by_text("Show more", exact=True).click()
+    assert page.get_by_role("heading", name="Holdout", exact=True).count() == 1
     visit.check_harmless()

@@ -44,12 +44,13 @@ def test_what_came_of_registering_is_told(asked, capsys):
     assert capsys.readouterr().out == f"{RUN}: 1 record delivered; version 1 of 'm' is the champion\n"
 
 
-def test_a_server_that_fails_is_an_error_that_says_what_waits(asked, capsys):
+def test_a_server_that_fails_is_an_error_that_says_what_waits(asked, empty_folder, capsys):
     asked.outcome = Synced(RUN, 1, 2, "http://host:5000", "connection refused", ())
     assert run(["sync"]) == 2
     told = capsys.readouterr()
     assert told.out == f"{RUN}: 1 record delivered, 2 still wait\n"
     assert "http://host:5000 fails with: connection refused" in told.err and "--tracking-uri" in told.err
+    assert f"remove {empty_folder / 'mlruns' / 'jobs' / RUN / 'outbox.jsonl'}." in told.err
 
 
 def test_nothing_waits_in_a_home_without_jobs(capsys):
