@@ -187,7 +187,6 @@ def test_a_job_is_followed_while_it_runs(visit: Visit, job: RunningJob) -> None:
     assert job.process.poll() is None
     told = headings()
     assert "Growth until it overfits" in told and "Holdout" not in told
-    assert page.get_by_text("search: 2 of at most 5 trials").count()
     job.go_on()
     assert job.process.wait() == 0
     visit.open(job.record.page(), "Finished")
