@@ -50,7 +50,7 @@ def serve(home: Home, port: int, on_ready: Callable[[Sequence[Link]], None]) -> 
             _await_answer(server, home, port)
             on_ready(newest_links(home, port))
             server.wait()
-            raise HomeError(_died(home, port))
+            raise HomeError(_died("has ended by itself", home, port))
     except KeyboardInterrupt:
         return 0
 
@@ -168,8 +168,10 @@ def _await_answer(server: subprocess.Popen[bytes], home: Home, port: int) -> Non
     """Wait until the server answers. Raises HomeError when it dies or takes too long."""
     give_up = time.monotonic() + START_SECONDS
     while _get(f"http://{HOST}:{port}/health") is None:
-        if server.poll() is not None or time.monotonic() > give_up:
-            raise HomeError(_died(home, port))
+        if server.poll() is not None:
+            raise HomeError(_died("has ended by itself", home, port))
+        if time.monotonic() > give_up:
+            raise HomeError(_died(f"does not answer after {START_SECONDS:.0f} s", home, port))
         time.sleep(POLL_SECONDS)
 
 
@@ -197,11 +199,11 @@ def _taken(port: int) -> str:
     return f"Port {port} is taken, maybe by another `autoproc ui`. Choose one that is free: --port {free_port(port)}."
 
 
-def _died(home: Home, port: int) -> str:
+def _died(how: str, home: Home, port: int) -> str:
     log = _log_path(home, port)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
     last = " / ".join(line.strip() for line in lines if line.strip()) or "nothing"
-    return f"MLflow's server for {home.path} has ended by itself or does not answer. The last lines of {log}: {last}"
+    return f"MLflow's server for {home.path} {how}. The last lines of {log}: {last}"
 
 
 def any_free_port() -> int:

@@ -95,7 +95,16 @@ def test_after_the_last_port_any_free_one_is_offered() -> None:
 def test_a_server_that_dies_is_told_with_its_last_words(home: Home, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "import sys; print('the database is too new'); sys.exit(3)"
     monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", script])
-    with pytest.raises(HomeError, match="the database is too new"):
+    with pytest.raises(HomeError, match=r"has ended by itself\..*the database is too new"):
+        server.serve(home, port, pytest.fail)
+
+
+def test_a_server_that_does_not_answer_is_told_apart_from_one_that_died(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", "import time; time.sleep(300)"])
+    monkeypatch.setattr(server, "START_SECONDS", 0.0)
+    with pytest.raises(HomeError, match="does not answer after 0 s"):
         server.serve(home, port, pytest.fail)
 
 
