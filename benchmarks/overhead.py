@@ -3,10 +3,12 @@
     python -m benchmarks.overhead adult.csv:income --time-limit 1m
 
 The job runs in a process of its own, with a home that is removed at the end. Timers are put around functions in that
-process alone, and count the main thread's wall time. Each second counts once: what a part calls that has a timer of its
-own is not its own. `training` is the time that the main thread waits for epochs, with the scoring that belongs to them;
-how the processor time of all threads is divided in it is told beside. `other` is what no timer stands around: the rest
-of the steps, story and progress. Prints a table and a JSON line.
+process alone, and count the main thread's wall time, and its processor time, which tells more on a machine that others
+use too. Each second counts once: what a part calls that has a timer of its own is not its own. `training` is the time
+that the main thread waits for epochs, with the scoring that belongs to them; how the processor time of all threads is
+divided in it is told beside. `other` is what no timer stands around: the rest of the steps, story and progress.
+`tracking` is what MLflow takes in all: the main thread's time for it, and the processor time of the thread that
+delivers the record beside training. Prints a table and a JSON line.
 """
 
 import argparse
@@ -27,10 +29,11 @@ from threading import Lock, current_thread, main_thread
 from typing import Any
 
 START, TRAINING, EXIT, OTHER = "start-up, imports", "training", "exit", "other"
+OPENING, WRITING = "MLflow, opening", "MLflow, writing"
 PARTS = {
     "reading, preparing": ("autoproc.process:prepare", "autoproc.finishing:make_engine"),
-    "MLflow, opening": ("autoproc.tracking.home:open_home", "autoproc.tracking.mlflow_tracker:open_tracker"),
-    "MLflow, writing": (
+    OPENING: ("autoproc.tracking.home:open_home", "autoproc.tracking.mlflow_tracker:open_tracker"),
+    WRITING: (
         "autoproc.export.mlflow_model:write_mlflow_model",
         "autoproc.tracking.children:*",
         "autoproc.tracking.mlflow_tracker:MlflowTracker.*",
@@ -74,14 +77,15 @@ THREADS = {
 
 
 class Timers:
-    """The main thread's wall seconds by part, and the threads' processor seconds in training."""
+    """The main thread's wall and processor seconds by part, and the threads' processor seconds in training."""
 
     def __init__(self, seconds_before: float) -> None:
         self.wall: dict[str, float] = defaultdict(float, {START: seconds_before})
+        self.main_cpu: dict[str, float] = defaultdict(float, {START: time.thread_time()})
         self.cpu: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
         self._open: list[str] = []
-        self._since = time.perf_counter()
+        self._since, self._cpu_since = time.perf_counter(), time.thread_time()
         self._lock = Lock()
 
     @contextmanager
@@ -112,9 +116,11 @@ class Timers:
 
     def _turn(self) -> None:
         """Book the time since the last turn."""
-        now = time.perf_counter()
-        self.wall[self._open[-1] if self._open else OTHER] += now - self._since
-        self._since = now
+        part = self._open[-1] if self._open else OTHER
+        now, cpu_now = time.perf_counter(), time.thread_time()
+        self.wall[part] += now - self._since
+        self.main_cpu[part] += cpu_now - self._cpu_since
+        self._since, self._cpu_since = now, cpu_now
 
 
 def install(timers: Timers) -> None:
@@ -185,6 +191,7 @@ def run_child(out: str, spawned: float, command: list[str]) -> None:
     code = main()
     with timers.part(EXIT):
         measured = {"wall": timers.wall, "cpu": timers.cpu, "calls": timers.calls, "peak_mb": peak_memory() / 1e6}
+        measured |= {"main_cpu": timers.main_cpu, "all_cpu": time.process_time()}
         Path(out).write_text(json.dumps(measured | {"ended": time.monotonic(), "code": code}), encoding="utf-8")
 
 
@@ -204,13 +211,28 @@ def measure(table: str, time_limit: str, seed: int) -> dict[str, Any]:
         raise RuntimeError(f"autoproc ended with code {measured['code']}: see its error above")
     total, wall = ended - spawned, measured["wall"] | {EXIT: ended - measured["ended"]}
     wall[OTHER] = total - sum(seconds for part, seconds in wall.items() if part != OTHER)
+    main_cpu, threads = measured["main_cpu"], measured["cpu"]
+    tracking = {
+        "share": (wall[OPENING] + wall[WRITING]) / total,
+        "cpu_share": (main_cpu[OPENING] + main_cpu[WRITING] + threads["record"]) / measured["all_cpu"],
+    }
     parts = sorted(wall.items(), key=lambda pair: (pair[0] == TRAINING, pair[0] == OTHER, -pair[1]))
     return {
         "table": Path(path).stem,
         "seconds": total,
         "outside_training": 1 - wall[TRAINING] / total,
-        "parts": {part: {"seconds": s, "share": s / total, "calls": measured["calls"].get(part)} for part, s in parts},
-        "threads_cpu_seconds": measured["cpu"],
+        "tracking": tracking,
+        "parts": {
+            part: {
+                "seconds": s,
+                "share": s / total,
+                "cpu_seconds": main_cpu.get(part),
+                "calls": measured["calls"].get(part),
+            }
+            for part, s in parts
+        },
+        "threads_cpu_seconds": threads,
+        "cpu_seconds": measured["all_cpu"],
         "peak_mb": measured["peak_mb"],
         "trials": json.loads(done.stdout)["search"]["n_trials"],
     }
@@ -222,8 +244,11 @@ def print_table(result: dict[str, Any]) -> None:
         f"{result['table']}: {result['seconds']:.1f} s, {result['trials']} trials, {result['peak_mb']:.0f} MB at most\n"
     )
     for part, cells in result["parts"].items():
-        print(f"{part:20}{cells['seconds']:8.2f} s{cells['share']:8.1%}")
+        processor = "" if cells["cpu_seconds"] is None else f"{cells['cpu_seconds']:8.2f} s"
+        print(f"{part:20}{cells['seconds']:8.2f} s{cells['share']:8.1%}{processor}")
     print(f"{'outside training':20}{'':10}{result['outside_training']:8.1%}\n")
+    tracking = result["tracking"]
+    print(f"Tracking: {tracking['share']:.1%} of the wall time, {tracking['cpu_share']:.1%} of the processor time")
     print("Processor seconds in threads: " + ", ".join(f"{name} {cpu[name]:.1f}" for name in THREADS))
 
 
