@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoproc.cli.jobs import job_folder, lacks
+from autoproc.cli.models import require_parent
 from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
 from autoproc.errors import HomeError, PlanError
@@ -47,7 +48,8 @@ def compare(runs: tuple[str, ...], out: Path | None, home: str) -> None:
     """
     jobs = list(dict.fromkeys(job_folder(run, home) for run in runs))
     if len(jobs) < 2:
-        raise PlanError(f"Two jobs or more can be compared, but {', '.join(runs)} is one. Name another run.")
+        named = f"{', '.join(runs)} {'is' if len(runs) == 1 else 'are'} one"
+        raise PlanError(f"Two jobs or more can be compared, but {named}. Name another run.")
     compared = [_evidence(job) for job in jobs]
     from autoproc.report.comparison import comparison_page
 
@@ -73,6 +75,7 @@ def _write(path: Path, page: str) -> None:
     """Write a page and tell where it is. Raises PlanError where that cannot be done."""
     from autoproc.tracking.home import write_atomically
 
+    require_parent(path)
     try:
         write_atomically(path, page)
     except OSError as error:

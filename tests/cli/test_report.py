@@ -30,7 +30,9 @@ def test_the_report_lies_in_the_jobs_folder_or_where_it_is_asked_for(job, capsys
 
 
 def test_a_file_that_cannot_be_written_is_told(job, fails):
-    assert "nowhere/mine.html cannot be written: No such file" in fails("report", "--out", "nowhere/mine.html")
+    told = fails("report", "--out", "nowhere/mine.html")
+    assert "nowhere/mine.html cannot be written: there is no folder nowhere." in told
+    assert "mlruns cannot be written: Is a directory." in fails("report", "--out", "mlruns")
 
 
 def test_a_job_that_kept_nothing_for_a_report_says_why(job, fails):
@@ -51,4 +53,5 @@ def test_jobs_are_compared_in_one_page(job, capsys):
 
 
 def test_one_job_is_not_compared(job, fails):
-    assert "Two jobs or more can be compared, but abc123, last is one" in fails("compare", "abc123", "last")
+    assert "Two jobs or more can be compared, but abc123, last are one" in fails("compare", "abc123", "last")
+    assert "but last is one. Name another run." in fails("compare", "last")
