@@ -102,11 +102,21 @@ def _model(path: str, shipped: str | None) -> Iterator[str]:
     yield f"```\nautoproc predict {shlex.quote(path)} new.csv --out predictions.csv\n```"
 
 
+def _used_text(n_used: int, n_columns: int) -> str:
+    """How many columns are used, beside the target.
+
+    >>> _used_text(1, 1), _used_text(5, 5), _used_text(1, 5)
+    ('the only column is used', 'all 5 columns are used', '1 of 5 columns is used')
+    """
+    if n_used == n_columns:
+        return "the only column is used" if n_used == 1 else f"all {format_count(n_used)} columns are used"
+    return f"{format_count(n_used)} of {format_count(n_columns)} columns {'is' if n_used == 1 else 'are'} used"
+
+
 def _data(facts: JobFacts) -> Iterator[str]:
     columns = facts.problem.columns
-    used = sum(column.used for column in columns)
     yield "## Data"
-    yield f"{format_count(facts.n_rows)} rows; {format_count(used)} of {format_count(len(columns))} columns are used."
+    yield f"{format_count(facts.n_rows)} rows; {_used_text(sum(column.used for column in columns), len(columns))}."
     unused = [column for column in columns if not column.used]
     left_out = [f"**{escaped(column.name)}** ({escaped(column.note, MAX_NOTE) or column.kind})" for column in unused]
     if left_out:
