@@ -25,8 +25,8 @@ _DRAWN = (names.TRIAL_NUMBER, names.TRIAL_SCORE, names.SEARCH_SCORE, names.GROWT
 _CLOSED = ("curves", "final", "fold", "holdout", "dummy")
 
 # In pixels; MLflow's own 100 cut our names off.
-_WIDE, _NARROW = 140, 95
-_RUN_NAME, _RUN_NAME_WIDTH = "attributes.`Run Name`", 240
+_WIDE, _NARROW = 155, 95
+_RUN_NAME, _RUN_NAME_WIDTH = "attributes.`Run Name`", 310
 
 
 class Link(NamedTuple):
