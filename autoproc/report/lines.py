@@ -69,7 +69,8 @@ def search_line(search: Search) -> str:
     """How many trials there were, the best one's score, and its configuration."""
     best = search.best
     counts, configuration = phrases.search_counts(search), phrases.configuration_text(best.parameters)
-    return f"{counts}: {score_text(best.score)}\n{configuration}"
+    text = f"{counts}: {score_text(best.score)}\n{configuration}"
+    return f"{text}\n{one_line(search.advice, MAX_SENTENCE)}" if search.advice else text
 
 
 def selection_line(selection: Selection) -> str:
