@@ -19,7 +19,6 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receip
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Status
-from autoproc.report import documents, lines, values
+from autoproc.report import details, documents, lines, values
 from autoproc.report.effects import by_effect
 from autoproc.report.model_card import model_card
 from autoproc.report.standing import JobStanding
@@ -45,7 +44,7 @@ from autoproc.space import Space
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
-from autoproc.tracking.home import Home, home_errors, write_atomically
+from autoproc.tracking.home import LAST_FREE_BYTES, Home, check_room, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Value
 from autoproc.tracking.views import JobView, view_links
@@ -115,6 +114,7 @@ class Job:
         yield
         self.journal.tick()
         self._seconds[name] = round(self.journal.now - started, 2)
+        self._progress.detail(name, details.step_detail(self._seconds[name]))
 
     def listen(self) -> None:
         """From here on the job can come to its end when it is asked to."""
@@ -142,6 +142,7 @@ class Job:
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
             self._tracker.record(children.baseline_child(tried))
+            self._progress.detail("baseline", details.training_detail(tried))
         self._tracker.record(children.dummy_child(baseline.dummy))
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
@@ -155,6 +156,7 @@ class Job:
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
+        self._progress.detail("growth", details.training_detail(trained))
         self._show(self._standing.rung(number, trained, verdict))
 
     def tell_growth(self, growth: Growth) -> None:
@@ -163,6 +165,7 @@ class Job:
 
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
         self._tracker.record(children.trial_child(trial, trained))
+        self._progress.detail("search", details.trial_detail(trial, trained))
         self._show(self._standing.trial(trial))
 
     def tell_search(self, search: Search) -> None:
@@ -177,6 +180,7 @@ class Job:
 
     def tell_finalist(self, finalist: Finalist) -> None:
         self._tracker.record(children.fresh_child(finalist))
+        self._progress.detail("fresh folds", details.finalist_detail(finalist))
         self._show(self._standing.finalist(finalist))
 
     def tell_selection(self, selection: Selection) -> None:
@@ -190,8 +194,10 @@ class Job:
 
     @contextmanager
     def keeping_model(self) -> Iterator[None]:
-        """Say with what keeps the holdout closed that the model stands all the same, and how it comes to a score."""
+        """Say with what keeps the holdout closed that the model stands all the same, and how it comes to a score. It is
+        not opened where its score could not be kept."""
         try:
+            check_room(self.home, LAST_FREE_BYTES, "Make room.")
             yield
         except AutoprocError as error:
             opened = isinstance(error, PlanError)
@@ -345,11 +351,10 @@ class Job:
         if isinstance(error, BrokenPipeError):
             reason = "nobody reads any more what the job tells: the pipe is closed"
         reason = without_secrets(reason)
-        text = without_secrets("".join(traceback.format_exception(error))) if ours else reason
-        # Where the log cannot be written, the error itself is what people have to see.
-        with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
-        # Nor may an error of the record stand in its place.
+        self._progress.log(without_secrets("".join(traceback.format_exception(error))) if ours else reason)
+        if ours:
+            error.add_note(lines.broken_off_line(self._folder / LOG, self.run_id, self.home.path))
+        # Nor may an error of the record stand in the place of this one.
         with suppress(Exception):
             self._note(stopped_by=" ".join(reason.split()))
             for made in self._make_report():

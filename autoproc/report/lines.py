@@ -151,6 +151,11 @@ def resumed_line(run_id: str, seconds: float) -> str:
     return f"job {run_id} goes on after {format_seconds(seconds)}; what it had told until then comes first"
 
 
+def broken_off_line(log: Path, run_id: str, home: Path) -> str:
+    """Where the whole story of a job that broke off stands, and how it goes on."""
+    return f"The job's log has more: {shlex.quote(str(log))}. What it had finished is kept; {resume_line(run_id, home)}."
+
+
 def alike_line(run_id: str, home: Path) -> str:
     """That another job of the same request could go on in the place of this one."""
     return (
