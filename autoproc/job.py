@@ -284,7 +284,7 @@ class Job:
         try:
             write_mlflow_model(folder, bundle, typical_row(self._prepared.development.frame, columns))
         except Exception as error:  # whatever it is: the scored model stands all the same
-            self.warn(f"MLflow is not given the model ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of("MLflow is not given the model", error)
             return
         standing = entries.Standing.of(self._facts.verdict, self._facts.metric_direction)
         experiment, asked = self._plan.experiment or "", self._plan.register_model
@@ -302,7 +302,7 @@ class Job:
         try:
             return {README: model_card(card, self._prepared.schema).encode()}
         except Exception as error:  # whatever it is: the model is whole without it
-            self.warn(f"The model has no {README} ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of(f"The model has no {README}", error)
             return {}
 
     def _write_result(self) -> dict[str, Any]:
@@ -329,7 +329,7 @@ class Job:
             facts = replace(self._facts, seconds=sum(self._seconds.values()))
             return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
         except Exception as error:  # whatever it is: no job fails for its pictures
-            self.warn(f"The report could not be made ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of("The report could not be made", error)
             return []
 
     def warn(self, text: str) -> None:
@@ -341,6 +341,11 @@ class Job:
             self._has_told_request = True
             self._progress.say("stop", "asked for: what trains is ended as it stands, and the verdict follows")
 
+    def _warn_of(self, failed: str, error: Exception) -> None:
+        """Warn of an error that the job survives; the log has its traceback."""
+        self.warn(without_secrets(f"{failed} ({type(error).__name__}: {' '.join(str(error).split())})."))
+        self._progress.log(_trace(error))
+
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
@@ -351,7 +356,7 @@ class Job:
         if isinstance(error, BrokenPipeError):
             reason = "nobody reads any more what the job tells: the pipe is closed"
         reason = without_secrets(reason)
-        self._progress.log(without_secrets("".join(traceback.format_exception(error))) if ours else reason)
+        self._progress.log(_trace(error) if ours else reason)
         if ours:
             error.add_note(lines.broken_off_line(self._folder / LOG, self.run_id, self.home.path))
         # Nor may an error of the record stand in the place of this one.
@@ -401,6 +406,11 @@ class Job:
         metrics |= children.decision_metrics(facts.decision) if facts.decision else {}
         tags = children.receipt_tags(facts.receipt) if facts.receipt else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
+
+
+def _trace(error: BaseException) -> str:
+    """An error with its traceback, as text for the log."""
+    return without_secrets("".join(traceback.format_exception(error)))
 
 
 def _replace_folder(folder: Path, new: Path, aside: Path) -> None:

@@ -169,7 +169,7 @@ class KeptProgress:
         except OSError as error:
             problem = f"The job's log {self._log.path} cannot be written: {error.strerror}."
             if not self._endures:
-                raise HomeError(problem) from error
+                raise HomeError(f"{problem} A job goes on only where it can keep what it finds.") from error
             if not self._has_warned:
                 self._has_warned = True
                 self.warn(problem)

@@ -1,5 +1,6 @@
 """What goes wrong between a job and MLflow, and how it is told: in one line, without secrets."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ NO_PLACE = ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED")
 """What a server says that lacks a part of MLflow, or keeps it from us."""
 MAX_CAUSE = 300
 
+_DRIVER = re.compile(r"^.*\((sqlite3|psycopg\w*)\.[\w.]*\)\s*", re.DOTALL)  # who raised what follows
 _REFUSED = "INVALID_PARAMETER_VALUE"
 
 
@@ -39,10 +41,12 @@ def cause(error: BaseException) -> str:
 
     >>> cause(OSError(28, "No space left on device"))
     'No space left on device'
+    >>> cause(MlflowException("(as a result of a flush) (sqlite3.OperationalError) database is locked [SQL: SELECT]"))
+    'database is locked'
     """
     original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
-    told = text.partition("[SQL:")[0]  # MLflow adds the statement that failed
+    told = _DRIVER.sub("", text.partition("[SQL:")[0])  # MLflow adds the statement that failed
     line = without_secrets(" ".join(told.split())).rstrip(".") or type(error).__name__
     return line if len(line) <= MAX_CAUSE else f"{line[: MAX_CAUSE - 1]}…"
 

@@ -253,8 +253,8 @@ def _find_experiment(client: MlflowClient, name: str, home: Home | None) -> str:
 def _undelivered(n_waiting: int, run_id: str, home: Home) -> str:
     records = "1 record waits" if n_waiting == 1 else f"{n_waiting:,} records wait"
     return (
-        f"MLflow's record of this job is not complete yet: {records} in {home.job(run_id)}. As soon as the server "
-        f"answers, `{sync_command(run_id, home)}` delivers what waits."
+        f"MLflow's record of this job is not complete yet: {records} in {home.job(run_id)}. As soon as MLflow takes "
+        f"them, `{sync_command(run_id, home)}` delivers what waits."
     )
 
 
