@@ -153,7 +153,9 @@ def resumed_line(run_id: str, seconds: float) -> str:
 
 def broken_off_line(log: Path, run_id: str, home: Path) -> str:
     """Where the whole story of a job that broke off stands, and how it goes on."""
-    return f"The job's log has more: {shlex.quote(str(log))}. What it had finished is kept; {resume_line(run_id, home)}."
+    return (
+        f"The job's log has more: {shlex.quote(str(log))}. What it had finished is kept; {resume_line(run_id, home)}."
+    )
 
 
 def alike_line(run_id: str, home: Path) -> str:

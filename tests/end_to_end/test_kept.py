@@ -105,7 +105,7 @@ def test_a_log_that_cannot_be_written_any_more_does_not_end_a_job_that_has_opene
 
 def test_a_holdout_stays_closed_where_its_score_could_not_be_kept(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_module, "LAST_FREE_BYTES", 10**15)
-    with pytest.raises(HomeError, match=r"is full: at least .* Make room\. This job's model is exported") as full:
+    with pytest.raises(HomeError, match=r"is full: at least .* Make room\. This job's model is exported"):
         jobs.tune()
     home = jobs.folder.parent.parent
     assert list((home / "receipts").iterdir()) == [] and find_model(jobs.folder).exists()

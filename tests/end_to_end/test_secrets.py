@@ -58,14 +58,9 @@ def test_a_server_that_is_not_there(
     assert_no_secret(folder, ended.out, ended.err, *capfd.readouterr())
 
 
-def test_a_server_that_goes_away_and_quotes_what_it_was_asked(
-    address: str,
-    tune: Callable[[str], Ended],
-    here: Callable[..., Ended],
-    folder: Path,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def quoting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes a job's run, goes away, and then quotes what it was asked."""
     database = f"sqlite:///{(folder / 'mlruns' / 'mlflow.db').as_posix()}"
 
     def connect(uri: str) -> FlakyClient:
@@ -75,6 +70,16 @@ def test_a_server_that_goes_away_and_quotes_what_it_was_asked(
         return client
 
     monkeypatch.setattr(mlflow_tracker, "connect", connect)
+
+
+def test_a_server_that_goes_away_and_quotes_what_it_was_asked(
+    address: str,
+    tune: Callable[[str], Ended],
+    here: Callable[..., Ended],
+    folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    quoting: None,
+) -> None:
     ended = tune(address)
     assert ended.code == 0, ended.err
     assert "MLflow could not be written to: API request to http://127.0.0.1:" in ended.err
@@ -83,3 +88,23 @@ def test_a_server_that_goes_away_and_quotes_what_it_was_asked(
     synced = here("sync", "last", "--tracking-uri", address)
     assert synced.code == 2 and "is not complete: http://127.0.0.1:" in synced.err
     assert_no_secret(folder, ended.out, ended.err, synced.out, synced.err, *capfd.readouterr())
+
+
+def test_an_error_of_ours_that_quotes_the_address(
+    address: str,
+    tune: Callable[[str], Ended],
+    folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    quoting: None,
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError(f"no answer from {address}&token={TOKEN}")
+
+    monkeypatch.setattr("autoproc.steps.search.search_regularisation", broken)
+    ended = tune(address)
+    assert ended.code == 1 and "ZeroDivisionError: no answer from http://127.0.0.1:" in ended.err
+    [job] = (folder / "mlruns" / "jobs").iterdir()
+    assert "ZeroDivisionError: no answer from http://127.0.0.1:" in (job / "job.log").read_text()
+    assert (job / "journal" / "job.json").exists()
+    assert_no_secret(folder, ended.out, ended.err, *capfd.readouterr())
