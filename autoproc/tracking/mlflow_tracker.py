@@ -222,6 +222,8 @@ def reopen_tracker(home: Home, tracking_uri: str | None, run_id: str, *, warn: C
     """Go on with the record of a job that did not come to its end. Raises HomeError where another process does, and
     HomeError or PlanError when the database or the server cannot be used."""
     with connection_errors(home, tracking_uri):
+        if not tracking_uri and home.database.exists():
+            await_unlocked(home.database, warn)
         client = connect(tracking_uri or home.tracking_uri)
         address = _kept_address(client, home, run_id, tracking_uri)
     return MlflowTracker(client, address, home, warn, is_resumed=True)
