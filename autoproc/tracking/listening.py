@@ -3,12 +3,14 @@
 import ipaddress
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from autoproc.errors import PlanError
 
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED = 50
+_ELSEWHERE = ("192.0.2.1", 9)  # an address that is set aside for documentation
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Place:
     def hosts(self) -> list[str]:
         """What a browser elsewhere may call this server. Requests that name another host are refused: they may come
         from a page that has made its own name lead here."""
-        own = [socket.gethostname(), socket.getfqdn(), *_own_addresses()] if self._is_everywhere else [self.host]
+        own = [self.host]
+        if self._is_everywhere:
+            own = [socket.gethostname(), socket.getfqdn(), *_own_addresses()]
         return [f"{_in_url(name)}:{self.port}" for name in dict.fromkeys(own)]
 
     @property
@@ -105,10 +109,14 @@ def _is_ours(family: socket.AddressFamily, address: str) -> bool:
 
 
 def _own_addresses() -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)]
-    except OSError:
-        return []
+    """Those by which others may know this machine: its name's, and that from which it would speak to others."""
+    found: list[str] = []
+    with suppress(OSError):
+        found += [str(known[4][0]) for known in socket.getaddrinfo(socket.gethostname(), None)]
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(_ELSEWHERE)  # which sends nothing
+        found.append(str(probe.getsockname()[0]))
+    return [address for address in found if not ipaddress.ip_address(_bare(address)).is_loopback]
 
 
 def _unknown(host: str) -> str:
