@@ -1,5 +1,6 @@
 """What `show` and `predict` say of a job that has no result, or no model."""
 
+import json
 import socket
 import sys
 
@@ -30,6 +31,19 @@ def test_a_job_without_a_result_says_where_to_look(fails, job):
     assert "autoproc tune --config" in told and "The last line of" not in told and "model" not in told
     (job / "result.json").write_text("{", encoding="utf-8")
     assert "cannot be read" in fails("show", "last")
+
+
+@pytest.mark.parametrize("found", ["{}", '{"told": []}', '{"told": null, "run_id": "abc123"}'])
+def test_a_result_of_another_version_is_told_as_such(fails, job, found, capsys):
+    (job / "result.json").write_text(found, encoding="utf-8")
+    assert "is of another version of autoproc" in fails("show", "last")
+    assert run(["show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(found)
+
+
+def test_a_result_that_is_none_is_refused(fails, job):
+    (job / "result.json").write_text("[1]", encoding="utf-8")
+    assert "cannot be read: it is no JSON object" in fails("show", "last", "--json")
 
 
 def test_a_job_without_a_result_says_how_it_ended(fails, job):
