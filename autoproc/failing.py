@@ -38,11 +38,12 @@ def cause_of(reason: str) -> str:
 
 def failures_in_a_row(ended: Sequence[Trial]) -> int:
     """How many of the trials that the space gave, in the order of their end, have failed last for the same cause."""
-    given = [trial for trial in ended if trial.number not in COMPARED]
-    if not given or given[-1].state != "failed":
+    given = (trial for trial in reversed(ended) if trial.number not in COMPARED)
+    last = next(given, None)
+    if last is None or last.state != "failed":
         return 0
-    cause = cause_of(given[-1].reason)
-    return sum(1 for _ in takewhile(lambda t: t.state == "failed" and cause_of(t.reason) == cause, reversed(given)))
+    cause = cause_of(last.reason)
+    return 1 + sum(1 for _ in takewhile(lambda t: t.state == "failed" and cause_of(t.reason) == cause, given))
 
 
 def is_hopeless(ended: Sequence[Trial]) -> bool:
