@@ -72,7 +72,8 @@ class Place:
             found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError):
             raise PlanError(_unknown(self.host)) from None
-        return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+        usable = ((family, str(address[0])) for family, _, _, _, address in found if _speaks(family))
+        return list(dict.fromkeys(usable))
 
     def _url(self, host: str) -> str:
         return f"http://{_in_url(host)}:{self.port}"
@@ -83,6 +84,15 @@ def any_free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def _speaks(family: socket.AddressFamily) -> bool:
+    """Whether this machine has addresses of a family: names have IPv6 ones also where that is switched off."""
+    try:
+        socket.socket(family, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _can_listen(family: socket.AddressFamily, address: str, port: int) -> bool:
