@@ -7,7 +7,7 @@ import autoproc
 
 LABELS = {
     "data/receipts.py",  # when a holdout was opened
-    "job.py",  # the run's name
+    "running.py",  # the run's name
     "progress/log.py",  # the log's lines
     "report/gather.py",  # when the report was made
     "tracking/children.py",  # when trainings began and ended
