@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receip
 from autoproc.plan import FinalKind, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Status
-from autoproc.report import documents, lines, values
+from autoproc.report import details, documents, lines, values
 from autoproc.report.effects import by_effect
 from autoproc.report.model_card import model_card
 from autoproc.report.standing import JobStanding
@@ -44,7 +43,7 @@ from autoproc.space import Space
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
-from autoproc.tracking.home import Home, home_errors, write_atomically
+from autoproc.tracking.home import LAST_FREE_BYTES, Home, check_room, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Value
 from autoproc.tracking.views import JobView, view_links
@@ -114,6 +113,7 @@ class Job:
         yield
         self.journal.tick()
         self._seconds[name] = round(self.journal.now - started, 2)
+        self._progress.detail(name, details.step_detail(self._seconds[name]))
 
     def listen(self) -> None:
         """From here on the job can come to its end when it is asked to."""
@@ -141,6 +141,7 @@ class Job:
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
             self._tracker.record(children.baseline_child(tried))
+            self._progress.detail("baseline", details.training_detail(tried))
         self._tracker.record(children.dummy_child(baseline.dummy))
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
@@ -154,6 +155,7 @@ class Job:
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
         self._tracker.record(children.rung_child(number, trained, verdict))
+        self._progress.detail("growth", details.training_detail(trained))
         self._show(self._standing.rung(number, trained, verdict))
 
     def tell_growth(self, growth: Growth) -> None:
@@ -162,6 +164,7 @@ class Job:
 
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
         self._tracker.record(children.trial_child(trial, trained))
+        self._progress.detail("search", details.trial_detail(trial, trained))
         self._show(self._standing.trial(trial))
 
     def tell_search(self, search: Search) -> None:
@@ -176,6 +179,7 @@ class Job:
 
     def tell_finalist(self, finalist: Finalist) -> None:
         self._tracker.record(children.fresh_child(finalist))
+        self._progress.detail("fresh folds", details.finalist_detail(finalist))
         self._show(self._standing.finalist(finalist))
 
     def tell_selection(self, selection: Selection) -> None:
@@ -189,8 +193,10 @@ class Job:
 
     @contextmanager
     def keeping_model(self) -> Iterator[None]:
-        """Say with what keeps the holdout closed that the model stands all the same, and how it comes to a score."""
+        """Say with what keeps the holdout closed that the model stands all the same, and how it comes to a score. It is
+        not opened where its score could not be kept."""
         try:
+            check_room(self.home, LAST_FREE_BYTES, "Make room.")
             yield
         except AutoprocError as error:
             opened = isinstance(error, PlanError)
@@ -277,7 +283,7 @@ class Job:
         try:
             write_mlflow_model(folder, bundle, typical_row(self._prepared.development.frame, columns))
         except Exception as error:  # whatever it is: the scored model stands all the same
-            self.warn(f"MLflow is not given the model ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of("MLflow is not given the model", error)
             return
         standing = entries.Standing.of(self._facts.verdict, self._facts.metric_direction)
         experiment, asked = self._plan.experiment or "", self._plan.register_model
@@ -295,7 +301,7 @@ class Job:
         try:
             return {README: model_card(card, self._prepared.schema).encode()}
         except Exception as error:  # whatever it is: the model is whole without it
-            self.warn(f"The model has no {README} ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of(f"The model has no {README}", error)
             return {}
 
     def _write_result(self) -> dict[str, Any]:
@@ -312,7 +318,7 @@ class Job:
             facts = replace(self._facts, seconds=sum(self._seconds.values()))
             return [make_report(self._folder, facts, self._prepared, self._plan, self.run_id, self._final)]
         except Exception as error:  # whatever it is: no job fails for its pictures
-            self.warn(f"The report could not be made ({type(error).__name__}: {' '.join(str(error).split())}).")
+            self._warn_of("The report could not be made", error)
             return []
 
     def warn(self, text: str) -> None:
@@ -324,6 +330,11 @@ class Job:
             self._has_told_request = True
             self._progress.say("stop", "asked for: what trains is ended as it stands, and the verdict follows")
 
+    def _warn_of(self, failed: str, error: Exception) -> None:
+        """Warn of an error that the job survives; the log has its traceback."""
+        self.warn(without_secrets(f"{failed} ({type(error).__name__}: {' '.join(str(error).split())})."))
+        self._progress.log(_trace(error))
+
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
@@ -334,11 +345,10 @@ class Job:
         if isinstance(error, BrokenPipeError):
             reason = "nobody reads any more what the job tells: the pipe is closed"
         reason = without_secrets(reason)
-        text = without_secrets("".join(traceback.format_exception(error))) if ours else reason
-        # Where the log cannot be written, the error itself is what people have to see.
-        with suppress(OSError), (self._folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text.rstrip()}\n")
-        # Nor may an error of the record stand in its place.
+        self._progress.log(_trace(error) if ours else reason)
+        if ours:
+            error.add_note(lines.broken_off_line(self._folder / LOG, self.run_id, self.home.path))
+        # Nor may an error of the record stand in the place of this one.
         with suppress(Exception):
             self._note(stopped_by=" ".join(reason.split()))
             for made in self._make_report():
@@ -385,6 +395,11 @@ class Job:
         metrics |= children.decision_metrics(facts.decision) if facts.decision else {}
         tags = children.receipt_tags(facts.receipt) if facts.receipt else {}
         self._tracker.describe(story(facts), parameters=parameters or {}, metrics=metrics, tags=tags)
+
+
+def _trace(error: BaseException) -> str:
+    """An error with its traceback, as text for the log."""
+    return without_secrets("".join(traceback.format_exception(error)))
 
 
 def _replace_folder(folder: Path, new: Path, aside: Path) -> None:

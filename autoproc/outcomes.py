@@ -14,7 +14,7 @@ from autoproc.spec import NetworkSpec
 GROWN, DEFAULT = COMPARED = (0, 1)
 """Numbers of the trials with the grown network and with the default configuration, which are always finalists."""
 
-StoppedBy = Literal["trials", "time limit", "user"]
+StoppedBy = Literal["trials", "time limit", "user", "failures"]
 
 CUT_SHORT: dict[StoppedBy, str] = {"time limit": "cut short by the time limit", "user": "cut short by the user"}
 """The reasons of trials that count as complete though they might have trained on."""
@@ -54,12 +54,14 @@ class Finalist:
 @dataclass(frozen=True)
 class Search:
     """All trials, and the best of them with the default configuration and the grown network: best first.
-    `seconds_an_epoch` is what an epoch of one trial has taken, side by side with others."""
+    `seconds_an_epoch` is what an epoch of one trial has taken, side by side with others; `advice` says what can be done
+    where failures stopped the search, or nothing but the grown network came to a score."""
 
     trials: tuple[Trial, ...]
     finalists: tuple[Finalist, ...]
     stopped_by: StoppedBy
     seconds_an_epoch: float
+    advice: str = ""
 
     @property
     def best(self) -> Trial:

@@ -154,7 +154,10 @@ class Curves:
 
 
 def carry_forward(curves: FloatArray, n_epochs: int) -> FloatArray:
-    """Curves (K, E) up to epoch n_epochs: (K, n_epochs), each NaN replaced by the member's last value before it."""
+    """Curves (K, E) up to epoch n_epochs: (K, n_epochs), each NaN replaced by the member's last value before it. Curves
+    without an epoch, of what never trained, stay as they are."""
+    if not curves.shape[1]:
+        return curves
     epochs = np.arange(curves.shape[1])
     known = np.maximum.accumulate(np.where(np.isnan(curves), 0, epochs), axis=1)
     asked = np.minimum(np.arange(n_epochs), epochs[-1])

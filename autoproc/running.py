@@ -11,7 +11,7 @@ from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress
 from autoproc.provenance import versions
-from autoproc.report import documents, lines
+from autoproc.report import details, documents, lines
 from autoproc.resuming import SPACE, Beginning, stopped_like
 from autoproc.space import Space
 from autoproc.space_file import space_text
@@ -33,12 +33,12 @@ def running_job(
     """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
     Reading and preparing belong to its time. One that is resumed is told from its first line again."""
     resolved = documents.resolved_plan(plan, prepared, home.path)
+    tags = documents.provenance(plan, prepared, device)
     kept, resumed = KeptProgress(progress), beginning.resumed
     if resumed:
         tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, warn=kept.warn)
     else:
         name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
-        tags = documents.provenance(plan, prepared, device)
         tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
     with _closing_record(tracker):
         folder = home.job(tracker.run_id)
@@ -59,6 +59,8 @@ def running_job(
         job = Job(prepared, resolved, home, folder, tracker, kept, space, journal, beginning.request)
         try:
             kept.log_to(folder / LOG)
+            for step, text in details.start_details(prepared, tags, folder):
+                kept.detail(step, text)
             job.tell_start()
             yield job
         except BaseException as error:

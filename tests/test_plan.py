@@ -201,6 +201,10 @@ def test_no_message_speaks_of_pydantic_or_input():
         ("- target\n", "must be a mapping of keys to values, but is a list"),
         ("just words\n", "must be a mapping of keys to values, but is a str"),
         ("1: y\n", "no key '1'"),
+        (
+            "target: !!python/object/apply:os.system ['exit 1']\n",
+            "is not valid YAML: could not determine a constructor",
+        ),
     ],
 )
 def test_a_file_that_is_no_plan_is_refused(tmp_path, text, message):

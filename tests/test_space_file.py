@@ -208,6 +208,7 @@ def test_a_bad_leaf_is_refused(text, message):
     ("text", "message"),
     [
         ("train: [1,\n", "'mine' is not valid YAML"),
+        ("train: !!python/object/apply:os.system ['exit 1']\n", "'mine' is not valid YAML: could not determine a"),
         ("", r"'mine' cannot be used\. The file must be a mapping with the keys inputs, network, train, but is None"),
         ("- train\n", "The file must be a mapping"),
         ("trian: {}\n", r"has 'trian'\. Did you mean 'train'\?"),

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoproc.tracking.server import any_free_port, end_tree
+from autoproc.tracking.listening import any_free_port
+from autoproc.tracking.server import end_tree
 
 ROOT = Path(__file__).parents[1]
 

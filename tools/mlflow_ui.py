@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 
-from autoproc.tracking.server import any_free_port
+from autoproc.tracking.listening import any_free_port
 
 
 @contextmanager

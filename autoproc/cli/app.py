@@ -8,7 +8,7 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Sequence
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 
 import click
 
@@ -25,6 +25,7 @@ from autoproc.cli.sync import sync
 from autoproc.cli.tune import inspect, resume, tune
 from autoproc.errors import AutoprocError, NoSignalError
 from autoproc.progress.encoding import SPELT_OUT
+from autoproc.tracking.addresses import without_secrets
 
 _GARBAGE_THRESHOLD = 100_000  # objects between two searches for garbage: libraries' hundreds of thousands are none
 _AGAIN_SECONDS = 0.1
@@ -82,20 +83,22 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = autoproc.main(list(arguments), prog_name="autoproc", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        error.show(told := StringIO())
+        click.echo(without_secrets(told.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.Abort as error:
         click.echo("autoproc: interrupted", err=True)
         return TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED
     except AutoprocError as error:
-        click.echo(_paragraph(f"autoproc: {error}"), err=True)
+        for told in (f"autoproc: {error}", *getattr(error, "__notes__", ())):
+            click.echo(_paragraph(without_secrets(told)), err=True)
         return NO_SIGNAL if isinstance(error, NoSignalError) else USER_ERROR
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and _is_of_others(error):
             click.echo(_paragraph(f"autoproc: {_incomplete(error)}"), err=True)
             return USER_ERROR
         click.echo("autoproc: this should not have happened; please report it with the lines below.", err=True)
-        traceback.print_exc()
+        click.echo(without_secrets(traceback.format_exc()), err=True, nl=False)  # the last lines say how to go on
         return INTERNAL
     return code if isinstance(code, int) else 0
 

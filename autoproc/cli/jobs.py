@@ -8,13 +8,16 @@ import textwrap
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from autoproc.cli.options import home_option, json_option
 from autoproc.cli.output import examples, write_json
 from autoproc.errors import HomeError
+
+if TYPE_CHECKING:
+    from autoproc.tracking.listening import Place
 
 _LAST_LINE_LENGTH = 1_000
 
@@ -28,34 +31,53 @@ _LAST_LINE_LENGTH = 1_000
 @home_option
 def show(run: str, as_json: bool, home: str) -> None:
     """Show the result of the job RUN: a run id, its first characters, or `last` (the default)."""
-    from autoproc.cli.summary import result_lines
-
     job = job_folder(run, home)
     result = read_result(job)
     if as_json:
         write_json(result)
-    elif "told" in result:
-        click.echo(result_lines(result))
     else:
+        click.echo(_told(result, job))
+
+
+def _told(result: dict[str, Any], job: Path) -> str:
+    """A result as text. Raises HomeError for one that lacks what a text is made of."""
+    from autoproc.cli.summary import result_lines
+
+    try:
+        return result_lines(result)
+    except (KeyError, TypeError, AttributeError):
         raise HomeError(
-            f"The result of the job {job.name} is of an earlier version, which did not keep what the job told. "
+            f"The result of the job {job.name} is of another version of autoproc, and lacks what the job told. "
             "`autoproc show --json` has its values."
-        )
+        ) from None
 
 
 @click.command(
     short_help="Browse the jobs in MLflow.",
-    epilog=examples("autoproc ui", "autoproc ui --no-browser", "autoproc ui --port 8080 --home /data/jobs"),
+    epilog=examples(
+        "autoproc ui",
+        "autoproc ui --no-browser",
+        "autoproc ui --port 8080 --home /data/jobs",
+        "autoproc ui --host gpu-box.example.org",
+    ),
 )
 @home_option
 @click.option(
     "--port", default=5000, show_default=True, type=click.IntRange(1, 65535), metavar="N", help="Port to use."
 )
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="NAME",
+    help="Address of this machine to listen on, 0.0.0.0 for all. Whoever can reach it can read and delete the record: "
+    "there is no password.  [default: this machine alone]",
+)
 @click.option("--browser/--no-browser", default=True, help="Open the newest job in a browser, on a desktop.")
 @click.pass_context
-def ui(context: click.Context, home: str, port: int, browser: bool) -> None:
-    """Browse the jobs in MLflow's user interface, on this machine only. Ctrl-C ends it."""
+def ui(context: click.Context, home: str, port: int, host: str, browser: bool) -> None:
+    """Browse the jobs in MLflow's user interface, on this machine only unless --host says otherwise. Ctrl-C ends it."""
     from autoproc.tracking.home import Home
+    from autoproc.tracking.listening import Place
     from autoproc.tracking.server import serve
 
     def show(links: Sequence[tuple[str, str]]) -> None:
@@ -65,7 +87,18 @@ def ui(context: click.Context, home: str, port: int, browser: bool) -> None:
         if browser and has_desktop():
             webbrowser.open(links[0][1])
 
-    context.exit(serve(Home(Path(home).expanduser()), port, show))
+    place = Place(host, port)
+    if not place.is_private:
+        click.echo(_in_the_open(place), err=True)
+    context.exit(serve(Home(Path(home).expanduser()), place, show))
+
+
+def _in_the_open(place: "Place") -> str:
+    return (
+        f"warning: whoever can reach {', '.join(place.hosts)} can read, change and delete the record of all jobs of "
+        "this home. There is no password, and what is sent is not encrypted. To be the only one, leave out --host, and "
+        f"reach it from elsewhere by `ssh -L {place.port}:localhost:{place.port} THIS-MACHINE`."
+    )
 
 
 def has_desktop() -> bool:
@@ -85,7 +118,9 @@ def read_result(job: Path) -> dict[str, Any]:
     """The result of a job. Raises HomeError where it has none, or a damaged one."""
     path = job / "result.json"
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(result, dict):
+            raise ValueError("it is no JSON object")
     except FileNotFoundError:
         raise HomeError(lacks("result", job)) from None
     except (OSError, ValueError) as error:

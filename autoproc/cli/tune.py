@@ -10,10 +10,14 @@ import click
 from autoproc.cli.options import home_option, json_option, plan_from, plan_home_option, table_options, tune_options
 from autoproc.cli.output import examples, write_json
 from autoproc.cli.signals import ending_early
+from autoproc.errors import PlanError
 from autoproc.progress import Progress, SilentProgress, Status
 from autoproc.progress.terminal import TerminalProgress
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Show versions, sizes, each training and each step's seconds as well."
+)
 
 
 @click.command(
@@ -31,18 +35,20 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show errors onl
 @tune_options
 @json_option
 @quiet_option
-def tune(as_json: bool, quiet: bool, **options: Any) -> None:
+@verbose_option
+def tune(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
     """Take the table DATA (CSV, TSV or Parquet) from raw rows to an exported network.
 
     Seals a holdout, trains a baseline, grows it until it overfits, searches its regularisation, and opens the
-    holdout once. What is decided, and why, is written to standard error as it happens.
+    holdout once. What is decided, and why, is written to standard error as it happens; the job's job.log has what
+    --verbose shows in any case.
 
     Ctrl-C ends the search and goes on to the verdict with what there is; before the search, or once more, it stops the
     job, and `autoproc resume` goes on.
     """
     started = time.monotonic()
     plan = plan_from(options)
-    with redirect_stdout(sys.stderr), _progress(quiet) as progress:
+    with redirect_stdout(sys.stderr), _progress(quiet, verbose) as progress:
         progress.update(Status("start", running=f"{plan.data}: loading the libraries"))
         from autoproc import process
 
@@ -69,14 +75,15 @@ def tune(as_json: bool, quiet: bool, **options: Any) -> None:
 )
 @json_option
 @quiet_option
-def resume(run: str, home: str, tracking_uri: str | None, as_json: bool, quiet: bool) -> None:
+@verbose_option
+def resume(run: str, home: str, tracking_uri: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
     """Go on with the job RUN, which was interrupted, killed or failed: a run id, its first characters, or `last` (the
     default).
 
     What was finished is not done again; trials that ran are trained again. The job's time goes on where it stopped.
     """
     started = time.monotonic()
-    with redirect_stdout(sys.stderr), _progress(quiet) as progress:
+    with redirect_stdout(sys.stderr), _progress(quiet, verbose) as progress:
         progress.update(Status("start", running=f"job {run}: loading the libraries"))
         from autoproc import process
 
@@ -115,5 +122,7 @@ def inspect(as_json: bool, **options: Any) -> None:
         click.echo(inspection_lines(inspection, openings, plan.home))
 
 
-def _progress(quiet: bool) -> AbstractContextManager[Progress]:
-    return nullcontext(SilentProgress()) if quiet else TerminalProgress()
+def _progress(quiet: bool, verbose: bool) -> AbstractContextManager[Progress]:
+    if quiet and verbose:
+        raise PlanError("--quiet and --verbose contradict each other. Leave out one of them.")
+    return nullcontext(SilentProgress()) if quiet else TerminalProgress(verbose=verbose)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autoproc.data.metrics import Metric
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
+from autoproc.failing import NEVER_TRAINED, NO_SCORE
 from autoproc.format import format_bytes
 from autoproc.network import device_memory
 from autoproc.network.arrays import STATISTICS
@@ -157,11 +158,11 @@ class StackEngine:
     def _without_score(self, members: Sequence[Member]) -> str | None:
         """Why a candidate has no score although nothing diverged."""
         if not any(member.epoch for member in members):
-            return "it never trained"
+            return NEVER_TRAINED
         for member in members:
             if len(self._data.folds[member.fold].validation) and np.isnan(member.best_score):
                 number = member.fold % self.n_folds + 1
-                return f"fold {number} has no score: {self._metric.name} is not defined on its validation rows"
+                return f"fold {number} {NO_SCORE}: {self._metric.name} is not defined on its validation rows"
         return None
 
     def close(self) -> None:

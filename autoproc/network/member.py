@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autoproc.data.metrics import Metric
+from autoproc.failing import DIVERGED, NO_MEMORY
 from autoproc.network.evaluation import NO_MARKS, Marks
 from autoproc.network.schedule import Schedule
 from autoproc.spec import TrainSpec
-
-NO_MEMORY = "does not fit into the memory"
-"""Why a member failed for which there was no memory."""
 
 
 @dataclass
@@ -59,7 +57,7 @@ class Member:
         loss = validation.loss if self.scored else train.loss
         if not np.isfinite([loss, train.loss]).all():
             infinite = train.loss if np.isfinite(loss) else loss
-            self.failed = f"diverged in epoch {self.epoch}: the loss is {infinite}"
+            self.failed = f"{DIVERGED} in epoch {self.epoch}: the loss is {infinite}"
             return False
         self.schedule.step(loss)
         first = not self.scored or np.isnan(self.best_score)

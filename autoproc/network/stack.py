@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoproc.data.metrics import Metric
+from autoproc.failing import NO_MEMORY
 from autoproc.network.costs import Costs
 from autoproc.network.dropout import Dropout
 from autoproc.network.evaluation import NO_MARKS, Marks, evaluate
 from autoproc.network.fold_data import FoldData
 from autoproc.network.loss import slopes
-from autoproc.network.member import NO_MEMORY, Member, new_member
+from autoproc.network.member import Member, new_member
 from autoproc.network.optimizer import Progress, Update
 from autoproc.network.passes import Batch, Network
 from autoproc.network.scratch import Scratch, is_out_of_memory

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from textwrap import wrap
 from typing import Protocol
@@ -12,6 +11,7 @@ from typing import Protocol
 from autoproc.deadline import NEVER, Deadline
 from autoproc.errors import HomeError
 from autoproc.format import format_count, format_seconds
+from autoproc.progress.log import JobLog
 
 WARNING = "warning"
 """The step of a warning's line."""
@@ -65,6 +65,10 @@ class Progress(Protocol):
         """Show what the user ought to know although the job goes on."""
         ...
 
+    def detail(self, step: str, text: str) -> None:
+        """Show what only those want to see who asked for more: a training, a step's seconds, what was built in."""
+        ...
+
 
 class SilentProgress:
     """Shows nothing."""
@@ -74,6 +78,8 @@ class SilentProgress:
     def update(self, status: Status) -> None: ...
 
     def warn(self, text: str) -> None: ...
+
+    def detail(self, step: str, text: str) -> None: ...
 
 
 def layout(step: str, text: str, width: int | None = None) -> str:
@@ -93,7 +99,7 @@ def layout(step: str, text: str, width: int | None = None) -> str:
 
 class KeptProgress:
     """Hands everything on to `inner`, and keeps the finished lines: step and text in `told`, and with their time in the
-    job's log, once it has one.
+    job's log, once it has one, which has the details as well.
 
     Raises what `inner` raises, and HomeError when the log cannot be written. After `endure` neither ends anything: an
     `inner` that cannot write any more, as where its pipe is closed, is passed over, and the log is warned of, once.
@@ -102,7 +108,7 @@ class KeptProgress:
     def __init__(self, inner: Progress) -> None:
         self.told: list[tuple[str, str]] = []
         self._inner = inner
-        self._log: Path | None = None
+        self._log: JobLog | None = None
         self._endures = self._has_warned = False
 
     @property
@@ -111,7 +117,7 @@ class KeptProgress:
 
     def log_to(self, path: Path) -> None:
         """Append to the file `path` what was told so far, and what follows."""
-        self._log = path
+        self._log = JobLog(path)
         for step, text in self.told:
             self._append(step, text)
 
@@ -135,6 +141,15 @@ class KeptProgress:
         with self._enduring():
             self._inner.update(status)
 
+    def detail(self, step: str, text: str) -> None:
+        with self._enduring():
+            self._inner.detail(step, text)
+        self._append(step, text)
+
+    def log(self, text: str) -> None:
+        """Keep in the log alone what is no line of a step: an error, with its traceback."""
+        self._write(text)
+
     @contextmanager
     def _enduring(self) -> Iterator[None]:
         try:
@@ -144,16 +159,17 @@ class KeptProgress:
                 raise
 
     def _append(self, step: str, text: str) -> None:
+        self._write(layout(step, text))
+
+    def _write(self, text: str) -> None:
         if self._log is None:
             return
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
         try:
-            with self._log.open("a", encoding="utf-8") as log:
-                log.writelines(f"{now} {line}\n" for line in layout(step, text).splitlines())
+            self._log.write(text)
         except OSError as error:
-            problem = f"The job's log {self._log} cannot be written: {error.strerror}."
+            problem = f"The job's log {self._log.path} cannot be written: {error.strerror}."
             if not self._endures:
-                raise HomeError(problem) from error
+                raise HomeError(f"{problem} A job goes on only where it can keep what it finds.") from error
             if not self._has_warned:
                 self._has_warned = True
                 self.warn(problem)

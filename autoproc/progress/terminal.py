@@ -26,12 +26,14 @@ class TerminalProgress:
     """Lines on `stream` (standard error), with a live display below them where a person watches.
 
     Piped, or with CI or TERM=dumb in the environment, it writes plain lines without control codes, and what is going on
-    only at the start, and after half a minute without any other line. NO_COLOR takes the colours alone.
+    only at the start, and after half a minute without any other line. NO_COLOR takes the colours alone. Details are
+    shown to those who asked to be told more (`verbose`).
     Use it in a `with` block, which takes the display away at the end.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, verbose: bool = False) -> None:
         stream = stream or sys.stderr
+        self._verbose = verbose
         self._screen: _Screen = _LiveScreen(stream) if is_watched(stream) else _PlainScreen(stream)
         self._lock = Lock()  # the record warns from a thread of its own
 
@@ -54,6 +56,11 @@ class TerminalProgress:
     def update(self, status: Status) -> None:
         with self._lock:
             self._screen.show(status)
+
+    def detail(self, step: str, text: str) -> None:
+        if self._verbose:
+            with self._lock:
+                self._screen.write(step, text, style="dim")
 
 
 class _Screen(Protocol):

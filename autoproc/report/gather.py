@@ -109,6 +109,8 @@ def _remarks(facts: JobFacts) -> Iterator[Remark]:
             low = each.lead.interval[0]
             tone: Tone = "bad" if each.is_better else "good" if low > 0 else "neutral"
             yield Remark(tone, f"Beside {each.name}: {phrases.standing_text(each)}.")
+    if facts.search and facts.search.advice:
+        yield Remark("bad", visible(f"Failures: {facts.search.advice}"))
     if selection and selection.optimism:
         told = phrases.optimism_text(selection.finalists[0].trial.number, selection.optimism)
         yield Remark("neutral" if selection.optimism.score > 0 else "good", _sentence(told))

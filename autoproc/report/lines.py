@@ -69,7 +69,8 @@ def search_line(search: Search) -> str:
     """How many trials there were, the best one's score, and its configuration."""
     best = search.best
     counts, configuration = phrases.search_counts(search), phrases.configuration_text(best.parameters)
-    return f"{counts}: {score_text(best.score)}\n{configuration}"
+    text = f"{counts}: {score_text(best.score)}\n{configuration}"
+    return f"{text}\n{one_line(search.advice, MAX_SENTENCE)}" if search.advice else text
 
 
 def selection_line(selection: Selection) -> str:
@@ -148,6 +149,13 @@ def resume_line(run_id: str, home: Path) -> str:
 def resumed_line(run_id: str, seconds: float) -> str:
     """That a job goes on that had taken so many seconds."""
     return f"job {run_id} goes on after {format_seconds(seconds)}; what it had told until then comes first"
+
+
+def broken_off_line(log: Path, run_id: str, home: Path) -> str:
+    """Where the whole story of a job that broke off stands, and how it goes on."""
+    return (
+        f"The job's log has more: {shlex.quote(str(log))}. What it had finished is kept; {resume_line(run_id, home)}."
+    )
 
 
 def alike_line(run_id: str, home: Path) -> str:

@@ -65,7 +65,7 @@ def search_counts(search: Search) -> str:
     n_trials = len(search.trials)
     counts = [f"{format_count(n_trials)} {'trial' if n_trials == 1 else 'trials'}"]
     counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
-    if search.stopped_by == "trials":
+    if search.stopped_by not in CUT_SHORT:
         return ", ".join(counts)
     cut_short = CUT_SHORT[search.stopped_by]
     n_cut_short = sum(trial.reason == cut_short for trial in search.trials)

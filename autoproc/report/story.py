@@ -196,6 +196,8 @@ def _search(search: Search) -> Iterator[str]:
     best = search.best
     yield "## Search"
     yield f"{phrases.search_counts(search)}. The best is trial {best.number}: **{phrases.score_text(best.score)}**."
+    if search.advice:
+        yield f"**Failures:** {_sentence(search.advice)}"
     rows = [(escaped(name), escaped(phrases.value_text(name, value))) for name, value in best.parameters.items()]
     yield table(("parameter", "value"), rows)
 

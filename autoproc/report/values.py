@@ -90,6 +90,7 @@ def search_values(search: Search) -> Values:
         "n_pruned": search.count("pruned"),
         "n_failed": search.count("failed"),
         "stopped_by": search.stopped_by,
+        "advice": search.advice,
         "best": {"number": best.number, "params": best.parameters, **_score_values(best.score)},
     }
 

@@ -4,6 +4,7 @@ The loop is the whole of it: keep the engine full, train an epoch, report, prune
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,10 +15,12 @@ from optuna.trial import FixedTrial
 from autoproc.configurations import default_training, neighbours
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Clock, Deadline
+from autoproc.errors import AutoprocError
+from autoproc.failing import NO_CONFIGURATION, failure_advice, is_hopeless
 from autoproc.network.interface import Engine, Standing
 from autoproc.outcomes import COMPARED, CUT_SHORT, DEFAULT, GROWN, Finalist, Search, StoppedBy
 from autoproc.plan import Plan
-from autoproc.results import Growth, Trained, Trial, TrialState
+from autoproc.results import Curves, Growth, Score, Trained, Trial, TrialState
 from autoproc.space import Space, Value
 from autoproc.spec import Candidate
 
@@ -25,6 +28,9 @@ FIRST_CHECK = 5  # epochs before a trial can be pruned
 _MARGIN = 1.25  # times the seconds that the finalists should take
 _LEAST_SHARE = 0.5  # of the time, whatever the finalists need after it
 _BEST = 5  # trials that are finalists, beside those two
+
+# What a space that is wrong in itself raises when it is asked for a configuration: Optuna has no errors of its own.
+_SPACE_ERRORS = (AutoprocError, ValueError, TypeError, LookupError, ArithmeticError)
 
 _T = TypeVar("_T")
 OnTrial = Callable[[Trial, Trained], None]
@@ -62,7 +68,8 @@ def search_regularisation(
     on_trial: OnTrial,
     again: float = 0.0,
 ) -> Search:
-    """Search until `plan.trials` trials are done or time is over; `on_trial` is told of each finished one.
+    """Search until `plan.trials` trials are done, time is over, or trials fail one after the other for the same cause;
+    `on_trial` is told of each finished one.
 
     Trial 0 is the grown network as it is, trial 1 the default configuration, and its neighbours follow. `again` is how
     often the finalists' folds will be trained once more before the deadline. For that up to half of the time is kept,
@@ -77,7 +84,7 @@ def search_regularisation(
             return loop.result(stopped_by)
         loop.fill()
         loop.train_epoch()
-    return loop.result("trials")
+    return loop.result("failures" if loop.is_hopeless else "trials")
 
 
 @dataclass(frozen=True)
@@ -129,19 +136,32 @@ class _Loop:
         self._enqueue_default()
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether trials only fail; one that still runs and comes to a score is new hope."""
+        return is_hopeless(self._trials)
+
+    @property
     def wants_more(self) -> bool:
-        return len(self._trials) + len(self.running) < self._plan.trials
+        return len(self._trials) + len(self.running) < self._plan.trials and not self.is_hopeless
 
     def fill(self) -> None:
         """Ask for trials until the engine is full."""
         network = self._growth.ladder[self._centre]  # what trials train, or a rung up or down
         while self.wants_more and self._engine.has_room(network, self._default.batch_size):
-            trial = self._study.ask()
+            self._start(self._study.ask(), Candidate(network, self._default))
+
+    def _start(self, trial: optuna.Trial, default: Candidate) -> None:
+        """Let a trial in; one for which the space has no valid configuration has failed."""
+        try:
             candidate = self._sample(trial)
-            if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
-                candidate = Candidate(network, self._default)
-            self.running[trial.number] = _Running(trial, candidate)
-            self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
+        except _SPACE_ERRORS as error:
+            if trial.number != DEFAULT:
+                return self._refuse(trial, default, error)
+            candidate = default
+        if trial.number == DEFAULT:  # exactly as it is, also where the space cannot express it
+            candidate = default
+        self.running[trial.number] = _Running(trial, candidate)
+        self._engine.start(trial.number, candidate, trial.number % self._engine.n_fold_sets)
 
     def is_late(self, deadline: Deadline, half: Deadline, again: float) -> bool:
         """Whether the finalists, as they stand, need the time that is left after another epoch."""
@@ -186,7 +206,8 @@ class _Loop:
 
     def result(self, stopped_by: StoppedBy) -> Search:
         trials = sorted(self._trials, key=lambda trial: trial.number)
-        return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch)
+        advice = failure_advice(self._trials)
+        return Search(tuple(trials), tuple(self._finalists), stopped_by, self._seconds_an_epoch, advice)
 
     @property
     def _efforts(self) -> list[_Effort]:
@@ -214,7 +235,8 @@ class _Loop:
         """Enter the grown network as a finished trial: a legal winner, and what TPE learns from first."""
         grown = self._growth.best.trained
         probe = FixedTrial(dict(self._space.encode(grown.candidate.train, self._chosen - self._centre)))
-        self._sample(probe)
+        with suppress(*_SPACE_ERRORS):  # TPE has less to learn from then; the trials that follow say what is wrong
+            self._sample(probe)
         self._study.add_trial(
             optuna.trial.create_trial(
                 params=probe.params,
@@ -249,14 +271,27 @@ class _Loop:
         self._study.tell(running.trial, score, state=_OPTUNA_STATES[state])
         self._note(key, trained, state, reason)
 
-    def _note(self, number: int, trained: Trained, state: TrialState, reason: str) -> None:
-        parameters = trained.candidate.parameters
+    def _refuse(self, trial: optuna.Trial, default: Candidate, error: Exception) -> None:
+        """A trial that has nothing to train: it stands with what the space had suggested before it failed."""
+        self._study.tell(trial, state=_OPTUNA_STATES["failed"])
+        reason = f"{NO_CONFIGURATION}: {' '.join(str(error).split())}"
+        self._note(trial.number, _untrained(default, self._engine.n_folds, reason), "failed", reason, trial.params)
+
+    def _note(
+        self,
+        number: int,
+        trained: Trained,
+        state: TrialState,
+        reason: str,
+        suggested: dict[str, Value] | None = None,
+    ) -> None:
+        parameters = trained.candidate.parameters if suggested is None else suggested
         trial = Trial(number, state, parameters, trained.score, trained.n_epochs, trained.seconds, reason)
         self._trials.append(trial)
         self._on_trial(trial, trained)
         if state == "complete":
             self._enter_final(Finalist(trial, trained))
-        elif number != GROWN:
+        elif number != GROWN and suggested is None:
             self._engine.forget(number)
 
     def _enter_final(self, finalist: Finalist) -> None:
@@ -303,6 +338,13 @@ def _new_study(metric: Metric, seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed)
     return optuna.create_study(direction=metric.direction, sampler=sampler, pruner=WorseHalfPruner())
+
+
+def _untrained(candidate: Candidate, n_folds: int, reason: str) -> Trained:
+    """What there is of a trial that failed before its first epoch."""
+    nothing, score = np.empty((n_folds, 0)), Score.of(np.full(n_folds, np.nan))
+    curves = Curves(nothing, nothing, nothing, nothing, nothing)
+    return Trained(candidate, curves, score, score, (0,) * n_folds, 0.0, reason, {})
 
 
 def _best_so_far(trained: Trained, metric: Metric) -> dict[int, float]:

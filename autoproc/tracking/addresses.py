@@ -3,10 +3,25 @@
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from autoproc.errors import PlanError
+
 # In an address of the web credentials end before the first slash; those of a database may have one in the password.
 _CREDENTIALS = re.compile(r"(?:(?<=http://)|(?<=https://))[^\s/?#]*@|(?<=://)(?<!http://)(?<!https://)[^\s@]*@")
-_SECRET_NAMES = re.compile(r"pass|pwd|secret|token|key|user|auth|credential", re.IGNORECASE)
+_FILES = ("sqlite", "file")
+_SECRET_NAMES = re.compile(r"pass|pwd|secret|token|key|user|auth|credential|odbc_connect", re.IGNORECASE)
 _SECRET_QUERY = re.compile(rf"(?<=[?&])(?P<name>[^=&\s]*(?:{_SECRET_NAMES.pattern})[^=&\s]*)=[^&\s'\"]*", re.IGNORECASE)
+
+
+def check_address(address: str) -> None:
+    """Raises PlanError, which does not repeat it, for an address in which nobody can tell where a password ends."""
+    scheme, _, rest = public_address(address).partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in rest and scheme not in _FILES and (":" in host or scheme not in ("http", "https")):
+        raise PlanError(
+            "The address of the MLflow server is not clear: it has an '@' behind its host. In a user's name and "
+            "a password the characters @ / ? # : must be written as %40 %2F %3F %23 %3A. Or leave both out, and give "
+            "them to MLflow as MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment."
+        )
 
 
 def public_address(address: str) -> str:
@@ -17,6 +32,8 @@ def public_address(address: str) -> str:
     >>> public_address("postgresql://host/record?sslmode=require&password=s3cret")
     'postgresql://host/record?sslmode=require'
     """
+    if address.partition(":")[0] in _FILES:  # which have no users
+        return address
     bare = _CREDENTIALS.sub("", address)
     try:
         parts = urlsplit(bare)

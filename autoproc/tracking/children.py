@@ -55,10 +55,10 @@ def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) ->
 
 
 def trial_child(trial: Trial, trained: Trained) -> Child:
-    """One trial of the search."""
+    """One trial of the search. What it was to be trained with may be less than a whole configuration."""
     child = _training(f"trial {trial.number}", "trial", trial.state, trained, trial.reason)
     own = {names.TRIAL_NUMBER: float(trial.number), names.TRIAL_SCORE: trial.score.mean}
-    return replace(child, metrics={**child.metrics, **own})
+    return replace(child, parameters=trial.parameters, metrics={**child.metrics, **own})
 
 
 def overview_children(growth: Growth, search: Search, direction: Direction) -> list[Child]:

@@ -3,16 +3,18 @@
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from pathlib import Path
 
 from mlflow import MlflowClient
 from sqlalchemy.engine import make_url
 
 from autoproc.errors import PlanError
-from autoproc.tracking.addresses import public_address
-from autoproc.tracking.database import unusable
+from autoproc.tracking.addresses import check_address, public_address
+from autoproc.tracking.database import await_unlocked, unusable
 from autoproc.tracking.failures import UNREACHABLE, cause
 from autoproc.tracking.home import Home
+from autoproc.tracking.schema import check_schema
 
 # MLflow logs each database error with its traceback; the user gets one warning of ours instead.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -21,11 +23,12 @@ UNUSABLE = (*UNREACHABLE, sqlite3.Error, ImportError, ValueError)
 
 
 def connect(uri: str) -> MlflowClient:
-    """A client that uses nothing but `uri`. Raises one of UNUSABLE, at the latest when it is used."""
-    if uri.startswith("sqlite:"):
-        # MLflow tries for minutes to open a database that is damaged or locked away; SQLite tells at once.
-        with closing(sqlite3.connect(make_url(uri).database or "")) as database:
-            database.execute("BEGIN IMMEDIATE")
+    """A client that uses nothing but `uri`. Raises one of UNUSABLE, at the latest when it is used; HomeError for a
+    database of another MLflow, and PlanError for an address that might give a password away."""
+    check_address(uri)
+    if uri.startswith("sqlite:") and (place := make_url(uri).database):
+        await_unlocked(Path(place))
+        check_schema(Path(place))
     # The registry's address too: without it MLflow takes a global one.
     return MlflowClient(uri, registry_uri=uri)
 

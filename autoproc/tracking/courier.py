@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import final
 
+from autoproc.tracking.database import is_locked
 from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.failures import UploadError, cause
 from autoproc.tracking.outbox import Outbox
@@ -48,7 +49,7 @@ class Courier:
         self._n_failures = 0
         self._retry_at = float("-inf")
         self._give_up_at: float | None = None  # not None: the job has ended
-        self._is_settled = self._has_warned = self._has_done_others = False
+        self._is_settled = self._has_warned = self._has_done_others = self._waits_for_others = False
         self._bug: BaseException | None = None
         # It must not keep a process alive whose server does not answer: what waits is in a file.
         self._thread = Thread(target=self._work, name="record", daemon=True)
@@ -82,6 +83,8 @@ class Courier:
             while task := self._next_task():
                 task()
             self._deliver()
+            if self._waits_for_others:  # each try waits for a locked database, but for no longer than 20 seconds
+                self._deliver()
             if not self._outbox.is_due:
                 self._delivery.retry(self._outbox, self._warn, self._is_late)
                 self._meanwhile(self._is_late)
@@ -106,6 +109,7 @@ class Courier:
 
     def _deliver(self) -> None:
         error = self._delivery.empty(self._outbox, self._warn, self._is_late, self._tell_aside)
+        self._waits_for_others = error is not None and is_locked(error)
         if error is None:
             self._n_failures = 0
             return

@@ -2,12 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from autoproc.errors import HomeError
+from autoproc.tracking.privacy import make_file
+
+TOLD_SECONDS, LOCKED_SECONDS = 5.0, 60.0
+"""How long a locked database is waited for in silence, and then after it was told."""
 
 _FILLED_WHEN_MADE = ("alembic_version", "workspaces")
 _SIDECARS = ("-journal", "-wal", "-shm")
@@ -44,8 +48,36 @@ def make_database(path: Path) -> None:
         _write(content, path)
 
 
+def await_unlocked(path: Path, warn: Callable[[str], None] = lambda text: None) -> None:
+    """Return when nobody keeps the database at `path` locked, and tell where that takes long; a missing one is made,
+    empty. Raises sqlite3.Error: of a locked one after a minute."""
+    try:
+        _begin(path, TOLD_SECONDS)
+    except sqlite3.OperationalError as error:
+        if not is_locked(error):
+            raise
+        warn(f"MLflow's database {path} is locked by another program; it is waited for, a minute at most.")
+        _begin(path, LOCKED_SECONDS)
+
+
+def _begin(path: Path, seconds: float) -> None:
+    """Begin to write, and leave it. MLflow would try for minutes to open a database that is damaged or locked away."""
+    with closing(sqlite3.connect(path, timeout=seconds)) as database:
+        database.execute("BEGIN IMMEDIATE")
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else just uses the database, so that it can be had a moment later."""
+    return "database is locked" in str(error)
+
+
 def unusable(path: Path, cause: str) -> HomeError:
     """The error of a home whose database cannot be used."""
+    if "database is locked" in cause:
+        return HomeError(
+            f"MLflow's database {path} cannot be used: another program keeps it locked. Find out which one (a copy or "
+            "backup that hangs, a database browser), end it and try again, or choose another place with --home."
+        )
     return HomeError(
         f"MLflow's database {path} cannot be used: {cause}. Mend it or move it away: jobs, models and receipts do not "
         "lie in it, and the next job makes a new one. Or choose another place with --home."
@@ -69,6 +101,7 @@ def _write(content: sqlite3.Connection, path: Path) -> None:
     """Put a database at `path`, where it is seen whole or not at all."""
     unfinished = path.with_name(f".{path.name}.new")
     _remove(unfinished)
+    make_file(unfinished, path.parent)
     with closing(sqlite3.connect(unfinished)) as file:
         content.backup(file)
     # What belonged to another file of this name would be taken for this one's.

@@ -15,6 +15,7 @@ NO_PLACE = ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "PERMISSION_DENIED")
 """What a server says that lacks a part of MLflow, or keeps it from us."""
 MAX_CAUSE = 300
 
+_DRIVER = re.compile(r"^.*\((sqlite3|psycopg\w*)\.[\w.]*\)\s*", re.DOTALL)  # who raised what follows
 _REFUSED = "INVALID_PARAMETER_VALUE"
 _REQUEST = "API request to "
 _STATUS = re.compile(r"too many (\d+) error responses")  # of one, as nothing is asked twice
@@ -44,8 +45,10 @@ def cause(error: BaseException) -> str:
 
     >>> cause(OSError(28, "No space left on device"))
     'No space left on device'
+    >>> cause(MlflowException("(as a result of a flush) (sqlite3.OperationalError) database is locked [SQL: SELECT]"))
+    'database is locked'
     """
-    told = _text(_root(error)).partition("[SQL:")[0]  # MLflow adds the statement that failed
+    told = _DRIVER.sub("", _text(_root(error)).partition("[SQL:")[0])  # MLflow adds the statement that failed
     line = without_secrets(" ".join(told.split())).rstrip(".") or type(error).__name__
     return line if len(line) <= MAX_CAUSE else f"{line[: MAX_CAUSE - 1]}…"
 

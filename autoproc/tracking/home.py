@@ -19,12 +19,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from autoproc.errors import HomeError, PlanError
+from autoproc.tracking.privacy import make_folder
 
 MIN_FREE_BYTES = 50_000_000
+LAST_FREE_BYTES = 10_000_000
+"""What the holdout's score, the report and the record take at the end of a job, about."""
 MIN_PREFIX = 4
 LOCK_SECONDS = 5.0
 _SHOWN = 3
@@ -70,14 +74,23 @@ class Home:
     def start_job(self, run_id: str) -> Path:
         """Make the folder of a new job. Raises HomeError where that cannot be done."""
         with home_errors(self.path):
-            self.job(run_id).mkdir(parents=True, exist_ok=True)
-            write_atomically(self.job(run_id) / STARTED, datetime.now(UTC).isoformat())
+            self.make_job(run_id)
+            number = 1 + max((_start_of(folder)[0] for folder in self._job_folders()), default=0)
+            write_atomically(self.job(run_id) / STARTED, f"{datetime.now(UTC).isoformat()}\n{number}\n")
         return self.job(run_id)
+
+    def make_job(self, run_id: str) -> None:
+        """Make a job's folder where it is missing. Raises OSError."""
+        for folder in (self.jobs, self.job(run_id)):
+            make_folder(folder, self.path)
 
     def run_ids(self) -> list[str]:
         """The jobs of this home, oldest first."""
-        started = {folder.name: _started_at(folder) for folder in self.jobs.glob("*") if folder.is_dir()}
+        started = {folder.name: _start_of(folder) for folder in self._job_folders()}
         return sorted(started, key=lambda run_id: (started[run_id], run_id))
+
+    def _job_folders(self) -> Iterator[Path]:
+        return (folder for folder in self.jobs.glob("*") if folder.is_dir())
 
     def find_job(self, run: str) -> Path:
         """The folder of the job that `run` names: `last`, a run id, or the first characters of one.
@@ -98,7 +111,7 @@ class Home:
 
     def _listed(self, run_ids: list[str]) -> str:
         """The newest few of some jobs, with the time at which each began, and how many more there are."""
-        shown = [f"{run_id}{_begun(_started_at(self.job(run_id)))}" for run_id in reversed(run_ids[-_SHOWN:])]
+        shown = [f"{run_id}{_begun(_start_of(self.job(run_id)).at)}" for run_id in reversed(run_ids[-_SHOWN:])]
         n_more = len(run_ids) - len(shown)
         return ", ".join(shown) + (f" and {n_more:,} older" if n_more else "")
 
@@ -200,17 +213,23 @@ def open_home(path: str | Path) -> Home:
         )
     with home_errors(home.path):
         for folder in (home.path, home.jobs, home.receipts, home.artifacts, home.running):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder, home.path)
             # Now, and not when a trained model is to be kept or a receipt written.
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"a home must take what is written")
-        free = shutil.disk_usage(home.path).free
-    if free < MIN_FREE_BYTES:
-        raise HomeError(
-            f"The disk of the home folder {home.path} is full: at least {MIN_FREE_BYTES // 10**6} MB must be free, "
-            f"but {free / 1e6:.1f} MB are. Make room, or choose another place with --home."
-        )
+    check_room(home, MIN_FREE_BYTES, "Make room, or choose another place with --home.")
     return home
+
+
+def check_room(home: Home, at_least: int, what_to_do: str) -> None:
+    """Raises HomeError where fewer bytes than `at_least` are free in a home, or it is gone."""
+    with home_errors(home.path):
+        free = shutil.disk_usage(home.path).free
+    if free < at_least:
+        raise HomeError(
+            f"The disk of the home folder {home.path} is full: at least {at_least // 10**6} MB must be free, "
+            f"but {free / 1e6:.1f} MB are. {what_to_do}"
+        )
 
 
 @contextmanager
@@ -228,8 +247,9 @@ def home_errors(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file that is seen whole or not at all, even after a crash. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)  # of a process that was killed, or somebody's link to another place
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -248,11 +268,20 @@ def _cause(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _started_at(folder: Path) -> str:
+class _Start(NamedTuple):
+    """The number of a job in its home, and when it began. The number decides what is newer, since clocks are set back;
+    jobs of earlier versions have none: 0."""
+
+    number: int
+    at: str
+
+
+def _start_of(folder: Path) -> _Start:
     try:
-        return (folder / STARTED).read_text(encoding="utf-8")
-    except OSError:
-        return ""
+        at, _, number = (folder / STARTED).read_text(encoding="utf-8").strip().partition("\n")
+        return _Start(int(number or 0), at)
+    except (OSError, ValueError):
+        return _Start(0, "")
 
 
 def _begun(started_at: str) -> str:

@@ -6,7 +6,7 @@ for its record.
 """
 
 import shlex
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import final
@@ -21,7 +21,7 @@ from autoproc.tracking import entities, names
 from autoproc.tracking.addresses import public_address
 from autoproc.tracking.connection import connect, connection_errors
 from autoproc.tracking.courier import Courier, pause
-from autoproc.tracking.database import make_database
+from autoproc.tracking.database import await_unlocked, make_database
 from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.entries import (
     BatchEntry,
@@ -67,12 +67,13 @@ class MlflowTracker:
         self._home = home
         self._warn = warn
         self._told: list[str] = []
-        self._has_lost = False
+        self._unkept: deque[Entry] = deque()  # what the disk has not taken, in order
+        self._has_warned = False
         self._n_children: Counter[str] = Counter()  # of each name
         self._lock = home.hold(address.run_id)
         with home_errors(home.path):
             folder = home.job(address.run_id)
-            folder.mkdir(parents=True, exist_ok=True)
+            home.make_job(address.run_id)
             waiting = Outbox.open(folder) if is_resumed else None  # of what the job has told before
             if waiting:
                 waiting.mend()
@@ -155,12 +156,18 @@ class MlflowTracker:
                 self._warn(_undelivered(n_waiting, self.run_id, self._home))
 
     def _hand(self, entry: Entry) -> None:
+        self._unkept.append(entry)
         try:
-            self._outbox.append(entry)
+            while self._unkept:
+                self._outbox.append(self._unkept[0])
+                self._unkept.popleft()
         except OSError as error:
-            if not self._has_lost:
-                self._has_lost = True
-                self._warn(f"The record lacks what cannot be kept in {self._home.job(self.run_id)}: {cause(error)}.")
+            if not self._has_warned:
+                self._has_warned = True
+                self._warn(
+                    f"The record cannot be kept in {self._home.job(self.run_id)} just now: {cause(error)}. The job "
+                    "goes on, and tries again; what cannot be kept until its end is lacking."
+                )
             return
         self._home.show_alive(self.run_id)
         self._courier.wake()
@@ -198,6 +205,8 @@ def open_tracker(
         # Two processes that create the database at once make each other fail.
         with FileLock(home.path / "mlflow.lock", timeout=CREATE_SECONDS):
             if not tracking_uri:
+                if home.database.exists():
+                    await_unlocked(home.database, warn)
                 make_database(home.database)
             client = connect(tracking_uri or home.tracking_uri)
             experiment_id = _find_experiment(client, names.as_title(experiment), None if tracking_uri else home)
@@ -211,6 +220,8 @@ def reopen_tracker(home: Home, tracking_uri: str | None, run_id: str, *, warn: C
     """Go on with the record of a job that did not come to its end. Raises HomeError where another process does, and
     HomeError or PlanError when the database or the server cannot be used."""
     with connection_errors(home, tracking_uri):
+        if not tracking_uri and home.database.exists():
+            await_unlocked(home.database, warn)
         client = connect(tracking_uri or home.tracking_uri)
         address = _kept_address(client, home, run_id, tracking_uri)
     return MlflowTracker(client, address, home, warn, is_resumed=True)
@@ -242,8 +253,8 @@ def _find_experiment(client: MlflowClient, name: str, home: Home | None) -> str:
 def _undelivered(n_waiting: int, run_id: str, home: Home) -> str:
     records = "1 record waits" if n_waiting == 1 else f"{n_waiting:,} records wait"
     return (
-        f"MLflow's record of this job is not complete yet: {records} in {home.job(run_id)}. As soon as the server "
-        f"takes it, `{sync_command(run_id, home)}` delivers what waits."
+        f"MLflow's record of this job is not complete yet: {records} in {home.job(run_id)}. As soon as MLflow takes "
+        f"them, `{sync_command(run_id, home)}` delivers what waits."
     )
 
 

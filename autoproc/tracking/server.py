@@ -1,9 +1,8 @@
-"""MLflow's user interface for a home folder, on this machine only."""
+"""MLflow's user interface for a home folder, on this machine only unless another place is asked for."""
 
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,36 +20,38 @@ from filelock import FileLock, Timeout
 from autoproc.errors import HomeError, PlanError
 from autoproc.tracking.database import holds_record, unusable
 from autoproc.tracking.home import Home, home_errors
+from autoproc.tracking.listening import Place
+from autoproc.tracking.privacy import make_file
+from autoproc.tracking.schema import check_schema
 from autoproc.tracking.views import Link, view_links
 
-HOST = "127.0.0.1"
 START_SECONDS = 120.0
 POLL_SECONDS = 0.2
 LOG_LINES = 15
-PORTS_TRIED = 50
 JOBS_TRIED = 20
 
 # Without these MLflow starts 15 processes that take 3 GB and half a minute.
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_HERE = ("localhost:*", "127.0.0.1:*")
 # The environment's proxies are not for this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def serve(home: Home, port: int, on_ready: Callable[[Sequence[Link]], None]) -> int:
-    """Run MLflow's user interface on `port` of this machine until Ctrl-C; returns 0 then.
+def serve(home: Home, place: Place, on_ready: Callable[[Sequence[Link]], None]) -> int:
+    """Run MLflow's user interface at a place of this machine until Ctrl-C; returns 0 then.
 
     `on_ready` gets the links to the newest job's own views as soon as the server answers. Raises PlanError when there
     is no job to show or the port is taken, and HomeError when the server does not start or ends by itself.
     """
     home = Home(home.path.absolute())
     check_database(home)
-    check_port(port)
+    place.check()
     try:
-        with _server(home, port) as server:
-            _await_answer(server, home, port)
-            on_ready(newest_links(home, port))
+        with _server(home, place) as server:
+            _await_answer(server, home, place)
+            on_ready(newest_links(home, place))
             server.wait()
-            raise HomeError(_died("has ended by itself", home, port))
+            raise HomeError(_died("has ended by itself", home, place.port))
     except KeyboardInterrupt:
         return 0
 
@@ -60,6 +61,8 @@ def check_database(home: Home) -> None:
     try:
         # MLflow's server would make or complete one itself, and leave it half-made when it is ended meanwhile.
         found = holds_record(home.database)
+        if found:
+            check_schema(home.database)
     except sqlite3.Error as error:
         raise unusable(home.database, str(error)) from None
     if not found:
@@ -69,33 +72,9 @@ def check_database(home: Home) -> None:
         )
 
 
-def check_port(port: int) -> None:
-    """Raises PlanError, with a port that is free, when `port` is taken."""
-    if not is_free(port):
-        raise PlanError(_taken(port))
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on `port` just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":  # elsewhere the option would let us share another server's port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def free_port(after: int) -> int:
-    """The next port that is free, or any one that is."""
-    near = range(after + 1, min(after + PORTS_TRIED, 65_535) + 1)
-    return next((port for port in near if is_free(port)), 0) or any_free_port()
-
-
-def newest_links(home: Home, port: int) -> tuple[Link, ...]:
+def newest_links(home: Home, place: Place) -> tuple[Link, ...]:
     """The links to the views of the newest job that the server knows; to its first page where it knows none."""
-    base = f"http://{HOST}:{port}"
+    base = place.url
     for run_id in list(reversed(home.run_ids()))[:JOBS_TRIED]:
         answer = _get(f"{base}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
         if answer is not None:
@@ -104,11 +83,11 @@ def newest_links(home: Home, port: int) -> tuple[Link, ...]:
 
 
 @contextmanager
-def _server(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _server(home: Home, place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """The server as a process tree of its own, which ends with this block, or with this process however it dies."""
-    with _open_log(home, port) as log, _sign_of_life(home, port):
+    with _open_log(home, place.port) as log, _sign_of_life(home, place):
         server = subprocess.Popen(
-            _command(home, port),
+            _command(home, place),
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -124,15 +103,15 @@ def _server(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def _sign_of_life(home: Home, port: int) -> Iterator[None]:
+def _sign_of_life(home: Home, place: Place) -> Iterator[None]:
     """A lock that the server's process watches: it is released by the system when this process dies."""
-    lock = FileLock(_lock_path(home, port), timeout=0)
+    lock = FileLock(_lock_path(home, place.port), timeout=0)
     with home_errors(home.path):
         home.running.mkdir(exist_ok=True)
         try:
             lock.acquire()
         except Timeout:
-            raise PlanError(_taken(port)) from None
+            raise PlanError(place.taken) from None
     try:
         yield
     finally:
@@ -141,6 +120,7 @@ def _sign_of_life(home: Home, port: int) -> Iterator[None]:
 
 def _open_log(home: Home, port: int) -> BinaryIO:
     with home_errors(home.path):
+        make_file(_log_path(home, port), home.path)  # what was asked for may name columns and classes
         return _log_path(home, port).open("wb")
 
 
@@ -150,28 +130,31 @@ def _environment() -> dict[str, str]:
     return others | LIGHT
 
 
-def _command(home: Home, port: int) -> list[str]:
+def _command(home: Home, place: Place) -> list[str]:
     artifacts = home.artifacts.as_uri()
     options = {
-        "--host": HOST,
-        "--port": str(port),
+        "--host": place.host,
+        "--port": str(place.port),
         "--workers": "1",
         "--backend-store-uri": home.tracking_uri,
         "--default-artifact-root": artifacts,
         "--artifacts-destination": artifacts,
     }
+    if not place.is_private:  # else MLflow's own list will do: this machine by all of its names, at any forwarded port
+        options["--allowed-hosts"] = ",".join([*place.hosts, *_HERE])
+        options["--cors-allowed-origins"] = ",".join(f"http://{host}" for host in place.hosts)  # its own pages alone
     arguments = [text for option in options.items() for text in option]
-    return [sys.executable, "-m", "autoproc.tracking.server_process", str(_lock_path(home, port)), *arguments]
+    return [sys.executable, "-m", "autoproc.tracking.server_process", str(_lock_path(home, place.port)), *arguments]
 
 
-def _await_answer(server: subprocess.Popen[bytes], home: Home, port: int) -> None:
+def _await_answer(server: subprocess.Popen[bytes], home: Home, place: Place) -> None:
     """Wait until the server answers. Raises HomeError when it dies or takes too long."""
     give_up = time.monotonic() + START_SECONDS
-    while _get(f"http://{HOST}:{port}/health") is None:
+    while _get(f"{place.url}/health") is None:
         if server.poll() is not None:
-            raise HomeError(_died("has ended by itself", home, port))
+            raise HomeError(_died("has ended by itself", home, place.port))
         if time.monotonic() > give_up:
-            raise HomeError(_died(f"does not answer after {START_SECONDS:.0f} s", home, port))
+            raise HomeError(_died(f"does not answer after {START_SECONDS:.0f} s", home, place.port))
         time.sleep(POLL_SECONDS)
 
 
@@ -195,22 +178,11 @@ def end_tree(pid: int) -> None:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(pid)], capture_output=True, check=False)
 
 
-def _taken(port: int) -> str:
-    return f"Port {port} is taken, maybe by another `autoproc ui`. Choose one that is free: --port {free_port(port)}."
-
-
 def _died(how: str, home: Home, port: int) -> str:
     log = _log_path(home, port)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
     last = " / ".join(line.strip() for line in lines if line.strip()) or "nothing"
     return f"MLflow's server for {home.path} {how}. The last lines of {log}: {last}"
-
-
-def any_free_port() -> int:
-    """A port of this machine that nobody else is given at the same moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def _log_path(home: Home, port: int) -> Path:

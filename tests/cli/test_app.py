@@ -64,7 +64,8 @@ def test_every_example_is_a_command_that_parses(command):
         name, *arguments = shlex.split(line.partition(" > ")[0])[1:]
         parsed = autoproc.commands[name].make_context(name, list(arguments))
         if name in ("tune", "inspect") and "--config" not in arguments:
-            plan_from({key: value for key, value in parsed.params.items() if key not in ("as_json", "quiet")})
+            told = ("as_json", "quiet", "verbose")
+            plan_from({key: value for key, value in parsed.params.items() if key not in told})
 
 
 def test_the_version(capsys):
@@ -89,6 +90,28 @@ def test_each_end_has_its_exit_code(process, fails, outcome, code):
     told = fails("tune", "my.csv", "--target", "y", "--quiet", code=code)
     assert told.strip() == ("autoproc: x" if str(outcome) else "autoproc: interrupted")
     assert told.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "outcome", [errors.PlanError("no http://ann:s3cret@host"), ValueError("no http://ann:s3cret@host?token=s3cret")]
+)
+def test_no_error_and_no_traceback_repeats_a_password(process, capsys, outcome):
+    process.outcome = outcome
+    outcome.add_note("It was postgresql://ann:s3cret@host/record.")
+    for arguments in (["tune", "my.csv", "--target", "y", "--quiet"], ["show", "a", "http://ann:s3cret@host"]):
+        assert run(arguments) != 0
+    told = capsys.readouterr().err
+    assert told.count("no http://host") == 1 and "postgresql://host/record" in told
+    assert "s3cret" not in told and "unexpected extra argument (http://host)" in told
+
+
+def test_what_is_noted_on_an_error_is_told_behind_it(process, fails):
+    process.outcome = errors.HomeError("The disk is full.")
+    process.outcome.add_note("Make room.")
+    assert fails("tune", "my.csv", "--target", "y", "--quiet").splitlines() == [
+        "autoproc: The disk is full.",
+        "Make room.",
+    ]
 
 
 def test_a_bug_of_ours_keeps_its_traceback(process, capsys):

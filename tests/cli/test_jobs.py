@@ -1,5 +1,7 @@
 """What `show` and `predict` say of a job that has no result, or no model."""
 
+import json
+import socket
 import sys
 
 import pytest
@@ -29,6 +31,19 @@ def test_a_job_without_a_result_says_where_to_look(fails, job):
     assert "autoproc tune --config" in told and "The last line of" not in told and "model" not in told
     (job / "result.json").write_text("{", encoding="utf-8")
     assert "cannot be read" in fails("show", "last")
+
+
+@pytest.mark.parametrize("found", ["{}", '{"told": []}', '{"told": null, "run_id": "abc123"}'])
+def test_a_result_of_another_version_is_told_as_such(fails, job, found, capsys):
+    (job / "result.json").write_text(found, encoding="utf-8")
+    assert "is of another version of autoproc" in fails("show", "last")
+    assert run(["show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(found)
+
+
+def test_a_result_that_is_none_is_refused(fails, job):
+    (job / "result.json").write_text("[1]", encoding="utf-8")
+    assert "cannot be read: it is no JSON object" in fails("show", "last", "--json")
 
 
 def test_a_job_without_a_result_says_how_it_ended(fails, job):
@@ -76,7 +91,7 @@ def opened(monkeypatch):
         ("all trainings, best first", "http://127.0.0.1:5000/#/runs"),
         ("charts", "http://127.0.0.1:5000/#/charts"),
     ]
-    monkeypatch.setattr("autoproc.tracking.server.serve", lambda home, port, on_ready: on_ready(links) or 0)
+    monkeypatch.setattr("autoproc.tracking.server.serve", lambda home, place, on_ready: on_ready(links) or 0)
     monkeypatch.setattr(jobs.webbrowser, "open", asked.append)
     monkeypatch.setattr(jobs, "has_desktop", lambda: True)
     return asked
@@ -92,6 +107,21 @@ def test_ui_prints_the_links_and_opens_the_first_on_a_desktop(opened, capsys, mo
     monkeypatch.setattr(jobs, "has_desktop", lambda: False)
     assert run(["ui"]) == 0
     assert len(opened) == 1
+
+
+def test_ui_warns_where_others_can_reach_it_and_not_on_this_machine(opened, capsys):
+    for private in ("127.0.0.1", "localhost"):
+        assert run(["ui", "--host", private]) == 0
+        assert capsys.readouterr().err == ""
+    assert run(["ui", "--host", "0.0.0.0", "--port", "5017"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("warning: whoever can reach ") and f"{socket.gethostname()}:5017" in told
+    assert "There is no password" in told and "ssh -L 5017:localhost:5017" in told
+
+
+def test_ui_refuses_an_address_that_is_not_this_machines(opened, capsys):
+    assert run(["ui", "--host", "no host at all"]) == 2
+    assert "--host must be an address or a name of this machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("display", ["DISPLAY", "WAYLAND_DISPLAY"])

@@ -103,6 +103,14 @@ def test_a_log_that_cannot_be_written_any_more_does_not_end_a_job_that_has_opene
     assert ("warning", warning) in progress.heard
 
 
+def test_a_holdout_stays_closed_where_its_score_could_not_be_kept(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_module, "LAST_FREE_BYTES", 10**15)
+    with pytest.raises(HomeError, match=r"is full: at least .* Make room\. This job's model is exported"):
+        jobs.tune()
+    home = jobs.folder.parent.parent
+    assert list((home / "receipts").iterdir()) == [] and find_model(jobs.folder).exists()
+
+
 @pytest.mark.parametrize("step", ["autoproc.tracking.children.verdict_child", "autoproc.report.lines.verdict_line"])
 def test_a_score_stands_before_it_is_told(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     monkeypatch.setattr(step, fails(ZeroDivisionError("the telling is broken")))
@@ -122,8 +130,8 @@ def test_a_score_that_cannot_be_kept_is_told_all_the_same(
     progress = Listening()
     with pytest.raises(HomeError, match="the disk is full"):
         jobs.tune(progress)
-    step, text = progress.heard[-1]
-    assert step == "holdout" and "opened once" in text
+    told = dict(progress.heard)
+    assert "opened once" in told["holdout"] and "autoproc resume" in told["resume"]
     assert recorded[0].children[-1].stage == "verdict"
     assert "## Holdout" in recorded[0].description
 
@@ -205,4 +213,6 @@ def test_a_report_that_cannot_be_made_is_a_warning_and_no_more(jobs: Jobs, monke
     jobs.tune()
     [warning] = jobs.read("result.json")["warnings"]
     assert warning == "The report could not be made (ZeroDivisionError: the drawing is broken)."
+    log = (jobs.folder / "job.log").read_text(encoding="utf-8")
+    assert log.index("warning     The report could") < log.index("Traceback") < log.index("the drawing\n")
     assert jobs.score > 0 and not (jobs.folder / "report.html").exists()

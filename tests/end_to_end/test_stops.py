@@ -83,6 +83,9 @@ def test_an_error_of_ours_keeps_its_traceback(
     assert "ZeroDivisionError: the search is broken" in ended.err
     log = (job_folder(folder) / "job.log").read_text()
     assert "Traceback (most recent call last)" in log and "ZeroDivisionError: the search is broken" in log
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("The job's log has more: ") and f"{job_folder(folder) / 'job.log'}." in last
+    assert f"`autoproc resume {job_folder(folder).name}` goes on from here." in last
     assert "**Stopped:** the search is broken" in assert_closed(folder, "FAILED")
     assert list((folder / "mlruns" / "receipts").iterdir()) == []
 

@@ -17,7 +17,8 @@ import pytest
 from mlflow import MlflowClient
 
 from autoproc.tracking import mlflow_tracker
-from autoproc.tracking.server import LIGHT, any_free_port, end_tree
+from autoproc.tracking.listening import any_free_port
+from autoproc.tracking.server import LIGHT, end_tree
 
 HERE = Path(__file__).parent
 SYSTEM_USER = "postgres"  # PostgreSQL refuses to run as root

@@ -43,6 +43,19 @@ def test_the_log_holds_what_was_said_with_its_time(tmp_path):
     assert [line.split()[-1] for line in lines] == ["AUC", "because", "schön"]
 
 
+def test_details_are_in_the_log_and_shown_to_who_asks_for_them(tmp_path):
+    for verbose in (False, True):
+        stream = io.StringIO()
+        progress = KeptProgress(TerminalProgress(stream, verbose))
+        progress.log_to(tmp_path / f"{verbose}.log")
+        progress.detail("search", "trial 7: 0.8")
+        progress.log("Traceback")
+        assert stream.getvalue() == ("search      trial 7: 0.8\n" if verbose else "")
+        logged = (tmp_path / f"{verbose}.log").read_text().splitlines()
+        assert [line.split(" ", 1)[1] for line in logged] == ["search      trial 7: 0.8", "Traceback"]
+        assert progress.told == [], "a result tells what was decided"
+
+
 def test_a_log_that_cannot_be_written_is_the_users_to_mend(tmp_path):
     progress = KeptProgress(SilentProgress())
     progress.log_to(tmp_path / "gone" / "job.log")

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from autoproc.configurations import Ladder, default_training, ladder
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
+from autoproc.failing import MOST_IN_A_ROW
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Search
 from autoproc.plan import Plan, make_plan
 from autoproc.results import Curves, Growth, Score, Trained, Trial
-from autoproc.space import Integer, Space
+from autoproc.space import Integer, Space, Suggest, Value
 from autoproc.space_file import load_space, parse_space
 from autoproc.spec import Candidate
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import DEFAULT, FIRST_CHECK, GROWN, WorseHalfPruner, search_regularisation
+from autoproc.tracking.children import trial_child
 from tests.steps.scripted_engine import FOLDS, WAITED, Script, ScriptedEngine, rises_to
 
 AUC = METRICS["roc_auc"]
@@ -308,7 +310,73 @@ def test_a_diverging_trial_fails_with_its_reason_and_never_wins() -> None:
 def test_a_search_in_which_everything_fails_keeps_the_grown_network() -> None:
     result, _, _ = search(lambda candidate, epoch: (FOLDS, np.full(5, np.nan)))
     assert result.best.number == 0
-    assert result.count("failed") == 19
+    assert (result.count("failed"), result.stopped_by) == (19, "trials")
+    assert result.advice.startswith("all 19 trials failed (trial 19: fold 1 diverged), so that the grown network")
+
+
+def diverging(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    return FOLDS, np.full(5, np.nan)
+
+
+MANY = PLAN.model_copy(update={"trials": 500})
+
+
+def test_a_search_stops_after_so_many_failures_in_a_row_for_one_cause() -> None:
+    result, told, engine = search(diverging, MANY)
+    assert result.stopped_by == "failures" and "and the search stopped there" in result.advice
+    assert MOST_IN_A_ROW <= result.count("failed") == len(engine.started) <= MOST_IN_A_ROW + 4, "all that ran end"
+    assert len(told) == len(result.trials)
+
+
+def test_a_trial_that_comes_to_a_score_is_new_hope() -> None:
+    """Every twentieth trial to start is a good one, which ends long after those that fail beside it."""
+    started: list[Candidate] = []
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        if candidate not in started:
+            started.append(candidate)
+        good = started.index(candidate) % MOST_IN_A_ROW == 1
+        return by_dropout(candidate, epoch) if good else diverging(candidate, epoch)
+
+    result, _, _ = search(script, PLAN.model_copy(update={"trials": 100}))
+    assert (len(result.trials), result.stopped_by, result.advice) == (100, "trials", "")
+    assert result.count("failed") > 4 * MOST_IN_A_ROW
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A leaf that gives what no configuration may have, above `bound`."""
+
+    bound: float
+
+    def sample(self, name: str, suggest: Suggest) -> float:
+        value = suggest.number(name, 0.0, 1.0, log=False)
+        return value if value <= self.bound else 7.0
+
+    def encode(self, name: str, value: float) -> dict[str, Value]:
+        return {name: value}
+
+    def extremes(self) -> tuple[float, ...]:
+        return (0.0,)
+
+
+def test_a_configuration_that_is_not_valid_is_a_failed_trial_with_what_was_suggested() -> None:
+    result, told, _ = search(space=replace(SPACE, train={**SPACE.train, "dropout": Broken(0.5)}))
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert len(result.trials) == 20 and 0 < len(failed) < 19
+    for trial in failed:
+        assert trial.reason == "the space gave no valid configuration: dropout must be in [0, 1), but is 7.0."
+        assert float(trial.parameters["dropout"]) > 0.5 and np.isnan(trial.score.mean)
+    assert result.best.number > 0
+    for trial, trained in told:
+        trial_child(trial, trained)  # can be told to the record
+
+
+def test_a_space_without_any_valid_configuration_leaves_the_grown_network_and_the_default() -> None:
+    result, _, engine = search(plan=MANY, space=replace(SPACE, train={**SPACE.train, "dropout": Broken(-1.0)}))
+    assert (result.stopped_by, len(engine.started)) == ("failures", 1)
+    assert {trial.number for trial in result.trials if trial.state == "complete"} == {GROWN, DEFAULT}
+    assert result.count("failed") == MOST_IN_A_ROW and "Mend the space" in result.advice
 
 
 @pytest.fixture

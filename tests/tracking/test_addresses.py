@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.tracking.addresses import public_address, without_secrets
+from autoproc.errors import PlanError
+from autoproc.tracking.addresses import check_address, public_address, without_secrets
+from autoproc.tracking.connection import connect
 
 
 @given(st.text(st.characters(codec="ascii"), min_size=8))
@@ -22,6 +24,35 @@ def test_nor_one_of_a_database_that_nobody_has_quoted(password: str) -> None:
     """SQLAlchemy takes it as it is."""
     assert public_address(f"postgresql://ann:{password}@host/record") == "postgresql://host/record"
     assert password not in without_secrets(f"cannot reach postgresql+psycopg://ann:{password}@host/record")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://ann:pa/ss@host:5000",
+        "http://ann:12/34@host",
+        "https://ann:pa?ss@host",
+        "http://ann:pa#ss@host/team",
+        "postgresql://ann:p@ss@host/record",
+    ],
+)
+def test_an_address_in_which_nobody_can_tell_where_the_password_ends_is_refused_without_repeating_it(
+    address: str,
+) -> None:
+    with pytest.raises(PlanError, match="%40") as refused:
+        connect(address)
+    assert "ann:" not in str(refused.value) and "@host" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://ann:p%40ss@host:5000/team", "http://h/a@b", "sqlite:////home/a@b/mlflow.db", "databricks"]
+)
+def test_others_are_not(address: str) -> None:
+    check_address(address)
+
+
+def test_a_file_has_no_users() -> None:
+    assert public_address("sqlite:////home/a@b/mlflow.db") == "sqlite:////home/a@b/mlflow.db"
 
 
 def test_what_is_no_address_is_left_to_whoever_uses_it() -> None:

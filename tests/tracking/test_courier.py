@@ -20,7 +20,8 @@ NEVER = 3_600.0
 
 
 class Server:
-    """Takes one entry at a time, while it has no `error`; `may_answer` holds its answers back."""
+    """Takes one entry at a time, while it has no `error`, or so many tries have failed by it; `may_answer` holds its
+    answers back."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -30,6 +31,7 @@ class Server:
         self.retried: tuple[int, ...] = ()
         self.threads: set[str] = set()
         self.n_tries = 0
+        self.most_failures = 1_000_000
 
     def retry(self, outbox: Outbox, warn: object, enough: Callable[[], bool]) -> Exception | None:
         self.retried += outbox.aside
@@ -46,7 +48,7 @@ class Server:
                 outbox.set_aside()
                 on_aside(self.error)
                 continue
-            if self.error is not None:
+            if self.error is not None and self.n_tries <= self.most_failures:
                 return self.error
             entry = outbox.first().entry
             assert isinstance(entry, EndEntry)
@@ -138,6 +140,18 @@ def test_it_is_tried_again_after_a_pause_though_nothing_new_comes(make: Make, ou
         courier.wake()
         courier.wait(0.01)
     assert server.taken == [1]
+
+
+@pytest.mark.parametrize(("error", "taken"), [(LOCKED, [1]), (OSError("away"), [])])
+def test_at_the_end_a_locked_database_is_tried_twice_and_what_is_away_once(
+    error: Exception, taken: list[int], make: Make, outbox: Outbox, server: Server
+) -> None:
+    server.error, server.most_failures = error, 2
+    courier = make()
+    hand(outbox, courier, 1)
+    courier.wait(10)
+    courier.close(10.0, 10.0)
+    assert server.taken == taken
 
 
 def test_the_end_is_a_last_try_at_once(make: Make, outbox: Outbox, server: Server) -> None:

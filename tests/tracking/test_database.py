@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -44,6 +45,41 @@ from autoproc.tracking.home import open_home
 from autoproc.tracking.mlflow_tracker import open_tracker
 open_tracker(open_home(sys.argv[1]), None, "e", "job", {}, warn=print)
 """
+
+
+@pytest.fixture
+def locking(home: Home) -> Iterator[sqlite3.Connection]:
+    """Another program that has locked the database."""
+    with closing(sqlite3.connect(home.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield other
+
+
+def test_a_locked_database_is_waited_for_and_that_is_told(
+    home: Home, locking: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
+    told: list[str] = []
+
+    def warn(text: str) -> None:
+        told.append(text)
+        locking.rollback()
+
+    tracker = open_tracker(home, None, "e", "job", {}, warn=warn)
+    tracker.finish("FINISHED")
+    assert MlflowClient(home.tracking_uri).get_run(tracker.run_id).info.status == "FINISHED"
+    [warning] = told
+    assert f"{home.database} is locked by another program; it is waited for" in warning
+
+
+def test_a_database_that_stays_locked_is_not_to_be_mended_but_unlocked(
+    home: Home, locking: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
+    monkeypatch.setattr(module, "LOCKED_SECONDS", 0.0)
+    with pytest.raises(HomeError, match="another program keeps it locked") as refused:
+        open_tracker(home, None, "e", "job", {}, warn=lambda text: None)
+    assert "move it away" not in str(refused.value)
 
 
 def kill_between_migrations(script: str, path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections import namedtuple
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import IO
 
@@ -96,6 +97,32 @@ def test_jobs_are_found_by_last_run_id_and_prefix(fresh: Home) -> None:
     assert fresh.find_job("last").name == "cafe33"
     assert fresh.find_job("beef11") == fresh.jobs / "beef11"
     assert fresh.find_job("cafe").name == "cafe33"
+
+
+def test_a_clock_that_is_set_back_does_not_make_a_new_job_an_old_one(
+    fresh: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Back(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(1999, 1, 1, tzinfo=tz)
+
+    fresh.start_job("before")
+    monkeypatch.setattr(home_module, "datetime", Back)
+    fresh.start_job("after")
+    assert fresh.run_ids() == ["before", "after"]
+    assert fresh.find_job("last").name == "after"
+    with pytest.raises(PlanError, match=r"there are after \(1999-01-01 \d\d:00\), before"):
+        fresh.find_job("nobody")
+
+
+def test_jobs_of_earlier_versions_come_before_others_by_their_time(fresh: Home) -> None:
+    fresh.start_job("new")
+    for name, year in (("older", 2031), ("oldest", 2030), ("unknown", 0)):
+        fresh.make_job(name)
+        if year:
+            (fresh.job(name) / "started_at").write_text(f"{year}-05-01T12:00:00+00:00")
+    assert fresh.run_ids() == ["unknown", "oldest", "older", "new"]
 
 
 @pytest.mark.parametrize(

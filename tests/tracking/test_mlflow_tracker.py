@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -247,16 +248,23 @@ def test_what_was_handed_over_before_a_kill_is_delivered_by_the_next_job(
     assert (run.info.status, len(children_of(client, run.info.run_id))) == ("KILLED", 1)
 
 
-def test_a_record_that_cannot_be_handed_over_is_told_of_and_stops_nothing(
-    tracker: MlflowTracker, home: Home, child: Child, warnings_told: list[str]
+def test_a_record_that_cannot_be_handed_over_is_told_of_once_and_handed_over_as_soon_as_there_is_room(
+    tracker: MlflowTracker, home: Home, client: MlflowClient, child: Child, warnings_told: list[str]
 ) -> None:
     tracker.wait()
-    (home.job(tracker.run_id) / "outbox.jsonl").unlink()
-    (home.job(tracker.run_id) / "outbox.jsonl").mkdir()
+    outbox = home.job(tracker.run_id) / "outbox.jsonl"
+    outbox.rename(outbox.with_name("aside"))
+    outbox.mkdir()
     tracker.record(child)
-    tracker.record(child)
+    tracker.record(replace(child, name="second"))
     [warning] = warnings_told
-    assert "lacks what cannot be kept" in warning
+    assert "cannot be kept" in warning and "The job goes on" in warning
+    outbox.rmdir()
+    outbox.with_name("aside").rename(outbox)
+    tracker.finish("FINISHED")
+    kept = [client.get_run(run_id).info.run_name for run_id in children_of(client, tracker.run_id)]
+    assert sorted(kept) == sorted([child.name, "second"])
+    assert len(warnings_told) == 1 and not outbox.exists()
 
 
 def test_a_killed_job_that_could_not_tell_of_its_receipt_shows_it_all_the_same(

@@ -14,6 +14,7 @@ import pytest
 from autoproc.errors import HomeError, PlanError
 from autoproc.tracking import server
 from autoproc.tracking.home import Home
+from autoproc.tracking.listening import Place
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.views import view_links
 
@@ -23,10 +24,11 @@ SERVE = """
 import signal, sys
 from pathlib import Path
 from autoproc.tracking.home import Home
+from autoproc.tracking.listening import Place
 from autoproc.tracking.server import serve
 signal.signal(signal.SIGINT, signal.default_int_handler)
 tell = lambda links: print(links[0].address, flush=True)
-sys.exit(serve(Home(Path(sys.argv[1])), int(sys.argv[2]), tell))
+sys.exit(serve(Home(Path(sys.argv[1])), Place(port=int(sys.argv[2])), tell))
 """
 
 
@@ -45,7 +47,7 @@ def answers(port: int) -> bool:
 
 @pytest.fixture
 def port() -> int:
-    return server.free_port(49_000 + os.getpid() % 10_000)
+    return Place(port=49_000 + os.getpid() % 10_000).next
 
 
 def start(home: Home, port: int) -> subprocess.Popen[str]:
@@ -76,36 +78,36 @@ def test_the_server_shows_the_newest_job_until_ctrl_c(home: Home, tracker: Mlflo
 
 def test_a_home_without_a_database_says_what_to_do(tmp_path: Path, port: int) -> None:
     with pytest.raises(PlanError, match="autoproc tune"):
-        server.serve(Home(tmp_path), port, pytest.fail)
+        server.serve(Home(tmp_path), Place(port=port), pytest.fail)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_taken_port_is_refused_with_one_that_is_free(home: Home, taken_port: int) -> None:
     with pytest.raises(PlanError, match=f"Port {taken_port} is taken") as refused:
-        server.serve(home, taken_port, pytest.fail)
+        server.serve(home, Place(port=taken_port), pytest.fail)
     offered = int(str(refused.value).split("--port ")[1].rstrip("."))
     assert offered != taken_port
-    assert server.is_free(offered)
+    assert Place(port=offered).is_free
 
 
 def test_after_the_last_port_any_free_one_is_offered() -> None:
-    assert 1 <= server.free_port(65_535) <= 65_535
+    assert 1 <= Place(port=65_535).next <= 65_535
 
 
 def test_a_server_that_dies_is_told_with_its_last_words(home: Home, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     script = "import sys; print('the database is too new'); sys.exit(3)"
-    monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", script])
+    monkeypatch.setattr(server, "_command", lambda home, place: [sys.executable, "-c", script])
     with pytest.raises(HomeError, match=r"has ended by itself\..*the database is too new"):
-        server.serve(home, port, pytest.fail)
+        server.serve(home, Place(port=port), pytest.fail)
 
 
 def test_a_server_that_does_not_answer_is_told_apart_from_one_that_died(
     home: Home, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_command", lambda home, port: [sys.executable, "-c", "import time; time.sleep(300)"])
+    monkeypatch.setattr(server, "_command", lambda home, place: [sys.executable, "-c", "import time; time.sleep(300)"])
     monkeypatch.setattr(server, "START_SECONDS", 0.0)
     with pytest.raises(HomeError, match="does not answer after 0 s"):
-        server.serve(home, port, pytest.fail)
+        server.serve(home, Place(port=port), pytest.fail)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
