@@ -96,6 +96,7 @@ def _check_folder(path: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0, le=_MOST_BYTES)]
+Folder = Annotated[str, AfterValidator(_check_folder)]
 Device = Annotated[str, AfterValidator(_check_device)]
 
 
@@ -198,7 +199,7 @@ class GrowthPlan(_Section):
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )
     max_epochs: Many = 200
-    patience: int = Field(20, ge=5, le=1_000_000_000, description="Epochs after the best one that the overfit verdict looks at.")
+    patience: Many = Field(20, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
     most_flat: Many = Field(3, description="Rungs in a row that may validate no better before growth ends.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 
@@ -239,7 +240,7 @@ class Plan(_Section):
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()
     growth: GrowthPlan = GrowthPlan()
-    home: Annotated[str, AfterValidator(_check_folder)] = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
+    home: Folder = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
     tracking_uri: str | None = Field(None, description="MLflow server; null: a database in `home`.")
     experiment: str | None = Field(None, description="Name of the MLflow experiment; null: from data and target.")
     register_model: bool = Field(False, description="Register the model with MLflow, under the experiment's name.")
@@ -321,7 +322,9 @@ def _flag_of(path: str, flags: Mapping[str, str]) -> str | None:
 
 def _shown(found: object) -> str:
     """What was found, as people write it: a section by its keys."""
-    return ", ".join(f"{key}={shown(value)}" for key, value in found.items()) if isinstance(found, dict) else shown(found)
+    return (
+        ", ".join(f"{key}={shown(value)}" for key, value in found.items()) if isinstance(found, dict) else shown(found)
+    )
 
 
 def _rule(kind: str, message: str) -> str:

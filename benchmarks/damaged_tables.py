@@ -1,11 +1,11 @@
-"""What autoproc makes of damaged tables: each must end in success, or in one clear paragraph with exit code 2 (or 3, where
-the baseline finds no signal): no traceback, no hang, and nothing left behind.
+"""What autoproc makes of damaged tables: each must end in success, or in one clear paragraph with exit code 2 (or 3,
+where the baseline finds no signal): no traceback, no hang, and nothing left behind.
 
     python -m benchmarks.damaged_tables --data DIR > lines.jsonl
 
-The damages are in `benchmarks/damages.py`: so many tables are made, each by one of them from one of the sets in DIR (the
-shipped example by default; DIR may have an INDEX.csv with file, target and modality, else the last column of each CSV
-file is the target). Each is inspected in this process first. What is accepted goes to `autoproc tune`, as a user types
+The damages are in `benchmarks/damages.py`: so many tables are made, each by one of them from one of the sets in DIR
+(the shipped example by default; DIR may have an INDEX.csv with file, target and modality, else the last column of each
+CSV file is the target). Each is inspected in this process first. What is accepted goes to `autoproc tune`, as a user types
 it, in a process and a folder of its own. Where only the way of writing was changed, an accepted table must read as the
 undamaged one does.
 

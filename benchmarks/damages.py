@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 LONG_CELL = 10_000_000
+LIKE_LETTERS = str.maketrans("aeocp", "\u0430\u0435\u043e\u0441\u0440")  # of Cyrillic
 ZERO_WIDTH, LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200b", "\u200e", "\u202e"
 HOSTILE = (
     "$(touch pwned)", "`touch pwned`", "; rm -rf x", "../../pwned", "-rf", "--help", "%s%n%d", "?a=1&b=2", "<script>",
@@ -114,7 +115,9 @@ def _renamed(source: Source, change: Callable[[str], str]) -> pd.DataFrame:
     return source.frame.rename(columns={name: change(name) for name in source.frame.columns})
 
 
-def _numbers_written(source: Source, write: Callable[[float], str], numbers: Sequence[str] | None = None) -> pd.DataFrame:
+def _numbers_written(
+    source: Source, write: Callable[[float], str], numbers: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Each column of numbers, the targets too, written in another way."""
     frame = source.frame.copy()
     for name in [*source.numbers, *source.targets] if numbers is None else numbers:
@@ -457,12 +460,12 @@ def names_reversed_by_override(source: Source, random: np.random.Generator) -> p
 @damage
 def names_of_like_letters(source: Source, random: np.random.Generator) -> pd.DataFrame:
     """Of Cyrillic letters, the target's too."""
-    return _renamed(source, lambda name: name.translate(str.maketrans("aeocp", "аеоср")))
+    return _renamed(source, lambda name: name.translate(LIKE_LETTERS))
 
 
 @damage
 def names_of_like_letters_beside(source: Source, random: np.random.Generator) -> pd.DataFrame:
-    frame = _renamed(source, lambda name: name.translate(str.maketrans("aeocp", "аеоср")))
+    frame = _renamed(source, lambda name: name.translate(LIKE_LETTERS))
     return pd.concat([source.frame, frame], axis="columns").loc[:, lambda both: ~both.columns.duplicated()]
 
 
@@ -687,7 +690,7 @@ def minus_signs_of_typography(source: Source, random: np.random.Generator) -> pd
 
 @same
 def digits_of_full_width(source: Source, random: np.random.Generator) -> pd.DataFrame:
-    wide = str.maketrans("0123456789", "０１２３４５６７８９")
+    wide = {ord("0") + digit: chr(0xFF10 + digit) for digit in range(10)}
     return _numbers_written(source, lambda value: repr(value).removesuffix(".0").translate(wide))
 
 
@@ -718,7 +721,8 @@ def formulas(source: Source, random: np.random.Generator) -> pd.DataFrame:
 
 @damage
 def emoji(source: Source, random: np.random.Generator) -> pd.DataFrame:
-    return _added(source, random.choice(["\U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "é", "e\u0301"], len(source.frame)))
+    words = ["\U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u00e9", "e\u0301"]
+    return _added(source, random.choice(words, len(source.frame)))
 
 
 @damage

@@ -283,7 +283,8 @@ def test_a_size_that_no_machine_has_is_refused(size):
 @pytest.mark.parametrize(
     "values",
     [
-        {"trials": 10**18}, {"baseline": {"width": 10**6}}, {"baseline": {"depth": 101}}, {"growth": {"rungs": [[1, 10**9]]}},
+        {"trials": 10**18}, {"baseline": {"width": 10**6}}, {"baseline": {"depth": 101}},
+        {"growth": {"rungs": [[1, 10**9]]}},
         {"train": {"max_epochs": 10**18}}, {"train": {"batch_size": 10**18}}, {"train": {"l1": 1e300}},
         {"train": {"learning_rate": 1e300}}, {"cost": {"false_negative": 1e308}},
     ],

@@ -35,7 +35,11 @@ def test_what_is_no_plain_yaml_is_refused(text: str, message: str) -> None:
 
 
 def test_plain_values_are_read_and_an_alias_stands_for_what_it_names() -> None:
-    assert parse_yaml("a: &a [1, 2.5]\nb: *a\n1: {c: null}", "The file") == {"a": [1, 2.5], "b": [1, 2.5], 1: {"c": None}}
+    assert parse_yaml("a: &a [1, 2.5]\nb: *a\n1: {c: null}", "The file") == {
+        "a": [1, 2.5],
+        "b": [1, 2.5],
+        1: {"c": None},
+    }
     assert parse_yaml("base: &b {x: 1, y: 2}\nmore: {<<: *b, y: 3}", "The file") == {
         "base": {"x": 1, "y": 2},
         "more": {"x": 1, "y": 3},

@@ -85,8 +85,9 @@ def must_all_fit(table: Table, name: str, cells: Cells, fits: NDArray[np.bool_],
     told = ", ".join(shown(cells.values[i]) for i in strays[:5])
     raise DataError(
         f"Column {name!r} holds {what}, but {rows.size} of its {cells.n_present:,} cells "
-        f"{'is' if rows.size == 1 else 'are'} not: {told} ({table.places(rows)}). Mend the cells, or count the "
-        f"spelling as missing with --missing {shown(cells.values[strays[0]])}, or leave the column out with --ignore {name}."
+        f"{'is' if rows.size == 1 else 'are'} not: {told} ({table.places(rows)}). Mend the cells, or count "
+        f"the spelling as missing with --missing {shown(cells.values[strays[0]])}, or leave the column out with "
+        f"--ignore {name}."
     )
 
 
@@ -102,9 +103,9 @@ def must_be_plain(table: Table, name: str, cells: Cells) -> None:
     told = ", ".join(dict.fromkeys(shown(cells.values[code]) for code in cells.codes[rows[:5]]))
     raise DataError(
         f"Column {name!r} holds numbers, but {_count(rows.size, 'cell')} of {cells.n_present:,} "
-        f"{'is' if rows.size == 1 else 'are'} not written as such: {told} ({table.places(rows)}). Write them as 1234.5: "
-        "in plain digits, thousands not apart, without signs of currency or percent and without quotes; or leave the "
-        f"column out with --ignore {name}."
+        f"{'is' if rows.size == 1 else 'are'} not written as such: {told} ({table.places(rows)}). Write them as "
+        "1234.5, in plain digits, thousands not apart, without signs of currency or percent and without quotes; or "
+        f"leave the column out with --ignore {name}."
     )
 
 

@@ -84,7 +84,8 @@ def find_format(path: Path) -> TextFormat:
         sample = list(islice(rows, _SAMPLE_ROWS))
     if not sample:
         raise DataError(f"{path} has a line with the names of {len(names)} columns, but no row below it.")
-    written = find_notation(_frame(sample, names)[0], path.name, separator)
+    cells = dict(zip(names, zip(*(row for _, row in sample), strict=True), strict=True))
+    written = find_notation(cells, path.name, separator)
     return TextFormat(path, encoding, separator, names, written.notations, (*notices, *written.notices, *unnamed))
 
 
@@ -230,8 +231,8 @@ def _must_fit(row: list[str], header: list[str], line: int, separator: str, path
         above = " If the table begins further down, remove the lines above it." if len(header) == 1 else ""
         raise DataError(
             f"Line {line} of {path} has {len(row)} {'cell' if len(row) == 1 else 'cells'}, but the header has "
-            f"{len(header)} (separated by {separator!r}). Every row must have one cell a column: mend the line, and quote "
-            f"cells that hold the separator.{above}"
+            f"{len(header)} (separated by {separator!r}). Every row must have one cell a column: mend the line, and "
+            f"quote cells that hold the separator.{above}"
         )
     if row[1:] == header[1:] and row[0].lstrip(_MARK) == header[0] and len(row) > 1:
         raise DataError(
@@ -252,4 +253,3 @@ def _frame(rows: list[tuple[int, list[str]]], names: Sequence[str]) -> tuple[pd.
     columns = zip(*(row for _, row in rows), strict=True)
     cells = {name: pd.array(column, dtype="str") for name, column in zip(names, columns, strict=True)}
     return pd.DataFrame(cells), np.array([line for line, _ in rows], dtype=np.int64)
-

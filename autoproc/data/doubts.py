@@ -45,8 +45,8 @@ def _mixed(table: Table, column: Column) -> str:
         return ""
     other = cells.values[int(np.argmin(is_number))]
     return (
-        f"Column {column.name!r} was read as words, because only {share:.0%} of its cells are numbers. If it should hold "
-        f"numbers, mend the other cells, such as {shown(other)}, or count them as missing with --missing."
+        f"Column {column.name!r} was read as words, because only {share:.0%} of its cells are numbers. If it should "
+        f"hold numbers, mend the other cells, such as {shown(other)}, or count them as missing with --missing."
     )
 
 
@@ -75,8 +75,8 @@ def _vocabulary(table: Table, column: Column) -> str:
         return ""
     n_kept = min(int((counts >= MIN_CATEGORY_ROWS).sum()), MAX_CATEGORIES)
     return (
-        f"Column {column.name!r} has {len(counts):,} categories in {counts.sum():,} cells; the {n_kept:,} most frequent "
-        "are told apart, and all others are one. If it should hold numbers, write them as such."
+        f"Column {column.name!r} has {len(counts):,} categories in {counts.sum():,} cells; the {n_kept:,} most "
+        "frequent are told apart, and all others are one. If it should hold numbers, write them as such."
     )
 
 
@@ -89,6 +89,6 @@ def _cut_off(table: Table, column: Column) -> str:
     if n_kept == len(long):
         return ""
     return (
-        f"Column {column.name!r} holds whole numbers of more than {_MOST_DIGITS} digits, of which the last are cut off: "
-        f"{len(long):,} different ones become {n_kept:,}. If they are names of something, leave it out with --ignore."
+        f"Column {column.name!r} holds whole numbers of more than {_MOST_DIGITS} digits, of which the last are cut "
+        f"off: {len(long):,} different ones become {n_kept:,}. If they are names of something, leave it out."
     )

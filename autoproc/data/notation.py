@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +26,10 @@ def _pattern(decimal: str, thousands: str) -> str:
 
 _PATTERNS = {notation: _pattern(*signs) for notation, signs in _SIGNS.items()}
 _COMPILED = {notation: re.compile(pattern) for notation, pattern in _PATTERNS.items()}
+_TO_PLAIN = {
+    notation: str.maketrans({decimal: ".", **dict.fromkeys(thousands + _APART, "")})
+    for notation, (decimal, thousands) in _SIGNS.items()
+}
 _AROUND = "[\\s'\"`\u2018\u2019\u201c\u201d\u00b4%\u2030$\u20ac\u00a3\u00a5\u20b9=]*(?:USD|EUR|CHF|GBP)?\\s*"
 _DISGUISED = re.compile(rf"[+-]?{_AROUND}(?:{'|'.join(_PATTERNS.values())}){_AROUND}")
 
@@ -37,31 +41,30 @@ class Written(NamedTuple):
     notices: tuple[str, ...]
 
 
-def find_notation(sample: pd.DataFrame, file_name: str, separator: str) -> Written:
-    """How the columns of numbers in a file are written, going by its first rows.
+def find_notation(sample: Mapping[str, Sequence[str]], file_name: str, separator: str) -> Written:
+    """How the columns of numbers in a file are written, going by the cells of its first rows.
 
     A number that can be read in one way only, such as 1,5 or 1.234,5, tells the notation of its column, and of those
     columns that leave it open. Where none does, numbers such as 1,234 have decimals in a file separated by semicolons,
     as those are written where the comma begins decimals, and thousands in any other.
     """
-    found = {str(name): _told_by([cell.strip() for cell in cells]) for name, cells in sample.items()}
+    found = {name: _told_by({cell.strip() for cell in cells}) for name, cells in sample.items()}
     sure = {told for told in found.values() if told in ("point", "comma")}
     notations: dict[str, Notation] = {}
     for name, told in found.items():
         if told == "either":
-            with_comma = separator == ";" and bool(sample[name].str.contains(",", regex=False).any())
+            with_comma = separator == ";" and any("," in cell for cell in sample[name])
             told = next(iter(sure)) if len(sure) == 1 else "comma" if with_comma else "point"
         if told:
             notations[name] = told
     decimals, thousands = False, ""
     for name, notation in notations.items():
-        cells = sample[name].str.strip()
-        after = plain(cells, notation)
-        with_points = cells.str.replace(",", ".", regex=False) if notation == "comma" else cells
-        decimals |= notation == "comma" and bool((cells.str.contains(",", regex=False) & (cells != after)).any())
-        parted = np.flatnonzero((with_points != after) & (cells != after))
-        if parted.size and not thousands:
-            thousands = f"{cells.iloc[parted[0]]!r} in {name!r} as {after.iloc[parted[0]]}"
+        for cell in map(str.strip, sample[name]):
+            after = _plain_cell(cell, notation)
+            if after != cell:
+                decimals |= notation == "comma" and "," in cell
+                parted = after != (cell.replace(",", ".") if notation == "comma" else cell)
+                thousands = thousands or (f"{cell!r} in {name!r} as {after}" if parted else "")
     notices = (
         *((f"{file_name} writes numbers with a decimal comma; they were read as such.",) if decimals else ()),
         *((f"{file_name} parts thousands; they were read together, {thousands}.",) if thousands else ()),
@@ -69,8 +72,8 @@ def find_notation(sample: pd.DataFrame, file_name: str, separator: str) -> Writt
     return Written(notations if notices else {}, notices)
 
 
-def _told_by(cells: Sequence[str]) -> Literal["point", "comma", "either", ""]:
-    """The notation that the cells of a column tell; nothing where they hold no numbers, or are at odds."""
+def _told_by(cells: Collection[str]) -> Literal["point", "comma", "either", ""]:
+    """The notation that the different cells of a column tell; nothing where they hold no numbers, or are at odds."""
     present = [cell for cell in cells if cell not in MISSING and cell not in PLACEHOLDERS]
     point, comma = (sum(1 for cell in present if fits.fullmatch(cell)) for fits in _COMPILED.values())
     if not present or max(point, comma) < _NUMBER_SHARE * len(present):
@@ -78,14 +81,13 @@ def _told_by(cells: Sequence[str]) -> Literal["point", "comma", "either", ""]:
     return "either" if point == comma else "point" if point > comma else "comma"
 
 
+def _plain_cell(cell: str, notation: Notation) -> str:
+    return cell.translate(_TO_PLAIN[notation]) if _COMPILED[notation].fullmatch(cell) else cell
+
+
 def plain(cells: "pd.Series[str]", notation: Notation) -> "pd.Series[str]":
     """The cells of a column with its numbers written as 1234.5; all else stays."""
-    decimal, thousands = _SIGNS[notation]
-    if not cells.str.contains(rf"[,{thousands}{_APART}]").any():
-        return cells
-    trimmed = cells.str.strip()
-    bare = trimmed.str.replace(rf"[{thousands}{_APART}]", "", regex=True).str.replace(decimal, ".", regex=False)
-    return cells.where(~trimmed.str.fullmatch(_PATTERNS[notation]), bare)
+    return cells.map(lambda cell: _plain_cell(cell.strip(), notation), na_action="ignore").astype(cells.dtype)
 
 
 def disguised(values: Sequence[str]) -> NDArray[np.bool_]:

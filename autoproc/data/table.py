@@ -107,20 +107,27 @@ def read_table(data: str | Path | pd.DataFrame, missing: Sequence[str] = ()) -> 
 
 
 def existing_file(name: str | PathLike[str]) -> Path:
-    """The path of a file, of the home folder where it begins with `~`. Raises DataError where it is no file."""
-    path = Path(name)
+    """The path of a file, `~` for the user's own folder. Raises DataError where it is no file."""
+    path = user_path(name)
     try:
-        path = path.expanduser()
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"There is no file {path}.{did_you_mean_file(path)}") from None
-    except (OSError, RuntimeError, ValueError) as error:  # of a user or a name that cannot be
+    except (OSError, ValueError) as error:  # the latter of a name that no file can have
         raise unreadable(path, error) from None
     if stat.S_ISDIR(mode):
         raise DataError(f"{path} is a folder, but the data must be one file: CSV, TSV or Parquet.")
     if not stat.S_ISREG(mode):
         raise DataError(f"{path} is a pipe or a device, but tables are read more than once. Save it as a file.")
     return path
+
+
+def user_path(name: str | PathLike[str]) -> Path:
+    """A path as a user types it: `~` stands for a user's folder, but where there is no such user for itself."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def unreadable(path: Path, error: Exception) -> DataError:

@@ -143,7 +143,9 @@ def test_the_group_is_not_learned_from() -> None:
     ],
 )
 def test_numbers_in_disguise_are_no_categories(write: Callable[[float], str], told: str) -> None:
-    with pytest.raises(DataError, match=r"^Column 'x' holds numbers, but 60 cells of 60 are not written as such: ") as error:
+    with pytest.raises(
+        DataError, match=r"^Column 'x' holds numbers, but 60 cells of 60 are not written as such: "
+    ) as error:
         _describe([write(1000.5 + i) for i in range(_N)])
     assert told in str(error.value) and "--ignore x" in str(error.value)
     assert _describe(_cycle(*(write(1000.5 + i) for i in range(5)))).kind == "categorical"

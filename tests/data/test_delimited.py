@@ -126,8 +126,8 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
     ],
     ids=[
         "empty", "blank", "header only", "zip", "gzip", "bytes", "picture", "half utf-16", "short row", "long row",
-        "open quote", "second header", "second file", "title", "zeros", "utf-16 without mark", "zero in utf-16", "blank utf-32",
-        "long cell", "long name", "names twice",
+        "open quote", "second header", "second file", "title", "zeros", "utf-16 without mark", "zero in utf-16",
+        "blank utf-32", "long cell", "long name", "names twice",
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -28,8 +28,8 @@ def doubts(folder: Path, x: object) -> tuple[str, ...]:
     [
         (
             np.where(np.arange(N) % 10, MEASURED.round(4).astype(str), "n/a"),
-            "Column 'x' was read as words, because only 90% of its cells are numbers. If it should hold numbers, mend the "
-            "other cells, such as 'n/a', or count them as missing with --missing.",
+            "Column 'x' was read as words, because only 90% of its cells are numbers. If it should hold numbers, mend "
+            "the other cells, such as 'n/a', or count them as missing with --missing.",
         ),
         (
             [f"{value:,.0f}".replace(",", ".") for value in np.exp(RANDOM.normal(8, 2, N))],
@@ -65,11 +65,11 @@ def test_what_may_have_been_meant_otherwise_is_told(tmp_path: Path, x: object, n
         RANDOM.integers(10**6, size=N),
         RANDOM.integers(2**52, size=N),
         np.where(np.arange(N) % 10, RANDOM.integers(9, size=N).astype(str), "many"),
-        np.where(np.arange(N) % 3, "word", MEASURED.astype(str)),
+        np.where(np.arange(N) % 3, "word", RANDOM.integers(50, size=N).astype(str)),
         RANDOM.choice(list("abc"), N),
         [f"{'A' if i % 2 else 'B'}{i % 100}" for i in range(N)],
     ],
-    ids=["floats", "three decimals", "three decimals each", "counts", "large", "few numbers", "words", "letters", "codes"],
+    ids=["floats", "three decimals", "three each", "counts", "large", "few numbers", "words", "letters", "codes"],
 )  # fmt: skip
 def test_where_there_is_no_doubt_nothing_is_told(tmp_path: Path, x: object) -> None:
     assert doubts(tmp_path, x) == ()

@@ -300,5 +300,9 @@ def test_cells_that_are_no_target_are_named(task: Task, y: list[object], message
 
 
 def test_numbers_in_disguise_are_no_classes() -> None:
-    _fails(DataError, "Column 'y' holds numbers, but 240 cells of 240 are not written as such", [f"{i % 80}%" for i in range(_N)])
+    _fails(
+        DataError,
+        "Column 'y' holds numbers, but 240 cells of 240 are not written as such",
+        [f"{i % 80}%" for i in range(_N)],
+    )
     assert _define([f"{i % 3}%" for i in range(_N)]).task == "multiclass"

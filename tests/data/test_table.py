@@ -127,11 +127,20 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         read_table(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "~nobody-of-that-name/x.csv"])
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="cannot be read: "):
         read_table(name)
+
+
+def test_a_tilde_is_a_user_or_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(_csv(tmp_path, _FRAME, "~nobody.csv").parent)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("~nobody.csv", "./~nobody.csv", "~/~nobody.csv"):
+        assert read_table(name).n_rows == 4
+    with pytest.raises(DataError, match=r"There is no file ~nobody/x\.csv"):
+        read_table("~nobody/x.csv")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
@@ -192,7 +201,7 @@ def test_nested_types_of_parquet_are_no_cells(tmp_path: Path, cells: pa.Array) -
 
 def test_names_twice_in_parquet_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), tmp_path / "x.parquet")
-    with pytest.raises(DataError, match="more than one column named 'a'|cannot be read as Parquet"):
+    with pytest.raises(DataError, match=r"more than one column named 'a'|cannot be read as Parquet"):
         read_table(tmp_path / "x.parquet")
 
 

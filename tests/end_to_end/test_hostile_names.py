@@ -1,5 +1,5 @@
-"""Names of files and columns that mean something to a shell, a path, SQL, a terminal or a page: a job on them works, and
-nothing is run or written elsewhere."""
+"""Names of files and columns that mean something to a shell, a path, SQL, a terminal or a page: a job on them works,
+and nothing is run or written elsewhere."""
 
 import json
 from collections.abc import Callable
@@ -8,16 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from autoproc.data.names import column_names
 from tests.end_to_end import tables
 from tests.end_to_end.conftest import Ended
 
 NAMES = (
-    "$(touch pwned)", "`touch pwned`", "; touch pwned #", "| touch pwned", "&& touch pwned", "-rf", "--help", "..", "%s%n",
-    "?a=1&b=2#c", "<script>alert(1)</script>", "'; DROP TABLE runs; --", '"quoted"', "$\\frac{$", "{0}{x!r}", "two\nlines",
-    "\U0001f600", "\x1b[31mred", "CON", "~", "*", "a\\b", "é" * 100, "\u202egnp",
+    "$(touch pwned)", "`touch pwned`", "; touch pwned #", "| touch pwned", "&& touch pwned", "-rf", "--help", "..",
+    "%s%n", "?a=1&b=2#c", "<script>alert(1)</script>", "'; DROP TABLE runs; --", '"quoted"', "$\\frac{$", "{0}{x!r}",
+    "two\nlines", "\U0001f600", "\x1b[31mred", "CON", "~", "*", "a\\b", "é" * 100, "\u202egnp",
 )  # fmt: skip
 LONGEST = "".join(name for name in NAMES if "\n" not in name)
-FILE = LONGEST.encode()[:247].decode(errors="ignore") + ".csv"  # 255 bytes, with what is not whole left out
+FILE = LONGEST.replace("/", "").encode()[:250].decode(errors="ignore") + ".csv"  # the most that a name can have, about
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
@@ -25,12 +26,13 @@ def test_a_file_of_any_name_is_read_and_nothing_else_happens(
     here: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tables.write(tables.table().rename(columns={"town": name, "failed": f"{name} failed"}), Path(f"{name}.csv"))
-    ended = here("inspect", f"./{name}.csv", "--config", plan(f"{name} failed"))
+    file = f"{name.replace('/', '')}.csv"
+    tables.write(tables.table().rename(columns={"town": name, "failed": f"{name} failed"}), Path(file))
+    ended = here("inspect", f"./{file}", "--config", plan(column_names([f"{name} failed"])[0]))
     assert ended.code == 0, ended.err
     told = [char for char in ended.out + ended.err if not char.isprintable()]
     assert set(told) <= {"\n"} and (len(name) > 30 or ended.out.count("\n") < 14)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"{name}.csv", "plan.yaml"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([file, "plan.yaml"])
 
 
 def plan(target: str) -> str:
@@ -52,7 +54,9 @@ def test_a_refusal_is_one_line_whatever_the_name(
 
 def test_a_job_on_such_names_works_from_the_file_to_predictions(here: Callable[..., Ended], folder: Path) -> None:
     renamed = dict(zip(tables.FEATURES, NAMES, strict=False)) | {"failed": LONGEST}
-    frame = pd.concat([tables.table().rename(columns=renamed), pd.DataFrame({name: range(240) for name in NAMES[5:]})], axis=1)
+    frame = pd.concat(
+        [tables.table().rename(columns=renamed), pd.DataFrame({name: range(240) for name in NAMES[5:]})], axis=1
+    )
     tables.write(frame, folder / FILE)
     ended = here("tune", f"./{FILE}", "--config", plan(LONGEST), "--json")
     assert ended.code == 0, ended.err
