@@ -149,7 +149,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
-    doubts = find_doubts(development, problem)
+    doubts = find_doubts(development, problem, schema, matrix)
     for notice in (*missing_cost(plan.cost), *doubts, *propose(development, problem, plan), *leaks.notes):
         development = development.with_notice(notice)
     return Prepared(

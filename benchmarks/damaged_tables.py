@@ -5,9 +5,9 @@ where the baseline finds no signal): no traceback, no hang, and nothing left beh
 
 The damages are in `benchmarks/damages.py`: so many tables are made, each by one of them from one of the sets in DIR
 (the shipped example by default; DIR may have an INDEX.csv with file, target and modality, else the last column of each
-CSV file is the target). Each is inspected in this process first. What is accepted goes to `autoproc tune`, as a user types
-it, in a process and a folder of its own. Where only the way of writing was changed, an accepted table must read as the
-undamaged one does.
+CSV file is the target). Each is inspected in this process first. What is accepted goes to `autoproc tune`, as a user
+types it, in a process and a folder of its own. Where only the way of writing was changed, an accepted table must read
+as the undamaged one does.
 
 Prints a JSON line a table and a summary; exit code 1 if any fails. Takes 20 CPU seconds a table that is accepted
 (`--inspect` leaves `tune` out).

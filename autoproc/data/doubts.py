@@ -9,35 +9,45 @@ from itertools import islice
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from autoproc.data.cells import PLACEHOLDERS, read_numbers
 from autoproc.data.columns import MAX_LABELS, MIN_CATEGORY_ROWS
 from autoproc.data.encoders import MAX_CATEGORIES
 from autoproc.data.table import Table
+from autoproc.data.vectorize import Schema
 from autoproc.errors import shown
 from autoproc.results import Column, Problem
 
 _MOST = 5
+_ROWS = 5_000  # that tell how a column is written
 _MIXED_SHARE = 0.5  # numbers in a column of words, from which on it may be one of numbers
 _PARTED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _FEWEST_PARTED = 30  # decimals written out have three digits each by chance in at most one column of twenty
 _MOST_DIGITS = 15  # that every number keeps
 
 
-def find_doubts(development: Table, problem: Problem) -> tuple[str, ...]:
-    """A sentence or two each: how a column was read, why that may be wrong, and what to do then."""
-    return tuple(islice(filter(None, (_doubt(development, column) for column in problem.columns)), _MOST))
+def find_doubts(development: Table, problem: Problem, schema: Schema, matrix: NDArray[np.float32]) -> tuple[str, ...]:
+    """A sentence or two each: how a column was read, why that may be wrong, and what to do then. `matrix`
+    (n, n_columns) is that of the rows, which says what need not be looked at."""
+    first_rows = development.take(np.arange(min(development.n_rows, _ROWS)))
+    sizes = np.fmax.reduce(np.abs(matrix[:, schema.first_columns]), axis=0, initial=0.0)
+    largest = dict(zip(schema.columns, sizes, strict=True))
+    doubts = (_doubt(development, first_rows, column, largest.get(column.name, 0.0)) for column in problem.columns)
+    return tuple(islice(filter(None, doubts), _MOST))
 
 
-def _doubt(table: Table, column: Column) -> str:
+def _doubt(table: Table, first_rows: Table, column: Column, largest: float) -> str:
     """The first thing to be said of a column; nothing where there is none."""
-    return _mixed(table, column) or _parted(table, column) or _vocabulary(table, column) or _cut_off(table, column)
+    if column.kind == "numeric":
+        return _parted(first_rows, column) or (_cut_off(table, column) if largest >= 10**_MOST_DIGITS else "")
+    if column.kind in ("categorical", "id", "text"):
+        return _mixed(first_rows, column) or (_vocabulary(table, column) if column.used else "")
+    return ""
 
 
 def _mixed(table: Table, column: Column) -> str:
     """Words in half of the cells or fewer, where the others are many different numbers."""
-    if column.kind not in ("categorical", "id", "text"):
-        return ""
     cells = table.cells(column.name).without(PLACEHOLDERS)
     is_number = ~np.isnan(read_numbers(cells.values))
     share = cells.counts[is_number].sum() / max(cells.n_present, 1)
@@ -53,7 +63,7 @@ def _mixed(table: Table, column: Column) -> str:
 def _parted(table: Table, column: Column) -> str:
     """Three digits behind each point and none without three, as where points part thousands."""
     raw = table.frame[column.name]
-    if column.kind != "numeric" or not isinstance(raw.dtype, pd.StringDtype):
+    if not isinstance(raw.dtype, pd.StringDtype):
         return ""
     values = list(raw.dropna().str.strip().unique())
     with_point = [value for value in values if "." in value and value not in PLACEHOLDERS]
@@ -68,8 +78,6 @@ def _parted(table: Table, column: Column) -> str:
 
 def _vocabulary(table: Table, column: Column) -> str:
     """More categories than the network tells apart."""
-    if column.kind != "categorical":
-        return ""
     counts = table.cells(column.name).counts
     if len(counts) <= MAX_CATEGORIES:
         return ""
@@ -82,8 +90,6 @@ def _vocabulary(table: Table, column: Column) -> str:
 
 def _cut_off(table: Table, column: Column) -> str:
     """Whole numbers with more digits than are kept, of which some are the same without the last."""
-    if column.kind != "numeric":
-        return ""
     long = [value for value in table.cells(column.name).values if value.isdigit() and len(value) > _MOST_DIGITS]
     n_kept = len(np.unique(read_numbers(long))) if long else 0
     if n_kept == len(long):

@@ -8,7 +8,8 @@ import pytest
 
 from autoproc.data.doubts import find_doubts
 from autoproc.data.problem import define_problem
-from autoproc.data.table import read_table
+from autoproc.data.table import Table, read_table
+from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
 
 N = 900
@@ -16,11 +17,16 @@ RANDOM = np.random.default_rng(0)
 MEASURED = RANDOM.normal(size=N)
 
 
-def doubts(folder: Path, x: object) -> tuple[str, ...]:
-    frame = pd.DataFrame({"y": RANDOM.normal(size=N), "other": MEASURED, "x": x})
-    frame.to_csv(folder / "t.csv", index=False)
-    table = read_table(folder / "t.csv")
-    return find_doubts(table, define_problem(table, Plan(target=("y",))))
+def doubts(table: Table) -> tuple[str, ...]:
+    problem = define_problem(table, Plan(target=("y",)))
+    schema = Schema.fit(table, problem)
+    return find_doubts(table, problem, schema, schema.matrix(table))
+
+
+def written(folder: Path, x: object) -> Table:
+    """A table from a file, in which cells are text."""
+    pd.DataFrame({"y": RANDOM.normal(size=N), "other": MEASURED, "x": x}).to_csv(folder / "t.csv", index=False)
+    return read_table(folder / "t.csv")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def doubts(folder: Path, x: object) -> tuple[str, ...]:
     ids=["words among numbers", "thousands", "categories", "rare categories", "digits"],
 )
 def test_what_may_have_been_meant_otherwise_is_told(tmp_path: Path, x: object, note: str) -> None:
-    [told] = doubts(tmp_path, x)
+    [told] = doubts(written(tmp_path, x))
     assert note in told
 
 
@@ -72,12 +78,11 @@ def test_what_may_have_been_meant_otherwise_is_told(tmp_path: Path, x: object, n
     ids=["floats", "three decimals", "three each", "counts", "large", "few numbers", "words", "letters", "codes"],
 )  # fmt: skip
 def test_where_there_is_no_doubt_nothing_is_told(tmp_path: Path, x: object) -> None:
-    assert doubts(tmp_path, x) == ()
+    assert doubts(written(tmp_path, x)) == ()
 
 
-def test_a_few_are_told_and_typed_numbers_are_beyond_doubt(tmp_path: Path) -> None:
+def test_a_few_are_told_and_typed_numbers_are_beyond_doubt() -> None:
     mixed = np.where(np.arange(N) % 10, MEASURED.round(4).astype(str), "n/a")
-    frame = pd.DataFrame({"y": MEASURED, **{f"x{i}": mixed for i in range(9)}})
-    assert len(find_doubts(read_table(frame), define_problem(read_table(frame), Plan(target=("y",))))) == 5
+    assert len(doubts(read_table(pd.DataFrame({"y": MEASURED, **{f"x{i}": mixed for i in range(9)}})))) == 5
     typed = pd.DataFrame({"y": MEASURED, "x": np.where(np.arange(N) % 9, np.arange(N) / 1000 + 1.001, 7)})
-    assert find_doubts(read_table(typed), define_problem(read_table(typed), Plan(target=("y",)))) == ()
+    assert doubts(read_table(typed)) == ()
