@@ -91,7 +91,7 @@ def must_all_fit(table: Table, name: str, cells: Cells, fits: NDArray[np.bool_],
     )
 
 
-def must_be_plain(table: Table, name: str, cells: Cells) -> None:
+def must_be_plain(table: Table, name: str, cells: Cells, remedy: str) -> None:
     """Raises DataError where values are numbers in another way of writing, too many to be categories."""
     if len(cells.values) <= MAX_LABELS:
         return
@@ -105,7 +105,7 @@ def must_be_plain(table: Table, name: str, cells: Cells) -> None:
         f"Column {name!r} holds numbers, but {_count(rows.size, 'cell')} of {cells.n_present:,} "
         f"{'is' if rows.size == 1 else 'are'} not written as such: {told} ({table.places(rows)}). Write them as "
         "1234.5, in plain digits, thousands not apart, without signs of currency or percent and without quotes; or "
-        f"leave the column out with --ignore {name}."
+        f"{remedy}."
     )
 
 
@@ -123,7 +123,7 @@ def _judge(table: Table, name: str, ignored: bool) -> _Judgement:
         return _judge_words(cells)
     judgement = _judge_numbers(table, name, cells) or _judge_dates(table, name, cells)
     if judgement is None:
-        must_be_plain(table, name, cells.without(PLACEHOLDERS))
+        must_be_plain(table, name, cells.without(PLACEHOLDERS), f"leave the column out with --ignore {name}")
     return judgement or _judge_words(cells)
 
 

@@ -17,6 +17,7 @@ Notation = Literal["point", "comma"]
 _SIGNS: dict[Notation, tuple[str, str]] = {"point": (".", ","), "comma": (",", ".")}
 _APART = " \u00a0\u2009\u202f'\u2019_"  # what else parts thousands
 _NUMBER_SHARE = 0.95
+_FEWEST_PARTED = 30  # decimals written out have three digits each by chance in at most one table of twenty
 
 
 def _pattern(decimal: str, thousands: str) -> str:
@@ -50,6 +51,8 @@ def find_notation(sample: Mapping[str, Sequence[str]], file_name: str, separator
     """
     found = {name: _told_by({cell.strip() for cell in cells}) for name, cells in sample.items()}
     sure = {told for told in found.values() if told in ("point", "comma")}
+    if separator == ";" and not sure and _part_thousands([sample[name] for name in found if found[name] == "either"]):
+        sure = {"comma"}
     notations: dict[str, Notation] = {}
     for name, told in found.items():
         if told == "either":
@@ -79,6 +82,14 @@ def _told_by(cells: Collection[str]) -> Literal["point", "comma", "either", ""]:
     if not present or max(point, comma) < _NUMBER_SHARE * len(present):
         return ""
     return "either" if point == comma else "point" if point > comma else "comma"
+
+
+def _part_thousands(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether points part thousands in columns of numbers that could have three decimals each: numbers below a thousand
+    stand beside them without any, and of so many decimals some would have fewer digits."""
+    with_point = [{cell for cell in cells if "." in cell} for cells in columns]
+    beside = any(found and len(found) < len(set(cells)) for found, cells in zip(with_point, columns, strict=True))
+    return beside and len(set().union(*with_point)) >= _FEWEST_PARTED
 
 
 def _plain_cell(cell: str, notation: Notation) -> str:

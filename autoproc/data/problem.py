@@ -19,6 +19,7 @@ _NUMERIC_SHARE = 0.95
 _LABEL_ROWS = 20
 _MIN_LABEL_ROWS = 10
 _MANY_CLASSES = 100
+_LARGEST = 1e100
 _SHOWN = 5
 _SHOWN_LETTERS = 40
 
@@ -85,7 +86,7 @@ def define_problem(development: Table, plan: Plan) -> Problem:
         if target.numeric:
             must_be_finite(development, target.name, target.cells.spread(target.numbers))
         elif not target.typed_words:
-            must_be_plain(development, target.name, target.cells)
+            must_be_plain(development, target.name, target.cells, "name another target")
     task, reason = _asked_task(plan.task, targets) if plan.task else _infer_task(development, targets)
     if task != "binary" and plan.positive is not None:
         raise PlanError(f"--positive {plan.positive} names the positive class of a binary problem, but this is {task}.")
@@ -240,6 +241,12 @@ def _must_be_numbers(table: Table, name: str, cells: Cells, remedy: str = "") ->
             f"{_some(_spellings(cells, rows))} ({table.places(rows)}). Mend the cells or remove the rows{remedy}."
         )
     must_be_finite(table, name, by_row)
+    rows = np.flatnonzero(np.abs(by_row) > _LARGEST)
+    if rows.size:
+        raise DataError(
+            f"The target {name!r} must hold numbers of at most {_LARGEST:g}, whose squares can be added up, but in "
+            f"{_rows(rows.size)} it does not ({table.places(rows)}). Mend the cells, or write them in another unit."
+        )
     return by_row
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ PARQUET_ERRORS = (pa.ArrowException, ValueError, OSError)
 """What reading Parquet raises where a file is damaged, or holds types that pandas has not."""
 
 _SHOWN = 5
+_WHY_LETTERS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def not_parquet(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}. Write the file again.")
+    why = shorten(str(error), _WHY_LETTERS, placeholder="...").rstrip(".")
+    return DataError(f"{path} cannot be read as Parquet: {why}. Write the file again.")
 
 
 def plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:

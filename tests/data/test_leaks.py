@@ -163,3 +163,8 @@ def test_strict_makes_an_error_of_a_warning() -> None:
         leaks(leaky, strict=True)
     assert leaks(PLAIN, strict=True) == []
     assert leaks(leaky, strict=True, ignore=["code"]) == []
+
+
+def test_the_largest_numbers_are_no_sign(frame: pd.DataFrame) -> None:
+    size = frame["size"].mask(np.arange(len(frame)) % 3 == 0, 1e308).mask(np.arange(len(frame)) % 3 == 1, -1e308)
+    assert leaks(frame.assign(size=size)) == []

@@ -64,6 +64,12 @@ def test_where_nothing_tells_the_separator_does() -> None:
         assert read(separator, a=["1,234", "999"])[0] == {"a": ["1234", "999"]}
 
 
+def test_many_numbers_of_three_decimals_beside_whole_ones_have_thousands() -> None:
+    parted = [f"{i}.{i:03}" for i in range(101, 131)]
+    assert read(";", a=[*parted, "7", "999"], b=["1.234", "0"])[0]["b"] == ["1234", "0"]
+    assert read(";", a=[*parted[1:], "7"]) == read(",", a=[*parted, "7"]) == read(";", a=parted) == ({}, ())
+
+
 def test_columns_at_odds_are_each_read_in_their_own_way() -> None:
     assert read(";", a=["1.5", "2.5"], b=["1,5", "2,5"])[0] == {"a": ["1.5", "2.5"], "b": ["1.5", "2.5"]}
 

@@ -306,3 +306,8 @@ def test_numbers_in_disguise_are_no_classes() -> None:
         [f"{i % 80}%" for i in range(_N)],
     )
     assert _define([f"{i % 3}%" for i in range(_N)]).task == "multiclass"
+
+
+def test_targets_whose_squares_are_no_numbers_are_refused() -> None:
+    _fails(DataError, r"must hold numbers of at most 1e\+100, .* in 240 rows .* in another unit", _X * 1e250)
+    assert _define(_X * 1e99).task == "regression"
