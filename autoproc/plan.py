@@ -29,6 +29,7 @@ _RULES = {
     "missing": "must have a value more",
 }
 _MOST_BYTES = 2**62
+_MOST = 1_000_000_000  # of anything that is counted
 _MOST_TOLD = 5  # errors of a plan
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -111,7 +112,7 @@ def _rising(rungs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
 # Beyond what anyone trains, and within what can be counted in 64 bits.
 Depth = Annotated[int, Field(ge=1, le=100)]
 Width = Annotated[int, Field(ge=1, le=100_000)]
-Many = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Many = Annotated[int, Field(ge=1, le=_MOST)]
 Rate = Annotated[float, Field(gt=0, le=1e9)]
 Penalty = Annotated[float, Field(ge=0, le=1e9)]
 Cost = Annotated[float, Field(ge=0, le=1e12)]
@@ -199,7 +200,9 @@ class GrowthPlan(_Section):
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )
     max_epochs: Many = 200
-    patience: Many = Field(20, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
+    patience: int = Field(
+        20, ge=5, le=_MOST, description="Epochs after the best one that the overfit verdict looks at."
+    )
     most_flat: Many = Field(3, description="Rungs in a row that may validate no better before growth ends.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 

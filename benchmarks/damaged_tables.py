@@ -46,7 +46,7 @@ MOST_WALL_SECONDS = 900
 MOST_LETTERS = 2_000
 DONE, REFUSED, NO_SIGNAL = 0, 2, 3
 # What a job leaves in its home, and where it ran.
-HOME = {"jobs", "receipts", "artifacts", "running", "mlflow.db", "mlflow.db.lock"}
+HOME = {"jobs", "receipts", "artifacts", "running", "mlflow.db", "mlflow.lock"}
 
 
 @dataclass(frozen=True)
