@@ -11,6 +11,7 @@ from pathlib import Path
 
 _LEAST_LETTERS = 3  # of a word that is cut short
 _MOST_EDITS = 3
+_MOST_SHOWN = 120  # letters of what was found that a message repeats
 
 
 class AutoprocError(Exception):
@@ -35,6 +36,12 @@ class BundleError(AutoprocError):
 
 class NoSignalError(AutoprocError):
     """The baseline network does not beat the dummy: exit code 3."""
+
+
+def shown(value: object) -> str:
+    """What was found, for a message: whole where it is short."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
+from autoproc.errors import PlanError, did_you_mean, shown
 from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
@@ -28,6 +28,9 @@ _RULES = {
     "string_type": "must be text (YAML reads yes, no, on and off as truth values unless they are quoted)",
     "missing": "must have a value more",
 }
+_MOST_BYTES = 2**62
+_MOST = 1_000_000_000  # of anything that is counted
+_MOST_TOLD = 5  # errors of a plan
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
@@ -57,7 +60,10 @@ def parse_size(value: object) -> object:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?b)", value.strip().lower())
     if not found:
         raise ValueError("must be a size such as 500MB, 4GB or 1.5GiB")
-    return int(float(found[1]) * _BYTES[found[2]])
+    size = float(found[1]) * _BYTES[found[2]]
+    if size > _MOST_BYTES:
+        raise ValueError("must be a size such as 500MB, 4GB or 1.5GiB that a machine can have")
+    return int(size)
 
 
 def _as_names(value: object) -> object:
@@ -79,8 +85,19 @@ def _check_device(name: str) -> str:
     return name
 
 
+def _check_folder(path: str) -> str:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError("must be a folder, of a user that this machine knows") from None
+    if "\0" in path:
+        raise ValueError("must be a folder's path, without a NUL")
+    return path
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
+Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0, le=_MOST_BYTES)]
+Folder = Annotated[str, AfterValidator(_check_folder)]
 Device = Annotated[str, AfterValidator(_check_device)]
 
 
@@ -92,8 +109,14 @@ def _rising(rungs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     return rungs
 
 
-Count = Annotated[int, Field(ge=1)]
-Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+# Beyond what anyone trains, and within what can be counted in 64 bits.
+Depth = Annotated[int, Field(ge=1, le=100)]
+Width = Annotated[int, Field(ge=1, le=100_000)]
+Many = Annotated[int, Field(ge=1, le=_MOST)]
+Rate = Annotated[float, Field(gt=0, le=1e9)]
+Penalty = Annotated[float, Field(ge=0, le=1e9)]
+Cost = Annotated[float, Field(ge=0, le=1e12)]
+Rates = Annotated[tuple[Rate, ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 NamesOrNull = Annotated[Names, BeforeValidator(_as_no_names)]
 
@@ -109,8 +132,8 @@ class ProtocolPlan(_Section):
     kind: ProtocolKind | None = None
     folds: int | None = Field(None, ge=2, le=50, description="Folds of K-fold; null: 5.")
     repeats: int | None = Field(None, ge=1, le=20, description="Repeats of K-fold; null: 2 for few rows, else 1.")
-    few_rows: int = Field(1_000, ge=1, description="Below this many development rows K-fold is repeated.")
-    many_rows: int = Field(50_000, ge=1, description="From this many on one validation split is enough.")
+    few_rows: Many = Field(1_000, description="Below this many development rows K-fold is repeated.")
+    many_rows: Many = Field(50_000, description="From this many on one validation split is enough.")
     validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split.")
     reshuffle: bool = Field(False, description="Folds of its own for each trial of the search.")
 
@@ -131,14 +154,14 @@ class InputsPlan(_Section):
 class TrainPlan(_Section):
     """The default configuration, an early trial of every search, and the limits of all training."""
 
-    max_epochs: int = Field(200, ge=1)
-    patience: int = Field(16, ge=1, description="Epochs without a better validation score before a member stops.")
-    batch_size: int | None = Field(None, ge=1, description="Null: by the number of training rows.")
+    max_epochs: Many = 200
+    patience: Many = Field(16, description="Epochs without a better validation score before a member stops.")
+    batch_size: Many | None = Field(None, description="Null: by the number of training rows.")
     optimizer: Optimizer = "adamw"
-    learning_rate: float | None = Field(None, gt=0, description="Null: by what growth found.")
+    learning_rate: Rate | None = Field(None, description="Null: by what growth found.")
     dropout: float = Field(0.0, ge=0, lt=1)
-    l1: float = Field(0.0, ge=0)
-    weight_decay: float = Field(1e-2, ge=0)
+    l1: Penalty = 0.0
+    weight_decay: Penalty = 1e-2
     averaging: float = Field(
         0.1, ge=0, le=1, description="Share of the steps so far over which parameters are averaged; 0: none."
     )
@@ -147,8 +170,8 @@ class TrainPlan(_Section):
 class CostPlan(_Section):
     """What a wrong decision of a binary problem costs; a right one costs nothing."""
 
-    false_negative: float = Field(1.0, ge=0, description="A positive row that is taken for a negative one.")
-    false_positive: float = Field(1.0, ge=0, description="A negative row that is taken for a positive one.")
+    false_negative: Cost = Field(1.0, description="A positive row that is taken for a negative one.")
+    false_positive: Cost = Field(1.0, description="A negative row that is taken for a positive one.")
 
     @model_validator(mode="after")
     def _costs_something(self) -> Self:
@@ -160,25 +183,27 @@ class CostPlan(_Section):
 class BaselinePlan(_Section):
     """The small unregularised network that has to beat the dummy."""
 
-    depth: int = Field(1, ge=1)
-    width: int = Field(16, ge=1)
+    depth: Depth = 1
+    width: Width = 16
     learning_rates: Rates = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-    max_epochs: int = Field(60, ge=1)
+    max_epochs: Many = 60
     time_share: float = Field(0.15, gt=0, lt=1, description="Share of the time limit that the baseline may take.")
 
 
 class GrowthPlan(_Section):
     """The ladder of capacities and when a rung is given up."""
 
-    rungs: Annotated[tuple[tuple[Count, Count], ...], Field(min_length=1), AfterValidator(_rising)] | None = Field(
+    rungs: Annotated[tuple[tuple[Depth, Width], ...], Field(min_length=1), AfterValidator(_rising)] | None = Field(
         None, description="(depth, width) of each; null: by the number of training rows."
     )
     learning_rate_factors: Rates = Field(
         (1.0, 0.3), description="Times the baseline's learning rate: tried by each rung."
     )
-    max_epochs: int = Field(200, ge=1)
-    patience: int = Field(20, ge=5, description="Epochs after the best one that the overfit verdict looks at.")
-    most_flat: int = Field(3, ge=1, description="Rungs in a row that may validate no better before growth ends.")
+    max_epochs: Many = 200
+    patience: int = Field(
+        20, ge=5, le=_MOST, description="Epochs after the best one that the overfit verdict looks at."
+    )
+    most_flat: Many = Field(3, description="Rungs in a row that may validate no better before growth ends.")
     time_share: float = Field(0.3, gt=0, lt=1, description="Share of the time then left that growth may take.")
 
 
@@ -200,7 +225,7 @@ class Plan(_Section):
     reopen_holdout: str | None = Field(None, description="Reason to open again a holdout that was opened before.")
     protocol: ProtocolPlan = ProtocolPlan()
     space: str = Field("default", description="Name of a shipped search space, or path of a YAML file.")
-    trials: int = Field(100, ge=1)
+    trials: Many = 100
     time_limit: Duration | None = Field(300.0, description="Seconds for the whole job; null: no limit.")
     seed: int = Field(0, ge=0, lt=2**32)
     device: Device = "auto"
@@ -218,7 +243,7 @@ class Plan(_Section):
     train: TrainPlan = TrainPlan()
     baseline: BaselinePlan = BaselinePlan()
     growth: GrowthPlan = GrowthPlan()
-    home: str = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
+    home: Folder = Field("mlruns", description="Folder of the jobs, receipts and, without a server, MLflow's data.")
     tracking_uri: str | None = Field(None, description="MLflow server; null: a database in `home`.")
     experiment: str | None = Field(None, description="Name of the MLflow experiment; null: from data and target.")
     register_model: bool = Field(False, description="Register the model with MLflow, under the experiment's name.")
@@ -246,17 +271,12 @@ def make_plan(
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml  # which prediction does without
+    from autoproc.yaml_file import parse_yaml, read_yaml_text  # its library is one which prediction does without
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        like = did_you_mean_file(path) if isinstance(error, FileNotFoundError) else ""
-        raise PlanError(f"The plan {path} cannot be read: {error.strerror}.{like}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PlanError(f"The plan {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values or {}, dict):
-        raise PlanError(f"The plan {path} must be a mapping of keys to values, but is a {type(values).__name__}.")
+    what = f"The plan {path}"
+    values = parse_yaml(read_yaml_text(path, what), what)
+    if not isinstance(values, dict | None):
+        raise PlanError(f"{what} must be a mapping of keys to values, but is a {type(values).__name__}.")
     return values or {}
 
 
@@ -274,7 +294,8 @@ def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
     # A list whose items are wrong is also reported as too short: say only what is wrong with them.
     inner = {place[:-1] for place in places} | {place[:-2] for place in places}
     told = [d for d in details if not (d["type"] == "too_short" and d["loc"] in inner)]
-    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], flags) for d in told)
+    more = f" There are {len(told) - _MOST_TOLD:,} more errors." if len(told) > _MOST_TOLD else ""
+    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], flags) for d in told[:_MOST_TOLD]) + more
 
 
 def _explain_one(
@@ -304,7 +325,9 @@ def _flag_of(path: str, flags: Mapping[str, str]) -> str | None:
 
 def _shown(found: object) -> str:
     """What was found, as people write it: a section by its keys."""
-    return ", ".join(f"{key}={value}" for key, value in found.items()) if isinstance(found, dict) else repr(found)
+    return (
+        ", ".join(f"{key}={shown(value)}" for key, value in found.items()) if isinstance(found, dict) else shown(found)
+    )
 
 
 def _rule(kind: str, message: str) -> str:

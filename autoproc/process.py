@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from autoproc.configurations import choose_ladder, choose_pieces, final_kind
+from autoproc.data.doubts import find_doubts
 from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
@@ -148,7 +149,8 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
-    for notice in (*missing_cost(plan.cost), *propose(development, problem, plan), *leaks.notes):
+    doubts = find_doubts(development, problem, schema, matrix)
+    for notice in (*missing_cost(plan.cost), *doubts, *propose(development, problem, plan), *leaks.notes):
         development = development.with_notice(notice)
     return Prepared(
         fingerprint=table.fingerprint,

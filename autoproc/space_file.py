@@ -8,16 +8,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from autoproc.errors import PlanError, did_you_mean, did_you_mean_file
+from autoproc.errors import PlanError, did_you_mean, did_you_mean_file, shown
 from autoproc.plan import Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
+from autoproc.yaml_file import parse_yaml, read_yaml_text
 
 _TRAIN_KEYS = ("batch_size", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "averaging", "scheduler")
 _MOST_MILESTONES = 10
-_MOST_SHOWN = 120  # letters of what was found that a message repeats
 
 
 def shipped_spaces() -> dict[str, str]:
@@ -65,18 +63,12 @@ def space_text(name_or_path: str) -> str:
             f"There is no search space {name_or_path!r}: it must be one of {', '.join(shipped)} or the path of a"
             f" YAML file.{did_you_mean(name_or_path, shipped) or did_you_mean_file(path)}"
         )
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"The search space {path} cannot be read: {error}.") from None
+    return read_yaml_text(path, f"The search space {path}")
 
 
 def parse_space(name: str, text: str) -> Space:
     """The space written in YAML `text`, checked down to its leaves' ranges. Raises PlanError."""
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PlanError(f"The search space {name!r} is not valid YAML: {' '.join(str(error).split())}") from None
+    tree = parse_yaml(text, f"The search space {name!r}")
     try:
         return _space(name, tree)
     except PlanError as error:
@@ -101,7 +93,7 @@ def _space(name: str, tree: object) -> Space:
 def _capacity(node: object) -> tuple[int, int]:
     """A depth and a width."""
     if not isinstance(node, list) or len(node) != 2 or not all(type(size) is int and size >= 1 for size in node):
-        raise PlanError(f"network.at_least must be a depth and a width, such as [2, 128], but is {_shown(node)}.")
+        raise PlanError(f"network.at_least must be a depth and a width, such as [2, 128], but is {shown(node)}.")
     depth, width = node
     return depth, width
 
@@ -116,7 +108,7 @@ def _try_extremes(train: Mapping[str, Leaf]) -> None:
 def _mapping(node: object, what: str, known: Sequence[str]) -> dict[str, Any]:
     keys = f"the keys {', '.join(known)}" if known else "no keys"
     if not isinstance(node, dict):
-        raise PlanError(f"{what} must be a mapping with {keys}, but is {_shown(node)}.")
+        raise PlanError(f"{what} must be a mapping with {keys}, but is {shown(node)}.")
     for key in node:
         if key not in known:
             raise PlanError(f"{what} must be a mapping with {keys}, but has {key!r}.{did_you_mean(str(key), known)}")
@@ -130,7 +122,7 @@ def _leaf(node: object, where: str) -> Leaf:
     for value in leaf.extremes():
         fits, rule = _RULES.get(key, _NUMBERS)
         if not fits(value):
-            raise PlanError(f"The leaf {where} must hold {rule}, but can be {_shown(value)}{_text_hint(value)}.")
+            raise PlanError(f"The leaf {where} must hold {rule}, but can be {shown(value)}{_text_hint(value)}.")
     return leaf
 
 
@@ -143,7 +135,7 @@ def _fixed(node: object, where: str) -> Fixed:
 def _loosened(node: dict[Any, Any], where: str) -> Leaf:
     if len(node) != 1:
         raise PlanError(
-            f"The leaf {where} must have exactly one of the keys {', '.join(_LEAVES)}, but is {_shown(node)}."
+            f"The leaf {where} must have exactly one of the keys {', '.join(_LEAVES)}, but is {shown(node)}."
         )
     [(kind, argument)] = node.items()
     if kind not in _LEAVES:
@@ -160,12 +152,6 @@ def _is_whole(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _shown(value: object) -> str:
-    """What was found, for a message: whole where it is short."""
-    text = repr(value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _text_hint(value: object) -> str:
@@ -197,7 +183,7 @@ def _range(argument: object, where: str, fits: Callable[[object], bool]) -> tupl
         rule = "whole" if fits is _is_whole else "finite"
         hint = next(filter(None, map(_text_hint, pair)), "")
         raise PlanError(
-            f"The leaf {where} must be a range [low, high] of {rule} numbers, but is {_shown(argument)}{hint}."
+            f"The leaf {where} must be a range [low, high] of {rule} numbers, but is {shown(argument)}{hint}."
         )
     return pair[0], pair[1]
 
@@ -220,14 +206,14 @@ def _integer(argument: object, where: str) -> Integer:
 
 def _choice(argument: object, where: str) -> Choice:
     if not isinstance(argument, list) or not argument or any(isinstance(option, list | dict) for option in argument):
-        raise PlanError(f"The leaf {where} must list at least one plain option, but is {_shown(argument)}.")
+        raise PlanError(f"The leaf {where} must list at least one plain option, but is {shown(argument)}.")
     return Choice(tuple(argument))
 
 
 def _off_or(argument: object, where: str) -> OffOr:
     inner = _leaf(argument, where)
     if not isinstance(inner, Number):
-        raise PlanError(f"The leaf {where} must loosen off_or by uniform or log, but holds {_shown(argument)}.")
+        raise PlanError(f"The leaf {where} must loosen off_or by uniform or log, but holds {shown(argument)}.")
     return OffOr(inner)
 
 
@@ -235,7 +221,7 @@ def _rising(argument: object, where: str) -> Rising:
     values = _mapping(argument, f"The leaf {where}", ("count", "between"))
     count = values.get("count")
     if not isinstance(count, int) or not 1 <= count <= _MOST_MILESTONES:
-        raise PlanError(f"The leaf {where} needs a count from 1 to {_MOST_MILESTONES}, but has {_shown(count)}.")
+        raise PlanError(f"The leaf {where} needs a count from 1 to {_MOST_MILESTONES}, but has {shown(count)}.")
     return Rising(count, *_range(values.get("between"), where, _is_whole))
 
 

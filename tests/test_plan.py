@@ -262,3 +262,44 @@ def test_a_device_and_a_plan_file_that_are_misspelt(tmp_path):
     (tmp_path / "plan.yaml").touch()
     with pytest.raises(PlanError, match=r"No such file or directory\. Did you mean '.*plan\.yaml'\?$"):
         make_plan(tmp_path / "paln.yaml")
+
+
+@pytest.mark.parametrize("text", ["false", "0", "''", "[]", "[1, 2]", "text"])
+def test_what_is_no_mapping_is_no_plan(tmp_path, text):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PlanError, match="must be a mapping of keys to values, but is a"):
+        make_plan(path)
+
+
+def test_of_many_errors_a_few_are_told_and_of_long_values_the_beginning():
+    with pytest.raises(PlanError, match=r"There are 95 more errors\.$") as error:
+        make_plan(overrides={"ignore": [["x" * 1_000]] * 100})
+    assert len(str(error.value)) < 1_500
+
+
+@pytest.mark.parametrize("size", ["9" * 400 + "GB", "9999999999TB", 2**63])
+def test_a_size_that_no_machine_has_is_refused(size):
+    with pytest.raises(PlanError, match="'memory_limit' must be"):
+        make_plan(overrides={"memory_limit": size})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"trials": 10**18}, {"baseline": {"width": 10**6}}, {"baseline": {"depth": 101}},
+        {"growth": {"rungs": [[1, 10**9]]}},
+        {"train": {"max_epochs": 10**18}}, {"train": {"batch_size": 10**18}}, {"train": {"l1": 1e300}},
+        {"train": {"learning_rate": 1e300}}, {"cost": {"false_negative": 1e308}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_nothing_can_train_is_refused(values):
+    with pytest.raises(PlanError, match="must be less than or equal to"):
+        make_plan(overrides=values)
+
+
+@pytest.mark.parametrize("home", ["~nobody-of-that-name/x", "a\0b"])
+def test_a_home_that_no_folder_can_be_is_refused(home):
+    with pytest.raises(PlanError, match=r"'home' must be a folder.* but is '"):
+        make_plan(overrides={"home": home})

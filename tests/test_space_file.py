@@ -244,7 +244,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion(tmp_path):
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     path = tmp_path / "binary.yaml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(PlanError, match=r"The search space .*binary.yaml cannot be read: "):
+    with pytest.raises(PlanError, match=r"The search space .*binary.yaml is not valid YAML: it must be text in UTF-8"):
         load_space(str(path))
 
 

@@ -25,6 +25,7 @@ from autoproc.cli.sync import sync
 from autoproc.cli.tune import inspect, resume, tune
 from autoproc.errors import AutoprocError, NoSignalError
 from autoproc.progress.encoding import SPELT_OUT
+from autoproc.report.text import visible
 from autoproc.tracking.addresses import without_secrets
 
 _GARBAGE_THRESHOLD = 100_000  # objects between two searches for garbage: libraries' hundreds of thousands are none
@@ -135,6 +136,7 @@ def _send(number: signal.Signals) -> None:
 
 
 def _paragraph(text: str) -> str:
+    text = visible(text)  # names of files and columns may hold anything
     if not sys.stderr.isatty():
         return text
     return textwrap.fill(text, shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoproc.format import format_bytes, format_count, format_seconds
 from autoproc.progress import WARNING, layout
+from autoproc.report.text import visible
 
 if TYPE_CHECKING:
     from autoproc.data.openings import Opening
@@ -33,15 +34,15 @@ def inspection_lines(prepared: "Prepared", openings: "Sequence[Opening]", home: 
     problem, protocol, chosen = prepared.problem, prepared.protocol, prepared.chosen
     n_rows = format_count(protocol.n_development + protocol.n_holdout)
     lines = [
-        layout("table", f"{prepared.development.name}: {n_rows} rows"),
-        layout("problem", f"{problem.task}: {problem.reason}"),
+        layout("table", f"{visible(prepared.development.name)}: {n_rows} rows"),
+        layout("problem", f"{problem.task}: {visible(problem.reason)}"),
         layout("metric", f"{chosen.metric.name} ({chosen.metric.direction}): {chosen.reason}"),
         layout("holdout", _holdout_text(protocol, openings, home)),
         layout("protocol", protocol.reason),
         layout("columns", _column_table(problem.columns)),
     ]
-    lines += [layout("note", notice) for notice in prepared.development.notices]
-    lines += [layout(WARNING, warning) for warning in prepared.warnings]
+    lines += [layout("note", visible(notice)) for notice in prepared.development.notices]
+    lines += [layout(WARNING, visible(warning)) for warning in prepared.warnings]
     return "\n".join(lines)
 
 
@@ -85,8 +86,8 @@ def _holdout_text(protocol: "Protocol", openings: "Sequence[Opening]", home: str
 
 
 def _column_table(columns: "tuple[Column, ...]") -> str:
-    wide = max((len(column.name) for column in columns), default=0)
+    rows = [(visible(column.name), column.kind, column.used, visible(column.note)) for column in columns]
+    wide = max((len(name) for name, *_ in rows), default=0)
     return "\n".join(
-        f"{column.name:<{wide}}  {column.kind:<12}{'' if column.used else 'left out: '}{column.note}".rstrip()
-        for column in columns
+        f"{name:<{wide}}  {kind:<12}{'' if used else 'left out: '}{note}".rstrip() for name, kind, used, note in rows
     )

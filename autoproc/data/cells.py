@@ -7,6 +7,8 @@ content are the same table: 1, 1.0, "1" and "1.0" are all `1`, and True and "Tru
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -59,6 +61,8 @@ class Cells:
 def spelling(value: object) -> str:
     """The one spelling of a value.
 
+    Durations are their seconds, and bytes the text in them.
+
     >>> spelling(1.0), spelling(" 1.0 "), spelling(0.5), spelling(True)
     ('1', '1', '0.5', 'True')
     """
@@ -68,6 +72,12 @@ def spelling(value: object) -> str:
         return whole[1] if whole else text
     if isinstance(value, (float, np.floating)):
         return str(int(value)) if float(value).is_integer() and abs(float(value)) < 1e16 else str(value)
+    if isinstance(value, timedelta):  # pandas' own are such, too
+        return spelling(value.total_seconds())
+    if isinstance(value, Decimal):
+        return spelling(str(value))
+    if isinstance(value, bytes):
+        return spelling(value.decode("utf-8", "backslashreplace"))
     return value.isoformat().removesuffix("T00:00:00") if isinstance(value, pd.Timestamp) else str(value).strip()
 
 

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoproc.data.delimited import find_format
-from autoproc.data.table import existing_file, is_parquet, not_parquet, plain
-from autoproc.errors import DataError
+from autoproc.data.table import PARQUET_ERRORS, existing_file, is_parquet, not_parquet, plain, unreadable
 
 _BLOCK_BYTES = 2**20
 
@@ -30,7 +29,7 @@ def read_chunks(path: Path, n_rows: int) -> Iterator[Chunk]:
     How a cell is read is decided for the whole file, and does not hang on `n_rows`. Raises DataError where `read_table`
     raises it: for a line that is no row, where it comes to that.
     """
-    path = existing_file(path.expanduser())
+    path = existing_file(path)
     return _of_parquet(path, n_rows) if is_parquet(path) else _of_text(path, n_rows)
 
 
@@ -41,7 +40,7 @@ def _of_text(path: Path, n_rows: int) -> Iterator[Chunk]:
         for part in found.parts(n_rows):
             yield Chunk(part.frame, min(int(part.lines[-1]) / n_lines, 1.0))
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Name a file that can.") from None
+        raise unreadable(path, error) from None
 
 
 def _count_lines(path: Path) -> int:
@@ -60,7 +59,7 @@ def _of_parquet(path: Path, n_rows: int) -> Iterator[Chunk]:
                 n_read += table.num_rows
                 frame, _ = plain(_as_floats(table, floats).to_pandas(), str(path))
                 yield Chunk(frame, n_read / max(n_all, 1))
-    except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
+    except PARQUET_ERRORS as error:
         raise not_parquet(path, error) from None
 
 

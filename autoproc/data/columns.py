@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from autoproc.data.cells import PLACEHOLDERS, Cells, read_numbers
 from autoproc.data.dates import DateFormat, find_date_format, read_moments
+from autoproc.data.notation import disguised
 from autoproc.data.table import Table
-from autoproc.errors import DataError
+from autoproc.errors import DataError, shown
 from autoproc.results import Column, ColumnKind
 
 MIN_CATEGORY_ROWS = 3
 """A value in fewer development rows is not a category of the vocabulary."""
 TRUTH_WORDS = {"0": 0, "false": 0, "f": 0, "no": 0, "n": 0, "1": 1, "true": 1, "t": 1, "yes": 1, "y": 1}
+
+MAX_LABELS = 20
+"""More different numbers than this are no classes or categories, unless the user says so."""
 
 _TRUTH_PAIRS = ({"0", "1"}, {"false", "true"}, {"f", "t"}, {"no", "yes"}, {"n", "y"})
 _TYPED_SHARE = 0.95
@@ -78,11 +82,30 @@ def must_all_fit(table: Table, name: str, cells: Cells, fits: NDArray[np.bool_],
     if not strays:
         return
     rows = np.flatnonzero(np.isin(cells.codes, strays))
-    shown = ", ".join(repr(cells.values[i]) for i in strays[:5])
+    told = ", ".join(shown(cells.values[i]) for i in strays[:5])
     raise DataError(
         f"Column {name!r} holds {what}, but {rows.size} of its {cells.n_present:,} cells "
-        f"{'is' if rows.size == 1 else 'are'} not: {shown} ({table.places(rows)}). Mend the cells, or count the "
-        f"spelling as missing with --missing {cells.values[strays[0]]!r}, or leave the column out with --ignore {name}."
+        f"{'is' if rows.size == 1 else 'are'} not: {told} ({table.places(rows)}). Mend the cells, or count "
+        f"the spelling as missing with --missing {shown(cells.values[strays[0]])}, or leave the column out with "
+        f"--ignore {name}."
+    )
+
+
+def must_be_plain(table: Table, name: str, cells: Cells, remedy: str) -> None:
+    """Raises DataError where values are numbers in another way of writing, too many to be categories."""
+    if len(cells.values) <= MAX_LABELS:
+        return
+    is_number = disguised(cells.values)
+    if not _mostly(cells, is_number):
+        return
+    plain = ~np.isnan(read_numbers(cells.values))
+    rows = np.flatnonzero(np.isin(cells.codes, np.flatnonzero(is_number & ~plain)))
+    told = ", ".join(dict.fromkeys(shown(cells.values[code]) for code in cells.codes[rows[:5]]))
+    raise DataError(
+        f"Column {name!r} holds numbers, but {_count(rows.size, 'cell')} of {cells.n_present:,} "
+        f"{'is' if rows.size == 1 else 'are'} not written as such: {told} ({table.places(rows)}). Write them as "
+        "1234.5, in plain digits, thousands not apart, without signs of currency or percent and without quotes; or "
+        f"{remedy}."
     )
 
 
@@ -98,7 +121,10 @@ def _judge(table: Table, name: str, ignored: bool) -> _Judgement:
         return _Judgement("boolean", True, _with_missing(" or ".join(sorted(cells.values)), cells))
     if isinstance(table.frame[name].dtype, pd.CategoricalDtype):
         return _judge_words(cells)
-    return _judge_numbers(table, name, cells) or _judge_dates(table, name, cells) or _judge_words(cells)
+    judgement = _judge_numbers(table, name, cells) or _judge_dates(table, name, cells)
+    if judgement is None:
+        must_be_plain(table, name, cells.without(PLACEHOLDERS), f"leave the column out with --ignore {name}")
+    return judgement or _judge_words(cells)
 
 
 def _judge_numbers(table: Table, name: str, raw: Cells) -> _Judgement | None:
@@ -110,7 +136,8 @@ def _judge_numbers(table: Table, name: str, raw: Cells) -> _Judgement | None:
     must_all_fit(table, name, cells, fits, "numbers")
     by_row = cells.spread(numbers)
     must_be_finite(table, name, by_row)
-    if _is_number_id(name, by_row[~np.isnan(by_row)]):
+    distinct = len(cells.values) == cells.n_present  # also where the numbers are beyond what a float tells apart
+    if distinct and _is_number_id(name, by_row[~np.isnan(by_row)]):
         return _Judgement("id", False, "a number of its own in each row")
     return _Judgement("numeric", True, _with_missing("numbers", cells))
 
@@ -144,8 +171,8 @@ def _mostly(cells: Cells, fits: NDArray[np.bool_]) -> bool:
 
 
 def _is_number_id(name: str, numbers: NDArray[np.float64]) -> bool:
-    """Whole numbers, all different, that are named like an id or count the rows in their order."""
-    if not (numbers == np.floor(numbers)).all() or len(np.unique(numbers)) < len(numbers):
+    """Whether whole numbers, all different, are named like an id or count the rows in their order."""
+    if not (numbers == np.floor(numbers)).all():
         return False
     words = words_of(name)
     if words and {words[0], words[-1]} & _ID_WORDS:

@@ -5,7 +5,8 @@ What hangs on the whole file is decided once, before its rows are read: so they 
 
 import codecs
 import csv
-from collections.abc import Generator, Iterator, Sequence
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -16,6 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoproc.data.names import column_names, must_name
+from autoproc.data.notation import Notation, find_notation, plain
 from autoproc.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,8 +28,15 @@ _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 200
 _CHUNK_ROWS = 20_000
 _BLOCK_BYTES = 2**20
-_DECIMAL_COMMA = r"^\s*([+-]?\d+),(\d+)\s*$"
 _BINARY_STARTS = {b"PK\x03\x04": "a zip archive or an Excel file", b"\x1f\x8b": "a gzip archive"}
+# Of the wider encoding first: its mark begins with that of the other.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?', re.IGNORECASE)  # which spreadsheets write and read
+_MOST_TOLD = 10
+_MARK = "\ufeff"  # stands within a file where others were put together
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v"))
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"  # no characters of Windows-1252
 
@@ -48,7 +58,7 @@ class TextFormat:
     encoding: str
     separator: str
     names: tuple[str, ...]
-    decimal_comma: bool
+    notations: Mapping[str, Notation]
     notices: tuple[str, ...]
 
     def parts(self, n_rows: int) -> Iterator[TextTable]:
@@ -58,8 +68,7 @@ class TextFormat:
             next(rows)  # the header
             while chunk := list(islice(rows, n_rows)):
                 frame, lines = _frame(chunk, self.names)
-                if self.decimal_comma:
-                    frame = frame.apply(lambda column: column.str.replace(_DECIMAL_COMMA, r"\1.\2", regex=True))
+                frame = frame.assign(**{name: plain(frame[name], told) for name, told in self.notations.items()})
                 yield TextTable(frame, lines, ())
 
 
@@ -75,10 +84,9 @@ def find_format(path: Path) -> TextFormat:
         sample = list(islice(rows, _SAMPLE_ROWS))
     if not sample:
         raise DataError(f"{path} has a line with the names of {len(names)} columns, but no row below it.")
-    decimal_comma = separator != "," and _writes_decimal_commas(_frame(sample, names)[0])
-    if decimal_comma:
-        notices = (*notices, f"{path.name} writes numbers with a decimal comma; they were read as such.")
-    return TextFormat(path, encoding, separator, names, decimal_comma, (*notices, *unnamed))
+    cells = dict(zip(names, zip(*(row for _, row in sample), strict=True), strict=True))
+    written = find_notation(cells, path.name, separator)
+    return TextFormat(path, encoding, separator, names, written.notations, (*notices, *written.notices, *unnamed))
 
 
 def read_delimited(path: Path) -> TextTable:
@@ -98,15 +106,27 @@ def _find_encoding(path: Path) -> tuple[str, tuple[str, ...]]:
             if start.startswith(known):
                 raise DataError(f"{path} is {kind}, but a table must be CSV, TSV or Parquet. Export it as one of them.")
         blocks = iter(lambda: file.read(_BLOCK_BYTES), b"")
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            decoder = codecs.getincrementaldecoder("utf-16")()
-            try:
-                for block in chain(blocks, (b"",)):
-                    decoder.decode(block, final=not block)
-            except UnicodeDecodeError:
-                raise _not_text(path) from None
-            return "utf-16", ()
+        for mark, encoding in _MARKS.items():
+            if start.startswith(mark):
+                _check_encoding(path, blocks, encoding)
+                return encoding, ()
         return _utf8_or_windows(path, blocks)
+
+
+def _check_encoding(path: Path, blocks: Iterator[bytes], encoding: str) -> None:
+    """Raises DataError where not all of the file is text in the encoding that its mark tells."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_blank = True
+    for block in chain(blocks, (b"",)):
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError:
+            raise _not_text(path) from None
+        if "\0" in text:
+            raise _not_text(path)
+        is_blank &= not text.strip()
+    if is_blank:
+        raise _empty(path)
 
 
 def _utf8_or_windows(path: Path, blocks: Iterator[bytes]) -> tuple[str, tuple[str, ...]]:
@@ -127,7 +147,9 @@ def _utf8_or_windows(path: Path, blocks: Iterator[bytes]) -> tuple[str, tuple[st
                 is_utf8 = False
     if is_blank:
         raise _empty(path)
-    if has_zero or n_control > (n_characters if is_utf8 else n_bytes) / 1_000 or not (is_utf8 or is_windows):
+    if has_zero:
+        raise _not_text(path, "it holds NUL bytes, as what was cut off does, or UTF-16 without its mark")
+    if n_control > (n_characters if is_utf8 else n_bytes) / 1_000 or not (is_utf8 or is_windows):
         raise _not_text(path)
     if is_utf8:
         return "utf-8-sig", ()
@@ -140,8 +162,10 @@ def _empty(path: Path) -> DataError:
     return DataError(f"{path} is empty; a table needs a line with the names of its columns, and rows below it.")
 
 
-def _not_text(path: Path) -> DataError:
-    return DataError(f"{path} is not a text file (its bytes are no text), but a table must be CSV, TSV or Parquet.")
+def _not_text(path: Path, why: str = "its bytes are no text in UTF-8, UTF-16 or Windows-1252") -> DataError:
+    return DataError(
+        f"{path} is not a text file ({why}), but a table must be CSV, TSV or Parquet. Save it as CSV in UTF-8."
+    )
 
 
 def _reader(file: TextIO, separator: str) -> "Reader":
@@ -149,9 +173,21 @@ def _reader(file: TextIO, separator: str) -> "Reader":
 
 
 def _find_separator(path: Path, encoding: str) -> str:
-    """The separator that gives most rows the width of the header; of equals, the one with most columns."""
+    """The separator that the first line tells, or else the one that gives most rows the width of the header; of equals,
+    the one with most columns."""
+    with path.open(encoding=encoding, newline="") as file:
+        if told := _told_separator(file):
+            return told
     preferred = ("\t", *_SEPARATORS) if path.suffix.lower() in (".tsv", ".tab") else _SEPARATORS
     return max(preferred, key=lambda separator: _fit(path, encoding, separator))
+
+
+def _told_separator(file: TextIO) -> str:
+    """The separator in a line such as `sep=;`, which is passed over; nothing where the file does not begin with one."""
+    if found := _SEPARATOR_LINE.fullmatch(file.readline(_MOST_TOLD).rstrip("\r\n")):
+        return found[1]
+    file.seek(0)
+    return ""
 
 
 def _fit(path: Path, encoding: str, separator: str) -> tuple[float, int]:
@@ -170,17 +206,19 @@ def _fit(path: Path, encoding: str, separator: str) -> tuple[float, int]:
 
 def _numbered_rows(path: Path, encoding: str, separator: str) -> Generator[tuple[int, list[str]]]:
     """Each row, the header first, with the line it starts at; blank lines are passed over."""
-    line, width = 1, 0
+    header: list[str] = []
     with path.open(encoding=encoding, newline="") as file:
-        reader = _reader(file, separator)
+        n_above = 1 if _told_separator(file) else 0
+        line, reader = n_above + 1, _reader(file, separator)
         try:
             for row in reader:
                 blank = len(row) < 2 and not any(map(str.strip, row))
                 if not blank:
-                    width = width or len(row)
-                    _must_fit(row, width, line, separator, path)
+                    if header:
+                        _must_fit(row, header, line, separator, path)
+                    header = header or row
                     yield line, row
-                line = reader.line_num + 1
+                line = n_above + reader.line_num + 1
         except csv.Error as error:
             raise DataError(
                 f"Line {line} of {path} cannot be read as part of a table separated by {separator!r}: {error}. Often a "
@@ -188,35 +226,30 @@ def _numbered_rows(path: Path, encoding: str, separator: str) -> Generator[tuple
             ) from None
 
 
-def _must_fit(row: list[str], width: int, line: int, separator: str, path: Path) -> None:
-    if len(row) != width:
+def _must_fit(row: list[str], header: list[str], line: int, separator: str, path: Path) -> None:
+    if len(row) != len(header):
+        above = " If the table begins further down, remove the lines above it." if len(header) == 1 else ""
         raise DataError(
-            f"Line {line} of {path} has {len(row)} {'cell' if len(row) == 1 else 'cells'}, but the header has {width} "
-            f"(separated by {separator!r}). Every row must have one cell a column: mend the line, and quote cells "
-            "that hold the separator."
+            f"Line {line} of {path} has {len(row)} {'cell' if len(row) == 1 else 'cells'}, but the header has "
+            f"{len(header)} (separated by {separator!r}). Every row must have one cell a column: mend the line, and "
+            f"quote cells that hold the separator.{above}"
+        )
+    if row[1:] == header[1:] and row[0].lstrip(_MARK) == header[0] and len(row) > 1:
+        raise DataError(
+            f"Line {line} of {path} repeats the names of the columns, as where files are put together, but rows must "
+            "hold cells. Remove the line."
         )
 
 
 def _read_header(header: list[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    cells = [cell.strip() for cell in header]
-    names = [cell or f"column {i}" for i, cell in enumerate(cells, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{path} has more than one column named {', '.join(map(repr, twice))}, but names must differ. Rename them."
-        )
-    unnamed = [name for name, cell in zip(names, cells, strict=True) if not cell]
-    return tuple(names), (f"A column without a name is called by its place: {', '.join(unnamed)}.",) if unnamed else ()
+    names = column_names(header)
+    must_name(names, str(path))
+    unnamed = [name for name, cell in zip(names, header, strict=True) if name not in cell]
+    listed = ", ".join(unnamed[:_MOST_TOLD]) + (", ..." if len(unnamed) > _MOST_TOLD else "")
+    return tuple(names), (f"A column without a name is called by its place: {listed}.",) if unnamed else ()
 
 
 def _frame(rows: list[tuple[int, list[str]]], names: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     columns = zip(*(row for _, row in rows), strict=True)
     cells = {name: pd.array(column, dtype="str") for name, column in zip(names, columns, strict=True)}
     return pd.DataFrame(cells), np.array([line for line, _ in rows], dtype=np.int64)
-
-
-def _writes_decimal_commas(sample: pd.DataFrame) -> bool:
-    """Whether the first rows hold numbers such as 1,5 and none such as 1.5."""
-    cells = sample.stack()
-    commas = cells.str.fullmatch(_DECIMAL_COMMA).any()
-    return bool(commas and not cells.str.fullmatch(r"\s*[+-]?\d*\.\d+\s*").any())

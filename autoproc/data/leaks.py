@@ -22,6 +22,7 @@ from autoproc.results import FloatArray, Problem
 _NEARLY_PERFECT = 0.99  # R², or balanced accuracy between chance and 1
 _MOST_ROWS = 4_000  # that a single feature is tried on
 _FEWEST_ROWS = 40
+_LARGEST = 1e30  # of a cell: a tree, or a median, adds them up as float32
 _AFTERWARDS = {
     "outcome", "result", "results", "actual", "final", "closed", "resolved", "refunded", "cancelled", "canceled",
     "discharge", "discharged", "death", "diagnosis", "payout", "settled",
@@ -44,6 +45,8 @@ def find_leaks(
     Copies are looked for where rows are split at random: by group or time they are different things, or later ones. The
     order of rows is looked at where they are not split by time.
     """
+    if max(np.fmax.reduce(matrix, axis=None), -np.fmin.reduce(matrix, axis=None)) > _LARGEST:
+        matrix = np.clip(matrix, -_LARGEST, _LARGEST)
     features = {
         name: matrix[:, column].astype(np.float64)
         for name, column in zip(schema.columns, schema.first_columns, strict=True)

@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.data.cells import PLACEHOLDERS, Cells, read_numbers, spelling
-from autoproc.data.columns import describe_columns, must_be_finite
+from autoproc.data.columns import MAX_LABELS, describe_columns, must_be_finite, must_be_plain
 from autoproc.data.table import Table
 from autoproc.errors import DataError, PlanError, did_you_mean
 from autoproc.plan import Plan, Task
 from autoproc.results import FloatArray, Problem
 
 _NUMERIC_SHARE = 0.95
-_MAX_LABELS = 20
 _LABEL_ROWS = 20
 _MIN_LABEL_ROWS = 10
 _MANY_CLASSES = 100
+_LARGEST = 1e100
 _SHOWN = 5
 _SHOWN_LETTERS = 40
 
@@ -85,6 +85,8 @@ def define_problem(development: Table, plan: Plan) -> Problem:
         _must_vary(target)
         if target.numeric:
             must_be_finite(development, target.name, target.cells.spread(target.numbers))
+        elif not target.typed_words:
+            must_be_plain(development, target.name, target.cells, "name another target")
     task, reason = _asked_task(plan.task, targets) if plan.task else _infer_task(development, targets)
     if task != "binary" and plan.positive is not None:
         raise PlanError(f"--positive {plan.positive} names the positive class of a binary problem, but this is {task}.")
@@ -180,7 +182,7 @@ def _infer_task(table: Table, targets: tuple[_Target, ...]) -> tuple[Task, str]:
     _must_be_numbers(
         table, target.name, target.cells, ", count a spelling as missing with --missing, or ask for --task multiclass"
     )
-    if not (target.numbers == np.floor(target.numbers)).all() or target.n_values > _MAX_LABELS:
+    if not (target.numbers == np.floor(target.numbers)).all() or target.n_values > MAX_LABELS:
         return "regression", f"{what} numbers, {target.n_values:,} different ones in {_rows(target.cells.n_present)}"
     few = f"{target.n_values} different whole numbers, the rarest in {_rows(target.fewest)}"
     if target.fewest < _MIN_LABEL_ROWS or target.cells.n_present < _LABEL_ROWS * target.n_values:
@@ -239,6 +241,12 @@ def _must_be_numbers(table: Table, name: str, cells: Cells, remedy: str = "") ->
             f"{_some(_spellings(cells, rows))} ({table.places(rows)}). Mend the cells or remove the rows{remedy}."
         )
     must_be_finite(table, name, by_row)
+    rows = np.flatnonzero(np.abs(by_row) > _LARGEST)
+    if rows.size:
+        raise DataError(
+            f"The target {name!r} must hold numbers of at most {_LARGEST:g}, whose squares can be added up, but in "
+            f"{_rows(rows.size)} it does not ({table.places(rows)}). Mend the cells, or write them in another unit."
+        )
     return by_row
 
 

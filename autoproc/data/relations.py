@@ -106,7 +106,7 @@ def _moments(cells: Cells) -> NDArray[np.float64]:
     if date_format is None:
         return numbers
     moments = read_moments(cells.values, date_format.format)
-    seconds = moments.astype("datetime64[ns]").astype(np.int64) / 1e9
+    seconds = moments.astype("datetime64[us]").astype(np.int64) / 1e6  # nanoseconds reach from 1677 to 2262 alone
     return np.where(np.isnat(moments), np.nan, seconds)
 
 

@@ -5,22 +5,30 @@ cell can have a say in it.
 """
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from autoproc.data.cells import Cells, read_cells
 from autoproc.data.delimited import read_delimited
+from autoproc.data.names import column_names, must_name
 from autoproc.errors import DataError, did_you_mean_file
 
+PARQUET_ERRORS = (pa.ArrowException, ValueError, OSError)
+"""What reading Parquet raises where a file is damaged, or holds types that pandas has not."""
+
 _SHOWN = 5
+_WHY_LETTERS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,38 +97,65 @@ def read_table(data: str | Path | pd.DataFrame, missing: Sequence[str] = ()) -> 
         return Table(frame, "frame", "data frame", np.arange(len(frame)), missing=tuple(missing), notices=notices)
     if not isinstance(data, str | PathLike):
         raise DataError(f"The data must be a file or a pandas DataFrame, but are a {type(data).__name__}.")
-    path = existing_file(Path(data).expanduser())
+    path = existing_file(data)
     if is_parquet(path):
         frame, notices = plain(_read_parquet(path), str(path))
         return Table(frame, path.stem, str(path), np.arange(len(frame)), missing=tuple(missing), notices=notices)
-    text = read_delimited(path)
+    try:
+        text = read_delimited(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
     return Table(text.frame, path.stem, str(path), text.lines, "line", tuple(missing), text.notices)
 
 
-def existing_file(path: Path) -> Path:
-    """`path` itself. Raises DataError where it is no file."""
-    if path.is_dir():
+def existing_file(name: str | PathLike[str]) -> Path:
+    """The path of a file, `~` for the user's own folder. Raises DataError where it is no file."""
+    path = user_path(name)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"There is no file {path}.{did_you_mean_file(path)}") from None
+    except (OSError, ValueError) as error:  # the latter of a name that no file can have
+        raise unreadable(path, error) from None
+    if stat.S_ISDIR(mode):
         raise DataError(f"{path} is a folder, but the data must be one file: CSV, TSV or Parquet.")
-    if not path.exists():
-        raise DataError(f"There is no file {path}.{did_you_mean_file(path)}")
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{path} is a pipe or a device, but tables are read more than once. Save it as a file.")
     return path
 
 
+def user_path(name: str | PathLike[str]) -> Path:
+    """A path as a user types it: `~` stands for a user's folder, but where there is no such user for itself."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    why = error.strerror if isinstance(error, OSError) else error
+    return DataError(f"{path} cannot be read: {why}. Name a file that can.")
+
+
 def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet files do, whatever it is called."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+    """Whether a file begins as Parquet files do, whatever it is called. Raises DataError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+    except PARQUET_ERRORS as error:
         raise not_parquet(path, error) from None
 
 
 def not_parquet(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read as Parquet: {error}. Write the file again.")
+    why = shorten(str(error), _WHY_LETTERS, placeholder="...").rstrip(".")
+    return DataError(f"{path} cannot be read as Parquet: {why}. Write the file again.")
 
 
 def plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -130,12 +165,8 @@ def plain(data: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]
         raise DataError(f"{what} has columns of several levels, but a name must be one text. Flatten data.columns.")
     if data.empty:
         raise DataError(f"{what} is empty: {len(data)} rows and {data.shape[1]} columns.")
-    names = [str(name).strip() or f"column {i}" for i, name in enumerate(data.columns, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{what} has more than one column named {', '.join(map(repr, twice))}, but names must differ. Rename them."
-        )
+    names = column_names(data.columns)
+    must_name(names, what)
     index = ", ".join(str(name) for name in data.index.names if name is not None)
     notices = (f"The index ({index}) is not a column and is left out.",) if index else ()
     return data.reset_index(drop=True).set_axis(names, axis="columns"), notices

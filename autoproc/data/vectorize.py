@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, fit_encoder
+from autoproc.data.names import column_names
 from autoproc.data.table import Table
 from autoproc.errors import BundleError, DataError, nearest
 from autoproc.results import Problem
@@ -169,7 +170,7 @@ def find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
     """The position of each needed column. Raises DataError where one is missing, or is there twice."""
     if isinstance(frame.columns, pd.MultiIndex):
         raise DataError("The data frame has columns of several levels, but a name must be one text. Flatten them.")
-    names = [str(name).strip() or f"column {i}" for i, name in enumerate(frame.columns, start=1)]
+    names = column_names(frame.columns)
     count = Counter(names)
     if lacking := [name for name in needed if not count[name]]:
         raise DataError(_lacks(lacking, needed, [name for name in names if name not in needed]))
@@ -177,4 +178,5 @@ def find_columns(frame: pd.DataFrame, needed: Sequence[str]) -> tuple[int, ...]:
         raise DataError(
             f"The data have more than one column named {', '.join(twice)}, but names must differ. Rename them."
         )
-    return tuple(names.index(name) for name in needed)
+    position = {name: place for place, name in enumerate(names)}
+    return tuple(position[name] for name in needed)

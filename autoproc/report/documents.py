@@ -6,6 +6,7 @@ from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.drift import Seen
+from autoproc.data.table import user_path
 from autoproc.outcomes import Finalist, OutOfFold
 from autoproc.plan import FinalKind, InputsPlan, Plan
 from autoproc.prepared import Prepared
@@ -21,8 +22,8 @@ def portable_plan(plan: Plan, home: Path) -> Plan:
     """The plan with paths that hold from any folder, and without secrets."""
     return plan.model_copy(
         update={
-            "data": plan.data and str(Path(plan.data).expanduser().resolve()),
-            "holdout": plan.holdout and str(Path(plan.holdout).expanduser().resolve()),
+            "data": plan.data and str(user_path(plan.data).resolve()),
+            "holdout": plan.holdout and str(user_path(plan.holdout).resolve()),
             "space": plan.space if plan.space in shipped_spaces() else str(Path(plan.space).resolve()),
             "home": str(home),
             "tracking_uri": plan.tracking_uri and public_address(plan.tracking_uri),
@@ -76,7 +77,7 @@ def provenance(plan: Plan, prepared: Prepared, device: str) -> dict[str, str]:
     """What the job is made of, and on which machine: the parent run's tags. The commit is that of the repository around
     the table, or else around the working folder."""
     table = prepared.development
-    places = [Path(plan.data).expanduser().absolute().parent] if plan.data else []
+    places = [user_path(plan.data).absolute().parent] if plan.data else []
     commit = next(filter(None, map(commit_at, [*places, Path.cwd()])), None)
     return {
         names.DATA: table.name,

@@ -10,7 +10,7 @@ from autoproc.outcomes import OutOfFold, Search, Selection, Verdict
 from autoproc.report import phrases
 from autoproc.report.facts import JobFacts
 from autoproc.report.phrases import score_text, trained_text
-from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, aligned, listed, one_line
+from autoproc.report.text import MAX_NOTE, MAX_SENTENCE, aligned, listed, one_line, visible
 from autoproc.results import Baseline, Column, Growth, Reference, Rung
 
 _LEFT_OUT_SHOWN = 6
@@ -31,7 +31,7 @@ def start_lines(facts: JobFacts) -> list[tuple[str, str]]:
         ("problem", f"{problem.task.replace('_', ' ')}: {_sentence(problem.reason)}"),
         ("metric", f"{phrases.metric_title(facts.metric)}: {_sentence(facts.metric_reason)}"),
         ("protocol", f"{format_count(protocol.n_holdout)} rows sealed; {protocol.reason}"),
-        *(("note", notice) for notice in facts.notices),
+        *(("note", visible(notice)) for notice in facts.notices),
     ]
 
 

@@ -1,4 +1,5 @@
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,12 @@ from autoproc.errors import DataError
         (pd.Timestamp("2020-01-02"), "2020-01-02"),
         (pd.Timestamp("2020-01-02 03:04"), "2020-01-02T03:04:00"),
         (date(2020, 1, 2), "2020-01-02"),
+        (timedelta(minutes=2), "120"),
+        (pd.Timedelta("1.5s"), "1.5"),
+        (Decimal("2.00"), "2"),
+        (Decimal("2.50"), "2.50"),
+        (b" ab ", "ab"),
+        (b"\xff", "\\xff"),
     ],
 )
 def test_a_value_has_one_spelling(value: object, spelled: str) -> None:
@@ -104,8 +111,9 @@ def test_numbers_of_spellings() -> None:
         pd.Series(["1", "\u00a02.5 ", "", "-9"], dtype="str"),
         pd.Series(["1", "2.50", "?", "-9.0"], dtype="object"),
         pd.Series([1.0, 2.5, np.nan, -9.0]).astype("category"),
+        pd.to_timedelta(pd.Series([1.0, 2.5, np.nan, -9.0]), unit="s"),
     ],
-    ids=["float", "nullable", "text", "object", "category"],
+    ids=["float", "nullable", "text", "object", "category", "duration"],
 )
 def test_a_column_of_any_type_gives_the_same_numbers(series: pd.Series) -> None:
     before = series.copy()

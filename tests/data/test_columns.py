@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -129,3 +131,31 @@ def test_the_group_is_not_learned_from() -> None:
     table = read_table(pd.DataFrame({"who": [1, 1, 2, 2], "x": [1.5, 2.5, 3.5, 1.5], "y": [0, 1, 0, 1]}))
     who, x = describe_columns(table, ("y",), (), group="who")
     assert (who.kind, who.used, x.used) == ("group", False, True)
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (lambda value: f"${value:,.2f}", "'$1,000.50'"),
+        (lambda value: f"{value:.1f} %", "'1000.5 %'"),
+        (lambda value: f"'{value}'", "\"'1000.5'\""),
+        (lambda value: f"{value}\u200b", "'1000.5\\u200b'"),
+    ],
+)
+def test_numbers_in_disguise_are_no_categories(write: Callable[[float], str], told: str) -> None:
+    with pytest.raises(
+        DataError, match=r"^Column 'x' holds numbers, but 60 cells of 60 are not written as such: "
+    ) as error:
+        _describe([write(1000.5 + i) for i in range(_N)])
+    assert told in str(error.value) and "--ignore x" in str(error.value)
+    assert _describe(_cycle(*(write(1000.5 + i) for i in range(5)))).kind == "categorical"
+
+
+def test_numbers_beyond_what_a_float_tells_apart_are_ids_all_the_same() -> None:
+    assert _describe([str(2**70 + i) for i in range(_N)], "user_id").kind == "id"
+
+
+def test_a_stray_of_many_letters_is_told_in_few() -> None:
+    with pytest.raises(DataError, match="Column 'x' holds numbers, but 1 of its 60 cells is not") as error:
+        _describe([*_MEASURED.astype(str)[:-1], "x" * 5_000])
+    assert len(str(error.value)) < 600

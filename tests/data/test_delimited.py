@@ -25,6 +25,10 @@ def test_separators_and_encodings_are_found(tmp_path: Path, separator: str, enco
     assert len(table.notices) == (encoding == "cp1252")
 
 
+def test_a_column_may_hold_its_own_name(tmp_path: Path) -> None:
+    assert _read(tmp_path, "a\n1\na\n").frame["a"].tolist() == ["1", "a"]
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_every_kind_of_line_end(tmp_path: Path, newline: str) -> None:
     table = _read(tmp_path, newline.join(["a,b", "1,2", "3,4", ""]))
@@ -63,10 +67,30 @@ def test_decimal_commas_become_points_with_a_notice(tmp_path: Path) -> None:
     assert any("decimal comma" in notice for notice in table.notices)
 
 
-def test_commas_stay_where_numbers_have_points(tmp_path: Path) -> None:
+def test_thousands_are_read_together_with_a_notice(tmp_path: Path) -> None:
     table = _read(tmp_path, "a;b\n1.5;1,000\n2.5;2,000\n")
-    assert table.frame["b"].tolist() == ["1,000", "2,000"]
-    assert table.notices == ()
+    assert table.frame["b"].tolist() == ["1000", "2000"]
+    [notice] = table.notices
+    assert notice == "data.csv parts thousands; they were read together, '1,000' in 'b' as 1000."
+
+
+def test_how_numbers_are_written_holds_beyond_the_rows_that_tell_it(tmp_path: Path) -> None:
+    table = _read(tmp_path, "a;b\n" + "1,5;x\n" * 300 + '1.234,5;"y,z"\n1.234;1,5\n')
+    assert table.frame["a"].tolist()[-3:] == ["1.5", "1234.5", "1234"]
+    assert table.frame["b"].tolist()[-2:] == ["y,z", "1,5"]
+
+
+@pytest.mark.parametrize("mark", ["sep=;\n", "sep=;\r\n", "SEP=;\n", '"sep=;"\n'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_line_that_names_the_separator_is_believed(tmp_path: Path, mark: str, encoding: str) -> None:
+    table = _read(tmp_path, (mark + "a,b;c\n1,2;3\n").encode(encoding))
+    assert list(table.frame.columns) == ["a,b", "c"]
+    assert table.lines.tolist() == [3]
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16"])
+def test_wide_encodings_are_known_by_their_marks(tmp_path: Path, encoding: str) -> None:
+    assert _read(tmp_path, "a,b\nZürich,2\n".encode(encoding)).frame.to_numpy().tolist() == [["Zürich", "2"]]
 
 
 def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
@@ -89,11 +113,21 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
         (b"a,b,c\n1,2,3\n1,2\n", r"Line 3 of .* has 2 cells, but the header has 3 \(separated by ','\)"),
         (b"a,b\n1,2\n\n1,2,3\n", "Line 4 of .* has 3 cells, but the header has 2"),
         (b'a,b\n1,"2\n3,4\n', "Line 2 of .* cannot be read as part of a table.* mend the quotes"),
+        (b"a,b\n1,2\na,b\n3,4\n", "Line 3 of .* repeats the names of the columns"),
+        ("a,b\n1,2\n\ufeffa,b\n3,4\n".encode(), "Line 3 of .* repeats the names of the columns"),
+        (b"# made today\na,b\n1,2\n", "header has 1 .* If the table begins further down, remove the lines above it"),
+        (b"a,b\n1,2\n\0\0\0", "is not a text file .it holds NUL bytes"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16 without its mark"),
+        ("a,b\n1,\0\n".encode("utf-16"), "is not a text file"),
+        ("\n \n".encode("utf-32"), "is empty"),
+        (b"a,b\n1," + b"x" * 200_000 + b"\n", "Line 2 of .* field larger than field limit"),
+        (b"x" * 2_000 + b",b\n1,2\n", "The name of column 1 of .* must have at most 1,000 letters"),
         (b"a,b,a\n1,2,3\n", "has more than one column named 'a', but names must differ"),
     ],
     ids=[
         "empty", "blank", "header only", "zip", "gzip", "bytes", "picture", "half utf-16", "short row", "long row",
-        "open quote", "names twice",
+        "open quote", "second header", "second file", "title", "zeros", "utf-16 without mark", "zero in utf-16",
+        "blank utf-32", "long cell", "long name", "names twice",
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

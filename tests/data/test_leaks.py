@@ -163,3 +163,8 @@ def test_strict_makes_an_error_of_a_warning() -> None:
         leaks(leaky, strict=True)
     assert leaks(PLAIN, strict=True) == []
     assert leaks(leaky, strict=True, ignore=["code"]) == []
+
+
+def test_the_largest_numbers_are_no_sign() -> None:
+    places = np.arange(N) % 3
+    assert leaks(PLAIN.assign(huge=np.select([places == 0, places == 1], [1e308, -1e308], RANDOM.normal(size=N)))) == []

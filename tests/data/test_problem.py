@@ -297,3 +297,17 @@ def test_cells_that_are_no_target_are_named(task: Task, y: list[object], message
     problem = Problem(task, ("y",), ("no", "yes") if task == "binary" else (), (), (), "")
     with pytest.raises(DataError, match=message):
         encode_target(read_table(pd.DataFrame({"y": y})), problem)
+
+
+def test_numbers_in_disguise_are_no_classes() -> None:
+    _fails(
+        DataError,
+        "Column 'y' holds numbers, but 240 cells of 240 are not written as such",
+        [f"{i % 80}%" for i in range(_N)],
+    )
+    assert _define([f"{i % 3}%" for i in range(_N)]).task == "multiclass"
+
+
+def test_targets_whose_squares_are_no_numbers_are_refused() -> None:
+    _fails(DataError, r"must hold numbers of at most 1e\+100, .* in 240 rows .* in another unit", _X * 1e250)
+    assert _define(_X * 1e99).task == "regression"

@@ -95,3 +95,9 @@ def test_a_bootstrap_draws_whole_groups_or_else_single_rows() -> None:
     groups = np.array([0, 1, 0])
     assert resampled_together(Relations(groups, np.arange(3.0))) is groups
     assert resampled_together(Relations()) is None
+
+
+def test_times_of_every_year_keep_their_order() -> None:
+    days = ["2020-01-01", "9999-12-31", "0001-01-01", "1500-06-01"]
+    relations = read_relations(read_table(FRAME.assign(day=days)), Plan.model_validate({"target": "y", "time": "day"}))
+    assert relations.times is not None and np.argsort(relations.times).tolist() == [2, 3, 0, 1]

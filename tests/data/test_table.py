@@ -1,7 +1,12 @@
+import errno
+import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +125,84 @@ def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder, but the data must be one file"):
         read_table(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="cannot be read: "):
+        read_table(name)
+
+
+def test_a_tilde_is_a_user_or_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(_csv(tmp_path, _FRAME, "~nobody.csv").parent)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("~nobody.csv", "./~nobody.csv", "~/~nobody.csv"):
+        assert read_table(name).n_rows == 4
+    with pytest.raises(DataError, match=r"There is no file ~no-such-user/x\.csv"):
+        read_table("~no-such-user/x.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for pipe in (tmp_path / "pipe.csv", Path(os.devnull)):
+        with pytest.raises(DataError, match=r"is a pipe or a device, .* Save it as a file\."):
+            read_table(pipe)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _csv(tmp_path, _FRAME)
+
+    def fail(*told: object, **more: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for broken in ("autoproc.data.table.read_delimited", "pathlib.Path.open"):
+        with monkeypatch.context() as patched, pytest.raises(DataError, match="cannot be read: Input/output error"):
+            patched.setattr(broken, fail)
+            read_table(path)
+
+
+def _parquet(folder: Path, cells: pa.Array) -> Table:
+    pq.write_table(pa.table({"x": cells, "y": list(range(len(cells)))}), folder / "x.parquet")
+    return read_table(folder / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (pa.array([Decimal("1.50"), Decimal("2.00"), None]), ("1.50", "2")),
+        (pa.array([Decimal(10) ** 60, None], pa.decimal256(70, 2)), ("1" + "0" * 60,)),
+        (pa.array([90_000, 1_500, None], pa.duration("ms")), ("90", "1.5")),
+        (pa.array([b"ab", b"\xff", None]), ("ab", "\\xff")),
+        (pa.array(["a", "b", "a", None]).dictionary_encode(), ("a", "b")),
+        (pa.array([2**64 - 1, 2**64 - 2], pa.uint64()), ("18446744073709551615", "18446744073709551614")),
+        (pa.array([-719162, 2932896], pa.date32()), ("0001-01-01", "9999-12-31")),
+        (pa.array([1_600_000_000], pa.timestamp("s", "Europe/Zurich")), ("2020-09-13T14:26:40+02:00",)),
+        (pa.array([0.5, None], pa.float32()), ("0.5",)),
+        (pa.array([True, None]), ("True",)),
+        (pa.nulls(2), ()),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_types_of_parquet_become_cells(tmp_path: Path, cells: pa.Array, values: tuple[str, ...]) -> None:
+    assert _parquet(tmp_path, cells).cells("x").values == values
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [pa.array([[1], [2]]), pa.array([{"a": 1}, None]), pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64()))],
+    ids=["list", "struct", "map"],
+)
+def test_nested_types_of_parquet_are_no_cells(tmp_path: Path, cells: pa.Array) -> None:
+    with pytest.raises(DataError, match="Column 'x' holds values such as lists or dictionaries"):
+        _parquet(tmp_path, cells).cells("x")
+
+
+def test_names_twice_in_parquet_are_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"more than one column named 'a'|cannot be read as Parquet"):
+        read_table(tmp_path / "x.parquet")
 
 
 def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
