@@ -26,10 +26,7 @@ _CELL = 16  # bytes of a cell of a Parquet file, about, be it a number or a shor
 _FLOAT = 4
 _COPIES = 2  # of the text: the table itself, and the parts that it is split into
 _REFERENCE_ROWS, _REFERENCE_COPIES = 200_000, 8  # that the reference models learn from; float32, of each cell
-_STATES, _STEP_STATES = (
-    5,
-    5,
-)  # numbers that are kept for each weight of a network in training, and while it takes a step
+_STATES, _STEP_STATES = 5, 5  # numbers that are kept for each weight in training, and while it takes a step
 _CORES = 2
 
 
@@ -49,8 +46,8 @@ class Room:
         asked, here = plan.memory_limit, f"this machine has {format_bytes(total)}"
         if asked < _LIBRARIES:
             raise PlanError(
-                f"The memory limit must leave room for a job, but is {_exactly(asked)}, and Python with the libraries alone "
-                f"takes about {format_bytes(_LIBRARIES)}. Raise --memory-limit; {here}."
+                f"The memory limit must leave room for a job, but is {_exactly(asked)}, and Python with the libraries "
+                f"alone takes about {format_bytes(_LIBRARIES)}. Raise --memory-limit; {here}."
             )
         if asked > total and not plan.device.startswith("cuda"):
             raise PlanError(
@@ -94,16 +91,16 @@ def fitting(ladder: Ladder, n_inputs: int, n_outputs: int, n_folds: int, room: i
         return ladder
     if not n_fitting:
         raise PlanError(
-            f"The memory limit must leave room for a network, but of it {format_bytes(room)} are left for training, and "
-            f"{n_folds} of the smallest, {ladder.rungs[0]} on {n_inputs:,} inputs, take about {format_bytes(sizes[0])}. "
-            "Raise --memory-limit, ask for fewer --folds, or leave columns out with --ignore."
+            f"The memory limit must leave room for networks, but only {format_bytes(room)} are left for them, and "
+            f"those of {n_folds} folds, {ladder.rungs[0]} on {n_inputs:,} inputs, take {format_bytes(sizes[0])} at "
+            "least. Raise --memory-limit, ask for fewer --folds, or leave columns out with --ignore."
         )
     reason = f"the ladder ends at {ladder.rungs[n_fitting - 1]}, as larger networks find no room under the memory limit"
     return Ladder(ladder.rungs[:n_fitting], "; ".join(filter(None, (ladder.reason, reason))))
 
 
 def _bytes_of_file(path: Path) -> int:
-    """Of the table in a CSV, TSV or Parquet file once it is read: of text its characters, and a number for each cell."""
+    """Of the table in a file once it is read: text is its characters, and where each cell begins."""
     size = path.stat().st_size
     if is_parquet(path):
         metadata = pq.read_metadata(path)

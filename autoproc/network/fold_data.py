@@ -75,7 +75,7 @@ class FoldData:
 
     `matrix` is the vectoriser's (n, n_columns), whose numbers are cut into `n_pieces` each; `targets` (n,) of 0/1 or
     class numbers, or (n, t) values. An epoch is a pass over the training rows; of very many rows it is an equal part
-    of one, so that training is judged, pruned and stopped as often as that of fewer (docs/decisions/032-large-tables.md).
+    of one, so that training is judged and stopped as often as that of fewer (docs/decisions/032-large-tables.md).
     """
 
     def __init__(
