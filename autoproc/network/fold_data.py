@@ -20,7 +20,7 @@ from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 
 MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
-_MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
+MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
 _EPOCH_ROWS = 65_536  # at least, where a pass is more than one epoch
 # Bytes that are kept for the members to come. However many sets of folds there are: what one set needs is little, and
 # what has to be made again takes far less time than the epochs that it is made for.
@@ -88,7 +88,7 @@ class FoldData:
         seed: int,
         device: torch.device,
         n_pieces: int = 0,
-        most_copied: int = _MOST_COPIED,
+        most_copied: int = MOST_COPIED,
     ) -> None:
         self.folds = tuple(folds)
         self.task: Task = task
