@@ -103,7 +103,7 @@ def measure(
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             job = subprocess.Popen([sys.executable, "-m", "autoproc", *tune], stdout=out, stderr=err, env=environment)
-            peak_together, peak_alone = _watch(job)
+            peak_together, peak_alone, peak_at = _watch(job)
             wall, after = time.monotonic() - started, os.times()
             out.seek(0)
             err.seek(0)
@@ -116,6 +116,7 @@ def measure(
         "code": job.returncode,
         "peak_mb": round(max(peak_together, peak_alone) / 1e6),
         "peak_of_the_process_mb": round(peak_alone / 1e6),
+        "peak_at": round(peak_at, 1),  # seconds since its start
         "wall": round(wall, 1),
         "cpu": round(after.children_user + after.children_system - before.children_user - before.children_system, 1),
         "trials": trials,
@@ -135,14 +136,17 @@ def measure(
     }
 
 
-def _watch(job: "subprocess.Popen[bytes]") -> tuple[int, int]:
-    """Wait for the end; the most bytes of the process and its children together, and of the process alone."""
-    together = alone = 0
+def _watch(job: "subprocess.Popen[bytes]") -> tuple[int, int, float]:
+    """Wait for the end; the most bytes of the process and its children together, and of the process alone, and when it
+    was that these had come to that."""
+    together, alone, at, started = 0, 0, 0.0, time.monotonic()
     while job.poll() is None:
-        resident = sum(_status(process, "VmRSS:") for process in _family(job.pid))
-        together, alone = max(together, resident), max(alone, _status(job.pid, "VmHWM:"))
+        together = max(together, sum(_status(process, "VmRSS:") for process in _family(job.pid)))
+        peak = _status(job.pid, "VmHWM:")
+        if peak > alone:
+            alone, at = peak, time.monotonic() - started
         time.sleep(POLL_SECONDS)
-    return together, alone
+    return together, alone, at
 
 
 def _family(parent: int) -> Iterator[int]:
