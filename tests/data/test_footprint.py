@@ -84,11 +84,11 @@ def test_rows_that_leave_no_room_for_training_are_refused() -> None:
 def test_the_ladder_ends_where_networks_find_no_room() -> None:
     whole = choose_ladder(Plan(), 100, 1, 0)
     assert fitting(whole, 100, 1, 5, GB) == whole
-    shorter = fitting(Ladder(whole.rungs, "it began so"), 100, 1, 5, 4_000_000)
+    shorter = fitting(Ladder(whole.rungs, "it began so"), 100, 1, 5, 2_000_000)
     assert shorter.rungs == whole.rungs[: len(shorter.rungs)]
     assert 0 < len(shorter.rungs) < len(whole.rungs)
     assert shorter.reason.startswith(f"it began so; the ladder ends at {shorter.rungs[-1]}")
-    more_folds = fitting(whole, 100, 1, 10, 4_000_000)
+    more_folds = fitting(whole, 100, 1, 10, 2_000_000)
     assert len(more_folds.rungs) < len(shorter.rungs)
 
 
