@@ -6,9 +6,9 @@
 Tables are made by a seed: numbers, whole numbers and categories, a twentieth of the cells missing in every other
 column, and two classes that follow from the first ten columns. One series has ever more rows of 50 columns, the other
 ever more columns of 1,000 rows; `--sizes 1000000x50` runs others. Each job is `autoproc tune` with its defaults but for
-`--trials` and `--time-limit`, in a process of its own; memory is that of the process and all its children, looked at
-ten times a second, and the peak of the process itself as the system tells it. Prints a JSON line a job; the table is
-kept in the folder `--tables` if that is given.
+`--trials`, `--time-limit` and `--epochs`, in a process of its own; memory is that of the process and all its children,
+looked at ten times a second, and the peak of the process itself as the system tells it. Prints a JSON line a job; the
+table is kept in the folder `--tables` if that is given.
 """
 
 import argparse
@@ -16,15 +16,17 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import yaml
 from numpy.typing import NDArray
 from pyarrow.csv import CSVWriter, WriteOptions
 
@@ -89,26 +91,41 @@ def _block(random: np.random.Generator, n_rows: int, words: Sequence[NDArray[np.
     return pa.table(columns)
 
 
-def measure(
-    size: Size, trials: int, time_limit: str, seed: int, tables: Path, options: Sequence[str]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Job:
+    """What is asked of each job; `epochs` is the most of each training, None: the plan's defaults."""
+
+    trials: int
+    time_limit: str
+    seed: int
+    epochs: int | None
+    options: tuple[str, ...]
+
+    def command(self, table: Path, home: Path) -> list[str]:
+        tune = ["tune", str(table), "--target", "y", "--json", "--quiet", "--home", str(home), "--seed", str(self.seed)]
+        tune += ["--trials", str(self.trials), "--time-limit", self.time_limit, *self.options]
+        if self.epochs is not None:
+            plan = {section: {"max_epochs": self.epochs} for section in ("baseline", "growth", "train")}
+            (home / "plan.yaml").write_text(yaml.safe_dump({**plan, "force": True}), encoding="utf-8")
+            tune += ["--config", str(home / "plan.yaml")]
+        return [sys.executable, "-m", "autoproc", *tune]
+
+
+def measure(size: Size, asked: Job, tables: Path) -> dict[str, Any]:
     """Make the table, where it is not there yet, run the job, and tell what it took."""
     path = tables / f"{size}.csv"
     if not path.exists():
-        write_table(path, size, seed)
-    with tempfile.TemporaryDirectory(dir=tables) as home:
-        tune = ["tune", str(path), "--target", "y", "--json", "--quiet", "--home", home, "--seed", str(seed)]
-        tune += ["--trials", str(trials), "--time-limit", time_limit, *options]
+        write_table(path, size, asked.seed)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    with TemporaryDirectory(dir=tables) as home, TemporaryFile() as out, TemporaryFile() as err:
         before, started = os.times(), time.monotonic()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            job = subprocess.Popen([sys.executable, "-m", "autoproc", *tune], stdout=out, stderr=err, env=environment)
-            peak_together, peak_alone, peak_at = _watch(job)
-            wall, after = time.monotonic() - started, os.times()
-            out.seek(0)
-            err.seek(0)
-            told = json.loads(out.read() or "{}")
-            said = err.read().decode()
+        command = asked.command(path, Path(home))
+        job = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
+        peak_together, peak_alone, peak_at = _watch(job)
+        wall, after = time.monotonic() - started, os.times()
+        out.seek(0)
+        err.seek(0)
+        told, said = json.loads(out.read() or "{}"), err.read().decode()
     line = {
         "rows": size.rows,
         "columns": size.columns,
@@ -119,8 +136,9 @@ def measure(
         "peak_at": round(peak_at, 1),  # seconds since its start
         "wall": round(wall, 1),
         "cpu": round(after.children_user + after.children_system - before.children_user - before.children_system, 1),
-        "trials": trials,
-        "time_limit": time_limit,
+        "trials": asked.trials,
+        "time_limit": asked.time_limit,
+        "epochs": asked.epochs,
     }
     if job.returncode:
         return line | {"said": said.strip()[-2_000:]}
@@ -217,6 +235,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=Size.read, default=usual, metavar="ROWSxCOLUMNS")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--time-limit", default="30m", help="for each job (default: 30m)")
+    parser.add_argument("--epochs", type=int, help="most epochs of each training: memory is nearly that of a whole job")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tables", type=Path, help="folder of the tables, which are kept there")
     parser.add_argument("--options", default="", help="further options of autoproc tune, as one text")
@@ -225,12 +244,13 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--picture", type=Path, metavar="SVG")
     asked = parser.parse_args()
+    job = Job(asked.trials, asked.time_limit, asked.seed, asked.epochs, tuple(asked.options.split()))
     lines: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         tables = asked.tables or Path(folder)
         tables.mkdir(parents=True, exist_ok=True)
         for size in [] if asked.show else asked.sizes:
-            line = measure(size, asked.trials, asked.time_limit, asked.seed, tables, asked.options.split())
+            line = measure(size, job, tables)
             lines.append(line)
             print(json.dumps(line), flush=True)
             if asked.out:
