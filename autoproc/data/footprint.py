@@ -4,6 +4,7 @@ A job that does not fit is refused while nothing is lost by it; the system would
 `python -m benchmarks.scaling` shows what jobs really take.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,8 @@ class Room:
 
     def must_hold_training(self, name: str, n_rows: int, layout: Layout) -> int:
         """Bytes that are left for networks in training. Raises PlanError where the rows leave nothing."""
-        needed = max(used_memory(), _LIBRARIES - _LATER) + _LATER + _bytes_of_training(n_rows, layout)
+        later = 0 if "torch" in sys.modules else _LATER
+        needed = max(used_memory() + later, _LIBRARIES) + _bytes_of_training(n_rows, layout)
         if needed >= self.limit:
             raise PlanError(
                 self._refusal(f"{name} ({n_rows:,} development rows, {layout.n_columns:,} columns)", "to train", needed)
@@ -112,8 +114,8 @@ def _bytes_of_file(path: Path) -> int:
 
 
 def _bytes_of_training(n_rows: int, layout: Layout) -> int:
-    """What the networks' inputs take beside the matrix, and what is made of it on the way; or what the reference models
-    take, which learn before the largest networks do."""
+    """What the networks' inputs take beside the matrix, and what is made of it on the way; and what the reference
+    models take, which learn while those are there."""
     widened = len(layout.numeric) + len(layout.passthrough) + len(layout.indicators)
     widened += sum(size for _, size in layout.one_hot)
     of_networks = n_rows * (_FLOAT * (widened + 2 * len(layout.numeric)) + 2 * _FLOAT * len(layout.embedded))
