@@ -149,7 +149,7 @@ def measure(size: Size, asked: Job, tables: Path) -> dict[str, Any]:
         "rungs": len(told["growth"]["rungs"]),
         "n_trials": search["n_trials"],
         "stopped_by": search["stopped_by"],
-        "score": told["verdict"]["holdout"]["score"],
+        "score": told["verdict"]["score"],
         "warnings": told["warnings"],
     }
 
