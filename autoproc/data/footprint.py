@@ -8,10 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoproc.configurations import Ladder
-from autoproc.data.table import is_parquet
+from autoproc.data.table import is_parquet, not_parquet
 from autoproc.data.vectorize import Layout
 from autoproc.errors import PlanError
 from autoproc.format import format_bytes
@@ -58,7 +59,7 @@ class Room:
         return cls(asked, f"the memory limit is {format_bytes(asked)} ({here})")
 
     def must_hold_file(self, path: Path) -> None:
-        """Raises PlanError for a file that is too large to be read and split."""
+        """Raises PlanError for a file that is too large to be read and split, and DataError for a damaged one."""
         needed = _LIBRARIES + _COPIES * _bytes_of_file(path)
         if needed > self.limit:
             raise PlanError(self._refusal(f"{path} ({format_bytes(path.stat().st_size)})", "to be read", needed))
@@ -105,7 +106,10 @@ def _bytes_of_file(path: Path) -> int:
     """Of the table in a file once it is read: text is its characters, and where each cell begins."""
     size = path.stat().st_size
     if is_parquet(path):
-        metadata = pq.read_metadata(path)
+        try:
+            metadata = pq.read_metadata(path)
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise not_parquet(path, error) from None
         return int(metadata.num_rows * metadata.num_columns * _CELL)
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
