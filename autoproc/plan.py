@@ -134,7 +134,8 @@ class ProtocolPlan(_Section):
     repeats: int | None = Field(None, ge=1, le=20, description="Repeats of K-fold; null: 2 for few rows, else 1.")
     few_rows: Many = Field(1_000, description="Below this many development rows K-fold is repeated.")
     many_rows: Many = Field(50_000, description="From this many on one validation split is enough.")
-    validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split.")
+    validation_share: float = Field(0.2, gt=0, lt=1, description="Validation share of a single split ...")
+    most_validation: Many = Field(50_000, description="... and the most rows that it validates on.")
     reshuffle: bool = Field(False, description="Folds of its own for each trial of the search.")
 
 

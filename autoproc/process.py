@@ -14,6 +14,7 @@ import pandas as pd
 
 from autoproc.configurations import choose_ladder, choose_pieces, final_kind
 from autoproc.data.doubts import find_doubts
+from autoproc.data.footprint import Room, fitting
 from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
@@ -23,7 +24,7 @@ from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
 from autoproc.data.receipts import check_unopened, previous_receipts, write_receipt
 from autoproc.data.relations import read_relations
-from autoproc.data.table import Table, read_table
+from autoproc.data.table import Table, existing_file, read_table
 from autoproc.data.vectorize import Schema
 from autoproc.deadline import StopRequest
 from autoproc.errors import DataError, NoSignalError, PlanError
@@ -130,22 +131,30 @@ def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...
 
 def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
     """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
+    room = Room.of(plan)
+    for path in (plan.data if frame is None else None, plan.holdout):
+        if path is not None:
+            room.must_hold_file(existing_file(Path(path).expanduser()))
     table = _read(plan, frame)
     development, holdout = seal(table, plan)
+    # Of the whole table, as the seal has read them: which of two dates is the day is decided once.
+    relations = read_relations(table, plan).take(np.isin(table.lines, development.lines))
+    fingerprint = table.fingerprint
+    del table  # its memory is for those that follow
     problem = define_problem(development, plan)
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
     metrics = (chosen.metric, *chosen.beside)
     check_defined(metrics, problem, targets)
     holdout.check_targets(problem, metrics)
-    # Of the whole table, as the seal has read them: which of two dates is the day is decided once.
-    relations = read_relations(table, plan).take(np.isin(table.lines, development.lines))
     protocol = choose_protocol(targets, problem, plan, holdout.n_rows, relations)
-    schema = Schema.fit(development, problem)
-    matrix = schema.matrix(development)
+    schema, matrix = Schema.fit_matrix(development, problem)
+    left = room.must_hold_training(development.name, development.n_rows, schema.layout)
     n_pieces = choose_pieces(plan, len(schema.layout.numeric), development.n_rows)
     n_train_rows = max(len(fold.train) for fold in protocol.splits)
-    ladder = choose_ladder(plan, InputSizes.of(schema.layout, n_pieces).width, problem.n_outputs, n_train_rows)
+    n_inputs = InputSizes.of(schema.layout, n_pieces).width
+    ladder = choose_ladder(plan, n_inputs, problem.n_outputs, n_train_rows)
+    ladder = fitting(ladder, n_inputs, problem.n_outputs, len(protocol.splits), left)
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")
@@ -153,7 +162,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     for notice in (*missing_cost(plan.cost), *doubts, *propose(development, problem, plan), *leaks.notes):
         development = development.with_notice(notice)
     return Prepared(
-        fingerprint=table.fingerprint,
+        fingerprint=fingerprint,
         holdout_key=holdout.key,
         development=development,
         problem=problem,

@@ -52,7 +52,7 @@ def read_yaml_text(path: Path, what: str) -> str:
 def parse_yaml(text: str, what: str) -> object:
     """The values in YAML `text`; `what` names it in errors. Raises PlanError where they are not plain or too many."""
     try:
-        values: object = yaml.load(text, _Loader)
+        values: object = yaml.load(text, _Loader)  # noqa: S506  # a safe loader, and stricter
     except (yaml.YAMLError, ValueError) as error:  # the latter of a number or a date that cannot be
         raise PlanError(f"{what} is not valid YAML: {' '.join(str(error).split())}.") from None
     except RecursionError:

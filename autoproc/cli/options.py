@@ -127,7 +127,8 @@ _TUNE_OPTIONS = (
     click.option(
         "--memory-limit",
         metavar="SIZE",
-        help="Most memory to take, such as 2GB: fewer networks train side by side.  [default: half of the machine's]",
+        help="Most memory to take, such as 2GB: fewer networks train side by side, and a table that does not fit is "
+        "refused.  [default: half of the machine's]",
     ),
     click.option(
         "--final",

@@ -117,7 +117,7 @@ def _judge(table: Table, name: str, ignored: bool) -> _Judgement:
         return _Judgement("constant", False, "every cell is missing")
     if len(cells.values) == 1 and not cells.n_missing:
         return _Judgement("constant", False, f"{cells.values[0]!r} in every row")
-    if {value.lower() for value in cells.values} in _TRUTH_PAIRS:
+    if _are_truths(cells.values):
         return _Judgement("boolean", True, _with_missing(" or ".join(sorted(cells.values)), cells))
     if isinstance(table.frame[name].dtype, pd.CategoricalDtype):
         return _judge_words(cells)
@@ -164,6 +164,15 @@ def _judge_words(cells: Cells) -> _Judgement:
     if cells.counts.max() < MIN_CATEGORY_ROWS:
         return _Judgement("id", False, f"no value stands in {MIN_CATEGORY_ROWS} rows or more")
     return _Judgement("categorical", True, _with_missing(_count(len(cells.values), "category"), cells))
+
+
+def _are_truths(values: Sequence[str]) -> bool:
+    words: set[str] = set()
+    for value in values:
+        words.add(value.lower())
+        if len(words) > 2:  # soon, where there are millions
+            return False
+    return words in _TRUTH_PAIRS
 
 
 def _mostly(cells: Cells, fits: NDArray[np.bool_]) -> bool:

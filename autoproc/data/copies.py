@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -12,6 +13,7 @@ from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.results import FloatArray, Problem
 
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that nothing of a hash is lost
 _MANY_COPIES = 0.01  # share of the rows
 _MANY_NEAR_COPIES = 0.08  # share of the rows that were looked at: over ten times what chance gives
 
@@ -22,15 +24,12 @@ def tell_copies(
     development: Table, schema: Schema, matrix: Matrix, targets: Target, problem: Problem, seed: int
 ) -> Iterator[str]:
     """What was found, with evidence and what helps. `matrix` (n, n_columns) and `targets` are those of the rows."""
-    # Adding 0 makes 0.0 of -0.0, and all missing numbers look alike.
-    rows = np.where(np.isnan(matrix), np.float32(np.nan), matrix + np.float32(0))
-    _, first, number, counts = np.unique(_as_bytes(rows), return_index=True, return_inverse=True, return_counts=True)
-    yield from _copies(number, counts, targets)
-    distinct = np.sort(first)
+    number, distinct = _numbered(matrix)
+    yield from _copies(number, np.bincount(number), targets)
     if len(distinct) < FEWEST_ROWS:
         return
     is_category = np.array([encoder.kind == "categorical" for encoder in schema.encoders])
-    found = find_near_copies(rows[distinct][:, list(schema.first_columns)], is_category, seed)
+    found = find_near_copies(matrix[np.ix_(distinct, np.array(schema.first_columns))], is_category, seed)
     if len(found.rows) >= _MANY_NEAR_COPIES * found.n_looked_at:
         share = _share(found, "distinct" if found.n_looked_at == len(distinct) else "drawn")
         rows_of_pairs = np.column_stack([distinct[found.rows], distinct[found.nearest]])
@@ -45,10 +44,16 @@ def tell_copies(
         )
 
 
-def _as_bytes(rows: Matrix) -> NDArray[np.void]:
-    """Each row as one value."""
-    packed = np.ascontiguousarray(rows)
-    return packed.view(np.dtype((np.void, packed.shape[1] * packed.itemsize))).ravel()
+def _numbered(matrix: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the different rows each row (n,) is, from 0, and where each of these stands first, rising. Rows are
+    different whose 64-bit hashes are, column by column: sorting whole rows would take several times the matrix."""
+    hashes = np.zeros(len(matrix), dtype=np.uint64)
+    for column in matrix.T:
+        # Adding 0 makes 0.0 of -0.0, and all missing numbers look alike.
+        cells = np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0))
+        hashes = pd.util.hash_array((hashes * _FACTOR) ^ cells.view(np.uint32))
+    number = pd.factorize(hashes)[0].astype(np.int64)  # in the order in which they come
+    return number, np.flatnonzero(np.diff(np.maximum.accumulate(number), prepend=-1))
 
 
 def _copies(number: NDArray[np.int64], counts: NDArray[np.int64], targets: Target) -> Iterator[str]:

@@ -6,7 +6,7 @@ number. A cell that does not fit it is missing, or an unknown category.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -140,13 +140,22 @@ def day_of(number: float) -> np.datetime64:
 
 def fit_encoder(table: Table, name: str, kind: ColumnKind) -> Encoder:
     """The encoder of a column of development rows."""
+    return fit_block(table, name, kind)[0]
+
+
+def fit_block(table: Table, name: str, kind: ColumnKind) -> tuple[Encoder, FloatArray]:
+    """The encoder of a column of development rows, and the rows' columns (n, width) of the matrix."""
+    encoder: Encoder
     if kind == "categorical":
-        return CategoryColumn(name, _vocabulary(table.cells(name)))
-    if kind == "datetime":
-        return _fit_dates(table, name)
-    encoder = BooleanColumn if kind == "boolean" else NumberColumn
-    block = encoder(name, indicator=False).block(table.frame[name], table.missing)
-    return encoder(name, indicator=bool(np.isnan(block).any()))
+        encoder = CategoryColumn(name, _vocabulary(table.cells(name)))
+    elif kind == "datetime":
+        encoder = _fit_dates(table, name)
+    else:
+        encoder = (BooleanColumn if kind == "boolean" else NumberColumn)(name, indicator=False)
+    block = encoder.block(table.frame[name], table.missing)
+    if isinstance(encoder, NumberColumn | BooleanColumn):
+        encoder = replace(encoder, indicator=bool(np.isnan(block).any()))
+    return encoder, block
 
 
 def _vocabulary(cells: Cells) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 None of them proves a leak; each is told with its evidence, and people decide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from autoproc.data.columns import words_of
@@ -37,6 +38,23 @@ class Leaks:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Features(Mapping[str, FloatArray]):
+    """Features (n,) by name, each made when it is asked for: all at once would take twice the matrix."""
+
+    matrix: NDArray[np.float32]
+    columns: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self.matrix[:, self.columns[name]].astype(np.float64)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
 def find_leaks(
     development: Table, schema: Schema, matrix: NDArray[np.float32], targets: Target, problem: Problem, plan: Plan
 ) -> Leaks:
@@ -47,24 +65,22 @@ def find_leaks(
     """
     if max(np.fmax.reduce(matrix, axis=None), -np.fmin.reduce(matrix, axis=None)) > _LARGEST:
         matrix = np.clip(matrix, -_LARGEST, _LARGEST)
-    features = {
-        name: matrix[:, column].astype(np.float64)
-        for name, column in zip(schema.columns, schema.first_columns, strict=True)
-    }
+    features = _Features(matrix, dict(zip(schema.columns, schema.first_columns, strict=True)))
     warnings: list[str] = []
     notes: list[str] = []
     if plan.group is None and plan.time is None:
         warnings += tell_copies(development, schema, matrix, targets, problem, plan.seed)
     warnings += _tellers(features, targets, problem)
     if plan.time is None:
-        numbers = {encoder.name: features[encoder.name] for encoder in schema.encoders if encoder.kind == "numeric"}
+        names = [encoder.name for encoder in schema.encoders if encoder.kind == "numeric"]
+        numbers = _Features(matrix, {name: features.columns[name] for name in names})
         counters = list(tell_counters(numbers, development.lines, targets, problem))
         warnings += counters
         notes += () if counters else tell_order(development.lines, targets, problem)
     return Leaks(tuple(warnings), (*notes, *_names(schema)))
 
 
-def _tellers(features: dict[str, FloatArray], targets: Target, problem: Problem) -> Iterator[str]:
+def _tellers(features: Mapping[str, FloatArray], targets: Target, problem: Problem) -> Iterator[str]:
     """Single features (n,) that tell the target: one by one, or nearly always."""
     if len(problem.targets) > 1:
         return
@@ -97,8 +113,8 @@ def _is_bijection(feature: FloatArray, values: NDArray[np.generic]) -> bool:
 
 
 def _numbered(values: NDArray[np.generic]) -> tuple[int, NDArray[np.int64]]:
-    """How many different values there are, and which each (n,) is, from 0."""
-    different, numbers = np.unique(values, return_inverse=True)
+    """How many different values there are, none of them missing, and which each (n,) is, from 0."""
+    numbers, different = pd.factorize(values)  # in a fifth of the time that sorting takes
     return len(different), numbers.astype(np.int64)
 
 

@@ -24,6 +24,7 @@ _STEP = 5.0  # in mean steps: by chance e**-5 of the rows, 0.7 %
 _SHORTEST_MEAN = float(np.log2(np.e))  # bits: the mean step of a single feature
 _PARTS = 3  # of the features; neighbours are sought without each of them, so that a few cells may differ
 _MOST_ROWS = 250_000
+_MOST_COORDINATES = 2**25  # of all rows together: 128 MiB, of which there are some copies
 _PAIRS = 30_000_000
 _FEWEST_LOOKED_AT, _MOST_LOOKED_AT = 300, 1_000
 _WIDTH = 8  # columns that stand for a category in the search for neighbours
@@ -94,7 +95,8 @@ def find_near_copies(values: NDArray[np.float32], is_category: NDArray[np.bool_]
     Some rows are looked at, and compared with all; of very many rows some are left out, and with them copies.
     """
     random = np.random.default_rng(seed)
-    drawn = np.sort(random.permutation(len(values))[:_MOST_ROWS])
+    width = int(np.where(is_category, _WIDTH, 2).sum())
+    drawn = np.sort(random.permutation(len(values))[: min(_MOST_ROWS, max(_MOST_COORDINATES // width, FEWEST_ROWS))])
     n_looked_at = min(len(drawn), max(_FEWEST_LOOKED_AT, min(_MOST_LOOKED_AT, _PAIRS // len(drawn))))
     rows = np.sort(random.permutation(len(drawn))[:n_looked_at])
     values = values[drawn]

@@ -58,7 +58,7 @@ def find_notation(sample: Mapping[str, Sequence[str]], file_name: str, separator
         if told == "either":
             with_comma = separator == ";" and any("," in cell for cell in sample[name])
             told = next(iter(sure)) if len(sure) == 1 else "comma" if with_comma else "point"
-        if told:
+        if told == "point" or told == "comma":
             notations[name] = told
     decimals, thousands = False, ""
     for name, notation in notations.items():

@@ -6,11 +6,13 @@ know which rows the model will meet.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from shlex import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoproc.data.cells import PLACEHOLDERS, Cells
 from autoproc.data.columns import words_of
@@ -20,6 +22,8 @@ from autoproc.plan import Plan
 from autoproc.results import Column, Problem
 
 _MOST = 2  # proposals of each kind
+_SAMPLE_ROWS = 2_000  # that are looked at before all are
+_FEW_PAIRS = 50  # of these rows, which rule out nearly all columns
 _FEWEST_GROUPS = 10
 _MOST_COMMON = 0.9  # share of the rows with one value: beyond it a column is constant within a group by chance
 _FEWEST_CONSTANT = 2  # other columns that never vary in a group: a group has attributes of its own
@@ -36,17 +40,43 @@ def propose(development: Table, problem: Problem, plan: Plan) -> tuple[str, ...]
     return (*islice(groups, _MOST), *islice(times, _MOST))
 
 
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """What is to be known of a column's cells, in little memory however many values it has: which one stands in each
+    row (n,), -1 for none, how many there are, in how many rows the commonest stands, and whether they are whole numbers
+    without a sign."""
+
+    codes: NDArray[np.int32]
+    n_values: int
+    most: int
+    whole: bool
+
+    @classmethod
+    def of(cls, cells: Cells) -> "_Values":
+        whole = all(re.fullmatch(r"\d+", value) for value in cells.values)
+        most = int(cells.counts.max(initial=0))
+        return cls(cells.codes.astype(np.int32), len(cells.values), most, whole)
+
+
 def _group_proposals(table: Table, problem: Problem) -> Iterator[str]:
-    cells = cache(table.cells)
+    """Some rows are looked at first: what is at odds with a group there is so in the whole table."""
+    step = -(-table.n_rows // _SAMPLE_ROWS)
+    some = table.take(np.arange(0, table.n_rows, step)) if step > 1 else table
+    names = [column.name for column in problem.columns]
+    sample = {name: _Values.of(some.cells(name)) for name in names}
+    codes = np.stack([values.codes for values in sample.values()], axis=1)
+    whole = cache(lambda name: _Values.of(table.cells(name)))
     for column in problem.columns:
-        if not _may_be_group(column, groups := cells(column.name), table.n_rows):
+        if not (_may_be_key(column, sample[column.name]) and _may_be_key(column, groups := whole(column.name))):
             continue
-        others = (each.name for each in problem.columns if each.name != column.name)
-        constant = [name for name in others if _is_attribute(groups, cells(name))]
+        if not _FEWEST_GROUPS <= groups.n_values <= table.n_rows / 2:
+            continue
+        near = [names[place] for place in _constant_within(sample[column.name].codes, codes)]
+        constant = [name for name in near if name != column.name and _is_attribute(groups, whole(name))]
         named = _is_named_like_group(column.name)
         if len(constant) < _FEWEST_CONSTANT and not named:
             continue
-        evidence = f"{len(groups.values):,} values in {groups.n_present:,} rows"
+        evidence = f"{groups.n_values:,} values in {table.n_rows:,} rows"
         if constant:
             evidence += f", and {_listed(constant)} never {'varies' if len(constant) == 1 else 'vary'} within one"
         yield (
@@ -56,13 +86,11 @@ def _group_proposals(table: Table, problem: Problem) -> Iterator[str]:
         )
 
 
-def _may_be_group(column: Column, groups: Cells, n_rows: int) -> bool:
-    """Whether values repeat, are more than a few, and are not measures."""
-    if column.kind not in ("numeric", "categorical", "id", "text") or groups.n_missing:
+def _may_be_key(column: Column, values: _Values) -> bool:
+    """Whether each row has a value, and none is a measure."""
+    if column.kind not in ("numeric", "categorical", "id", "text") or (values.codes < 0).any():
         return False
-    if column.kind == "numeric" and not all(re.fullmatch(r"\d+", value) for value in groups.values):
-        return False
-    return _FEWEST_GROUPS <= len(groups.values) <= n_rows / 2
+    return column.kind != "numeric" or values.whole
 
 
 def _is_named_like_group(name: str) -> bool:
@@ -70,13 +98,24 @@ def _is_named_like_group(name: str) -> bool:
     return bool(words) and bool({words[0], words[-1]} & _GROUP_WORDS)
 
 
-def _is_attribute(groups: Cells, other: Cells) -> bool:
+def _constant_within(groups: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Which of the columns (n, d) have one value, or none, within each group (n,): there may be thousands of both."""
+    order = np.argsort(groups, kind="stable")
+    first = np.flatnonzero(np.diff(groups[order]) == 0)
+    one, next_one = order[first], order[first + 1]  # pairs of a group
+    maybe = np.flatnonzero((columns[one[:_FEW_PAIRS]] == columns[next_one[:_FEW_PAIRS]]).all(axis=0))
+    always: NDArray[np.bool_] = (columns[np.ix_(one, maybe)] == columns[np.ix_(next_one, maybe)]).all(axis=0)
+    return np.asarray(maybe[always], dtype=np.int64)
+
+
+def _is_attribute(groups: _Values, other: _Values) -> bool:
     """Whether the other column has one value within each group, fewer values than there are groups, and more than
     chance would give."""
-    if not 2 <= len(other.values) < len(groups.values):
+    if not 2 <= other.n_values < groups.n_values:
         return False
-    n_pairs = len(np.unique(groups.codes * (len(other.values) + 1) + other.codes))  # a missing cell is -1
-    return n_pairs == len(groups.values) and bool(other.counts.max() < _MOST_COMMON * len(other.codes))
+    pairs = groups.codes.astype(np.int64) * (other.n_values + 1) + other.codes  # a missing cell is -1
+    n_pairs = len(np.unique(pairs))
+    return n_pairs == groups.n_values and other.most < _MOST_COMMON * len(other.codes)
 
 
 def _time_proposals(table: Table, problem: Problem) -> Iterator[str]:

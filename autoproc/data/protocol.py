@@ -203,7 +203,7 @@ def _k_folds(y: Target, by_class: NDArray[np.int64] | None, choice: _Choice, see
 
 
 def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, plan: Plan, seed: int) -> Fold:
-    n_rows, share = len(y), plan.protocol.validation_share
+    n_rows, share = len(y), _validation_share(plan, len(y))
     n_validation = round(share * n_rows)
     smaller = min(n_validation, n_rows - n_validation)
     if smaller < MIN_VALIDATION_ROWS:
@@ -213,6 +213,11 @@ def _validation_split(y: Target, by_class: NDArray[np.int64] | None, problem: Pr
             "protocol.validation_share, or ask for --protocol k_fold."
         )
     return _drawn_split(y, by_class, problem, n_validation, seed)
+
+
+def _validation_share(plan: Plan, n_rows: int) -> float:
+    """Of a single split: the plan's, or what as many rows are as tell all there is to know."""
+    return min(plan.protocol.validation_share, plan.protocol.most_validation / n_rows)
 
 
 def _drawn_split(y: Target, by_class: NDArray[np.int64] | None, problem: Problem, n_validation: int, seed: int) -> Fold:
@@ -247,7 +252,7 @@ def _related(
     y: Target, relations: Relations, choice: _Choice, problem: Problem, plan: Plan, seeds: Sequence[int]
 ) -> tuple[Fold, ...]:
     """Splits that keep groups together, or go forward in time, or both."""
-    share, groups = plan.protocol.validation_share, relations.groups
+    share, groups = _validation_share(plan, len(y)), relations.groups
     if relations.times is not None:
         if choice.kind == "validation_split":
             return timed_split(y, relations, problem, share)

@@ -15,11 +15,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
-from autoproc.data.encoders import CARD_RULES, FIRST_CODE, BooleanColumn, CategoryColumn, Encoder, fit_encoder
+from autoproc.data.encoders import (
+    CARD_RULES,
+    FIRST_CODE,
+    BooleanColumn,
+    CategoryColumn,
+    Encoder,
+    fit_block,
+    fit_encoder,
+)
 from autoproc.data.names import column_names
 from autoproc.data.table import Table
 from autoproc.errors import BundleError, DataError, nearest
-from autoproc.results import Problem
+from autoproc.results import FloatArray, Problem
 
 MAX_ONE_HOT = 8
 """A column of more known categories than this is embedded."""
@@ -68,6 +76,17 @@ class Schema:
         used = [column for column in problem.columns if column.used]
         return cls(tuple(fit_encoder(development, c.name, c.kind) for c in used), development.missing)
 
+    @classmethod
+    def fit_matrix(cls, development: Table, problem: Problem) -> tuple["Schema", NDArray[np.float32]]:
+        """The schema, and the matrix of the rows that it was fitted on, of which each cell is read once for both."""
+        used = [column for column in problem.columns if column.used]
+        encoders, blocks = [], []
+        for column in used:
+            encoder, block = fit_block(development, column.name, column.kind)
+            encoders.append(encoder)
+            blocks.append(_as_floats(block))
+        return cls(tuple(encoders), development.missing), np.concatenate(blocks, axis=1)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the rows must have."""
@@ -104,8 +123,7 @@ class Schema:
         matrix = np.empty((len(frame), n_columns), dtype=np.float32)
         for encoder, position, start in zip(self.encoders, positions, starts, strict=True):
             column = frame[labels[position]]  # which takes pandas a third of the time of `iloc`
-            block = encoder.block(column, self.missing)
-            matrix[:, start : start + encoder.width] = np.clip(block, -_LARGEST, _LARGEST)
+            matrix[:, start : start + encoder.width] = _as_floats(encoder.block(column, self.missing))
         return matrix
 
     def to_json(self) -> dict[str, Any]:
@@ -135,6 +153,10 @@ class Schema:
 
 
 _CARD = TypeAdapter(Schema)
+
+
+def _as_floats(block: FloatArray) -> NDArray[np.float32]:
+    return np.clip(block, -_LARGEST, _LARGEST).astype(np.float32)
 
 
 def _passthrough(encoder: Encoder, start: int) -> range:

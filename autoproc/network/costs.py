@@ -25,8 +25,8 @@ _STEP_STATES = 5  # ... while a step is computed: gradient, start, displacement,
 
 @dataclass(frozen=True)
 class Costs:
-    """Costs of one member with this table, network and batch size, on `rows` training rows with `codes` embedded
-    columns; `evaluated` rows are scored, at most `at_once` in one pass."""
+    """Costs of one member with this table, network and batch size, on `rows` training rows an epoch with `codes`
+    embedded columns; `evaluated` rows are scored, at most `at_once` in one pass."""
 
     table: ParameterTable
     network: NetworkSpec
@@ -42,7 +42,7 @@ class Costs:
         table = ParameterTable.of(network, data.sizes, n_outputs)
         evaluated = max(part.padded.shape[1] for part in (data.validation, data.train_sample))
         codes, at_once = len(data.sizes.vocabularies), min(evaluated, ROWS_AT_ONCE)
-        return cls(table, network, batch_size, data.n_train_rows, codes, evaluated, at_once)
+        return cls(table, network, batch_size, data.n_epoch_rows, codes, evaluated, at_once)
 
     @property
     def step_seconds(self) -> float:

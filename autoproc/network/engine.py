@@ -19,7 +19,7 @@ from autoproc.network import device_memory
 from autoproc.network.arrays import STATISTICS
 from autoproc.network.averaging import SHARE, equal_shares
 from autoproc.network.costs import Costs
-from autoproc.network.fold_data import FoldData
+from autoproc.network.fold_data import MOST_COPIED, FoldData
 from autoproc.network.interface import Standing
 from autoproc.network.member import Member, new_member, refused
 from autoproc.network.predictor import out_of_fold
@@ -31,6 +31,7 @@ from autoproc.plan import Task
 from autoproc.results import Curves, FloatArray, Fold, Score, Trained, Weights
 from autoproc.spec import Candidate, NetworkSpec
 
+_COPIED_PART = 4  # of what the limit leaves may go to copies of the rows, which save time alone
 _FEWEST_CANDIDATES = 2  # side by side, for the cores to be busy also where they cannot share one's folds evenly
 _MOST_CANDIDATES = 12  # ... for the search to learn from some before it asks for others
 
@@ -65,7 +66,9 @@ class StackEngine:
     ) -> None:
         self.n_fold_sets = n_fold_sets
         self._device = choose_device(device)
-        self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device, n_pieces)
+        self._limit = device_memory.total(self._device) // 2 if memory_limit is None else memory_limit
+        copied = min(MOST_COPIED, max(0, self._limit - device_memory.used(self._device)) // _COPIED_PART)
+        self._data = FoldData(matrix, targets, layout, folds, task, seed, self._device, n_pieces, copied)
         self._matrix = matrix
         self._layout = layout
         self._metric = metric
@@ -75,7 +78,6 @@ class StackEngine:
         self._running: dict[int, _Running] = {}
         self._waiting: list[int] = []  # keys of those that are not in yet
         self._costs = lru_cache(None)(lambda shape: Costs.of(shape[0], shape[1], n_outputs, self._data))
-        self._limit = device_memory.total(self._device) // 2 if memory_limit is None else memory_limit
         self._used = device_memory.used(self._device)  # before any stack
         self._budget = _budget(self._limit, self._used)
         self._most_bytes = 0  # that stacks were estimated to take

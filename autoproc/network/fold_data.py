@@ -20,7 +20,8 @@ from autoproc.plan import Task
 from autoproc.results import FloatArray, Fold
 
 MOST_SAMPLED = 1024  # training rows that are scored: enough for a curve, and a fraction of an epoch's work
-_MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
+MOST_COPIED = 256 * 2**20  # bytes of scaled copies; beyond it members scale what they read
+_EPOCH_ROWS = 65_536  # at least, where a pass is more than one epoch
 # Bytes that are kept for the members to come. However many sets of folds there are: what one set needs is little, and
 # what has to be made again takes far less time than the epochs that it is made for.
 _MOST_BATCHES = 64 * 2**20
@@ -29,7 +30,7 @@ _MOST_STARTS = 64 * 2**20
 
 @dataclass(frozen=True)
 class Batches:
-    """One epoch of one fold: `rows` and `patterns` int32, `weights` float32, all (n_steps, batch)."""
+    """Steps of one fold: `rows` and `patterns` int32, `weights` float32, all (n_steps, batch)."""
 
     rows: Tensor
     patterns: Tensor
@@ -38,6 +39,10 @@ class Batches:
     @property
     def nbytes(self) -> int:
         return self.rows.nbytes + self.patterns.nbytes + self.weights.nbytes
+
+    def part(self, first: int, last: int) -> "Batches":
+        """The steps from `first` to `last`, in the same memory."""
+        return Batches(self.rows[first:last], self.patterns[first:last], self.weights[first:last])
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class FoldData:
     """Inputs, targets and scaling statistics of K folds.
 
     `matrix` is the vectoriser's (n, n_columns), whose numbers are cut into `n_pieces` each; `targets` (n,) of 0/1 or
-    class numbers, or (n, t) values.
+    class numbers, or (n, t) values. An epoch is a pass over the training rows; of very many rows it is an equal part
+    of one, so that training is judged and stopped as often as that of fewer (docs/decisions/032-large-tables.md).
     """
 
     def __init__(
@@ -82,7 +88,7 @@ class FoldData:
         seed: int,
         device: torch.device,
         n_pieces: int = 0,
-        most_copied: int = _MOST_COPIED,
+        most_copied: int = MOST_COPIED,
     ) -> None:
         self.folds = tuple(folds)
         self.task: Task = task
@@ -91,10 +97,10 @@ class FoldData:
         self.raw_targets = targets
         self.sizes = InputSizes.of(layout, n_pieces)
         numbers = matrix[:, list(layout.numeric)]
-        scaling = [fit_scaling(numbers[fold.train]) for fold in folds]
-        edges = [fit_edges(numbers[fold.train], *of, n_pieces) for fold, of in zip(folds, scaling, strict=True)]
-        self.center, self.spread = (self._stack([pair[i] for pair in scaling]) for i in (0, 1))
-        self.edges = self._stack(edges)
+        self._n_parts = max(1, self.n_train_rows // _EPOCH_ROWS)  # of a pass
+        statistics = [_fit_numbers(numbers[fold.train], n_pieces) for fold in folds]
+        del numbers
+        self.center, self.spread, self.edges = (self._stack(arrays) for arrays in zip(*statistics, strict=True))
         self._n_rows = len(matrix)
         inputs = widen(matrix, layout, device)
         self._codes = inputs.codes
@@ -115,6 +121,15 @@ class FoldData:
     def n_train_rows(self) -> int:
         """Training rows of the largest fold."""
         return max(len(fold.train) for fold in self.folds)
+
+    @property
+    def n_epoch_rows(self) -> int:
+        """Training rows of an epoch, in the largest fold."""
+        return -(-self.n_train_rows // self._n_parts)
+
+    def n_steps(self, batch_size: int) -> int:
+        """Of an epoch, in every fold."""
+        return -(-self.n_train_rows // (batch_size * self._n_parts))
 
     def epoch(self, own: Sequence[tuple[int, int]], batch_size: int) -> Epoch:
         """What S members read in one epoch, given the fold of each and the number of its epoch, from 1."""
@@ -166,7 +181,10 @@ class FoldData:
         All folds take the same number of steps, with batches as equal as can be. Weights are such that a batch's
         weighted sum is its mean; a place without a row has weight 0.
         """
-        return self._batches.get((fold, epoch, batch_size), lambda: self._draw(fold, epoch, batch_size))
+        number, part = divmod(epoch - 1, self._n_parts)
+        whole = self._batches.get((fold, number, batch_size), lambda: self._draw(fold, number + 1, batch_size))
+        n_steps = self.n_steps(batch_size)
+        return whole if self._n_parts == 1 else whole.part(part * n_steps, (part + 1) * n_steps)
 
     def start(self, table: ParameterTable, fold: int) -> Tensor:
         """The parameters (n_columns,) that a fold's members start from."""
@@ -178,14 +196,15 @@ class FoldData:
             self._patterns[layer, width] = make_patterns(self.seed, layer, width).to(self.device)
         return self._patterns[layer, width]
 
-    def _draw(self, fold: int, epoch: int, batch_size: int) -> Batches:
+    def _draw(self, fold: int, number: int, batch_size: int) -> Batches:
+        """The batches of a pass, by its number from 1."""
         train = torch.from_numpy(self.folds[fold].train)
-        n_steps = -(-self.n_train_rows // batch_size)
+        n_steps = self._n_parts * self.n_steps(batch_size)
         width = -(-self.n_train_rows // n_steps)
         least, more = divmod(len(train), n_steps)
         sizes = least + (torch.arange(n_steps) < more).int()[:, None]
         taken = torch.arange(width) < sizes
-        source = generator(self.seed, fold, epoch)
+        source = generator(self.seed, fold, number)
         rows = torch.zeros(n_steps, width, dtype=torch.int32)
         rows[taken] = train[torch.randperm(len(train), generator=source)].int()
         patterns = torch.randint(N_PATTERNS, rows.shape, generator=source, dtype=torch.int32)
@@ -235,6 +254,12 @@ class FoldData:
         longest = max(map(len, rows))
         padded = np.stack([np.pad(part, (0, longest - len(part))) for part in rows])
         return EvaluationRows(torch.from_numpy(padded).to(self.device), tuple(rows))
+
+
+def _fit_numbers(numbers: NDArray[np.float32], n_pieces: int) -> tuple[NDArray[np.float32], ...]:
+    """Centre, scale and edges of the numbers (n, d) of a fold's training rows."""
+    center, spread = fit_scaling(numbers)
+    return center, spread, fit_edges(numbers, center, spread, n_pieces)
 
 
 def _nonzero(sizes: FloatArray) -> FloatArray:

@@ -36,8 +36,8 @@ def fit_scaling(numbers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDAr
     """
     center = np.zeros(numbers.shape[1])
     scale = np.ones(numbers.shape[1])
-    for column, cells in enumerate(numbers.T.astype(np.float64)):
-        present = cells[~np.isnan(cells)]
+    for column, cells in enumerate(numbers.T):
+        present = cells[~np.isnan(cells)].astype(np.float64)
         if not present.size:
             continue
         low, q1, center[column], q3, high = np.quantile(present, [0, 0.25, 0.5, 0.75, 1])
@@ -52,9 +52,9 @@ def fit_edges(
     """Edges (n_pieces + 1, d) of pieces of each column that hold about as many of the numbers (n, d) each: quantiles,
     as they are when centred and scaled. Where fewer values differ, the last edge is repeated."""
     edges = np.zeros((n_pieces + 1, numbers.shape[1]), dtype=np.float32)
-    scaled = np.clip((numbers - center) / spread, -FAR, FAR)
-    for column, cells in enumerate(scaled.T.astype(np.float64)):
-        present = cells[~np.isnan(cells)]
+    for column, cells in enumerate(numbers.T):
+        scaled = np.clip((cells[~np.isnan(cells)] - center[column]) / spread[column], -FAR, FAR)
+        present = scaled[~np.isnan(scaled)].astype(np.float64)
         if present.size:
             distinct = np.unique(np.quantile(present, np.linspace(0, 1, n_pieces + 1)).astype(np.float32))
             edges[:, column] = distinct[np.minimum(np.arange(n_pieces + 1), len(distinct) - 1)]

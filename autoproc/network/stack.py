@@ -57,8 +57,7 @@ class Stack:
     @property
     def work(self) -> float:
         """Seconds, about, that an epoch takes one core."""
-        n_steps = -(-self._data.n_train_rows // self._batch_size)
-        return len(self) * n_steps * self._costs.step_seconds
+        return len(self) * self._data.n_steps(self._batch_size) * self._costs.step_seconds
 
     def add(self, key: int, spec: TrainSpec, folds: Sequence[int]) -> list[Member]:
         """Let one member a fold in. Members of one fold start from the same parameters, so that candidates

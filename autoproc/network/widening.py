@@ -21,15 +21,17 @@ class Widened(NamedTuple):
 def widened(matrix: NDArray[np.float32], layout: Layout) -> Widened:
     """The vectoriser's matrix (n, n_columns): numbers with NaN for missing, fixed-scale columns, missing indicators and
     one-hot codes side by side, and the codes of embedded columns apart."""
-    fixed = matrix[:, list(layout.passthrough)]
-    parts = [
-        matrix[:, list(layout.numeric)],
-        np.where(np.isnan(fixed), np.float32(0), fixed),
-        np.isnan(matrix[:, list(layout.indicators)]).astype(np.float32),
-        *(matrix[:, [column]] == np.arange(size, dtype=np.float32) for column, size in layout.one_hot),
-    ]
-    # Row by row in memory, which looking rows up is fast for: numpy would keep the order by columns of its parts.
-    dense = np.ascontiguousarray(np.concatenate(parts, axis=1, dtype=np.float32))
+    numeric, passthrough, indicators = map(list, (layout.numeric, layout.passthrough, layout.indicators))
+    ends = np.cumsum([len(numeric), len(passthrough), len(indicators), *(size for _, size in layout.one_hot)])
+    fixed = matrix[:, passthrough]
+    # Row by row in memory, which looking rows up is fast for, and each part straight into its place: a large table's
+    # parts beside it would take as much again.
+    dense = np.empty((len(matrix), int(ends[-1])), dtype=np.float32)
+    dense[:, : ends[0]] = matrix[:, numeric]
+    dense[:, ends[0] : ends[1]] = np.where(np.isnan(fixed), np.float32(0), fixed)
+    dense[:, ends[1] : ends[2]] = np.isnan(matrix[:, indicators])
+    for (column, size), end in zip(layout.one_hot, ends[3:], strict=True):
+        dense[:, end - size : end] = matrix[:, [column]] == np.arange(size, dtype=np.float32)
     starts = np.cumsum([0, *(size for _, size in layout.embedded)])[:-1]
     codes = matrix[:, [column for column, _ in layout.embedded]].astype(np.int64, order="C") + starts.astype(np.int64)
     return Widened(dense, codes)

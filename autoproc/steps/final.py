@@ -59,12 +59,14 @@ def ensemble(
     Caruana et al. (2004), "Ensemble selection from libraries of models".
     """
     rows = [fold.validation for fold in protocol.once(finalists[0].trained)]
-    unseen = np.stack([_by_unseen(finalist, protocol, predict) for finalist in finalists])
-    counts = _greedy_counts([unseen[:, mine] for mine in rows], [targets[mine] for mine in rows], metric)
+    kept = np.sort(np.concatenate(rows))  # of a single split a small part of all
+    unseen = np.stack([_by_unseen(finalist, protocol, predict)[kept] for finalist in finalists])
+    places = [np.searchsorted(kept, mine) for mine in rows]
+    counts = _greedy_counts([unseen[:, mine] for mine in places], [targets[mine] for mine in rows], metric)
     picked = zip(finalists, counts, strict=True)
     parts = [part for finalist, count in picked for part in _parts(finalist, int(count)) if count]
     average = np.average(unseen, axis=0, weights=counts)
-    return _final("ensemble", parts, [average[mine] for mine in rows])
+    return _final("ensemble", parts, [average[mine] for mine in places])
 
 
 def refit(engine: Engine, best: Trained, deadline: Deadline = NEVER) -> Trained:

@@ -28,6 +28,7 @@ from autoproc.results import FittedReference, FloatArray, Problem, Reference, Sc
 
 _MOST_TREE_CATEGORIES = 255  # that the trees can tell apart; codes beyond count as numbers
 _MOST_ITERATIONS = 1_000
+_MOST_ROWS = 200_000  # that a reference learns from
 
 Matrix = NDArray[np.float32]
 
@@ -35,10 +36,13 @@ Matrix = NDArray[np.float32]
 def train_references(
     prepared: Prepared, seed: int, deadline: Deadline, leave_out: Callable[[str], None]
 ) -> tuple[FittedReference, ...]:
-    """The references for which there is time; `leave_out` is told of each other one, and why."""
+    """The references for which there is time; `leave_out` is told of each other one, and of rows, and why."""
     fitted = []
+    n_rows = len(prepared.matrix)
+    if n_rows > _MOST_ROWS:
+        leave_out(f"The reference models learn from {_MOST_ROWS:,} rows of {n_rows:,}, drawn at random.")
     for name, make in _kinds(prepared.problem, prepared.schema.layout, seed).items():
-        trained = _train(name, make, prepared, deadline)
+        trained = _train(name, make, prepared, deadline, seed)
         if trained is None:
             leave_out(f"There is no time left for the reference model {name!r}; it is left out.")
         else:
@@ -55,19 +59,27 @@ def _kinds(problem: Problem, layout: Layout, seed: int) -> dict[str, Callable[[]
     }
 
 
-def _train(name: str, make: Callable[[], Any], prepared: Prepared, deadline: Deadline) -> FittedReference | None:
+def _train(
+    name: str, make: Callable[[], Any], prepared: Prepared, deadline: Deadline, seed: int
+) -> FittedReference | None:
     """None where the folds that are left, and all rows at the end, would take longer than there is."""
     matrix, targets, problem, folds = prepared.matrix, prepared.targets, prepared.problem, prepared.protocol.splits
+
+    def fit(rows: NDArray[np.int64]) -> Callable[[Matrix], FloatArray]:
+        if len(rows) > _MOST_ROWS:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_ROWS, replace=False))
+        return _fit(make(), matrix[rows], targets[rows], problem)
+
     deadline.clock.tick()
     started, scores = deadline.now, []
     for n_done, fold in enumerate(folds, start=1):
-        predict = _fit(make(), matrix[fold.train], targets[fold.train], problem)
+        predict = fit(fold.train)
         scores.append(prepared.chosen.metric.one(targets[fold.validation], predict(matrix[fold.validation])))
         deadline.clock.tick()
         each = (deadline.now - started) / n_done
         if each * (len(folds) + 1 - n_done) > deadline.remaining:
             return None
-    predict = _fit(make(), matrix, targets, problem)
+    predict = fit(np.arange(len(matrix)))
     deadline.clock.tick()
     return FittedReference(Reference(name, Score.of(np.array(scores)), deadline.now - started), predict)
 

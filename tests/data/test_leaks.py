@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from autoproc import process
+from autoproc.data import copies
 from autoproc.errors import DataError
 from autoproc.plan import make_plan
 from tests.end_to_end import tables
@@ -168,3 +169,10 @@ def test_strict_makes_an_error_of_a_warning() -> None:
 def test_the_largest_numbers_are_no_sign() -> None:
     places = np.arange(N) % 3
     assert leaks(PLAIN.assign(huge=np.select([places == 0, places == 1], [1e308, -1e308], RANDOM.normal(size=N)))) == []
+
+
+def test_equal_rows_are_numbered_alike_whatever_their_signs_of_zero_and_kinds_of_gap() -> None:
+    rows = np.array([[0.0, np.nan], [1, 2], [-0.0, -np.nan], [2, 1], [1, 2], [0, 0]], dtype=np.float32)
+    number, distinct = copies._numbered(rows)
+    assert number.tolist() == [0, 1, 0, 2, 1, 3]
+    assert distinct.tolist() == [0, 1, 3, 5]

@@ -140,3 +140,11 @@ def test_any_table_is_taken(n_rows: int, n_numbers: int, n_categories: int, n_va
     assert len(np.unique(near.rows)) == len(near.rows) == len(near.nearest)
     assert not np.any(near.rows == near.nearest)
     assert np.all((near.agreeing >= 0) & (near.agreeing <= values.shape[1]))
+
+
+def test_of_a_wide_table_fewer_rows_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    for most in (2**25, 100 * 12):  # a number takes two columns
+        monkeypatch.setattr("autoproc.data.near_copies._MOST_COORDINATES", most)
+        looked_at.append(found(NORMAL).n_looked_at)
+    assert looked_at == [N, 100]

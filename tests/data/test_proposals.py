@@ -67,3 +67,12 @@ def test_what_the_plan_says_already_is_not_proposed() -> None:
     frame = PLAIN.assign(patient=WHO, day=pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d"))
     assert len(proposals(frame)) == 2
     assert proposals(frame, group="patient", time="day") == ()
+
+
+def test_a_sample_that_is_looked_at_first_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    born = np.where(np.arange(N) == 1, 99, BORN[WHO])  # varies once, in a row that the sample lacks
+    frame = PLAIN.assign(who=WHO, born=BORN[WHO], town=TOWN[WHO], other=born, late=np.where(np.arange(N) > 390, 7, WHO))
+    before = proposals(frame)
+    monkeypatch.setattr("autoproc.data.proposals._SAMPLE_ROWS", 70)
+    assert proposals(frame) == before
+    assert len(before) == 1 and "'born', 'town' never vary" in before[0]

@@ -318,3 +318,12 @@ def test_reshuffled_sets_are_as_many_as_trials_all_different_and_of_the_same_kin
 def test_reshuffling_is_refused_where_it_means_nothing(asked: dict[str, object], match: str) -> None:
     with pytest.raises(PlanError, match=match):
         _split(_classes(60, 40), make_plan(overrides=asked))
+
+
+def test_a_single_split_validates_on_no_more_rows_than_tell_all_there_is_to_know() -> None:
+    y = _classes(300, 200)
+    for most, expected in ((40, 40), (1_000, 100)):
+        protocol = _split(y, _plan(kind="validation_split", most_validation=most))
+        assert [len(fold.validation) for fold in (*protocol.splits, *protocol.fresh)] == [expected, expected]
+        assert len(protocol.splits[0].train) == 500 - expected
+    assert Plan().protocol.most_validation == 50_000

@@ -316,3 +316,11 @@ def test_what_is_no_card_is_refused(card: object) -> None:
 def test_any_json_is_a_schema_or_a_clear_error(card: object) -> None:
     with pytest.raises(BundleError):
         Schema.from_json(card)
+
+
+def test_schema_and_matrix_that_are_made_together_are_those_that_are_made_apart() -> None:
+    table, schema = _fit(_frame())
+    together, matrix = Schema.fit_matrix(table, define_problem(table, Plan(target="price")))
+    assert together == schema
+    _equal(matrix, schema.matrix(table))
+    assert matrix.dtype == np.float32

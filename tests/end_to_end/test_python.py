@@ -1,5 +1,8 @@
 """The same from Python: `tune` takes a frame or a file, `load` gives what predicts, errors are AutoprocErrors."""
 
+import gc
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,23 @@ def test_a_frame_and_its_file_are_the_same_table(recorded: list[Recording], quic
     for step in ("problem", "metric", "protocol", "baseline", "growth", "search"):
         assert first[step] == again[step], step
     assert again["verdict"]["receipt"]["opening"] == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell what is open")
+def test_jobs_one_after_the_other_leave_no_threads_or_files_open(folder: Path) -> None:
+    """With MLflow, whose connections are what would stay; the first job loads what is there for good."""
+    least = {**tables.SMALL, "trials": 1, "growth": {**tables.SMALL["growth"], "rungs": [[1, 4]]}, "force": True}
+    counts = []
+    for seed in range(3):
+        autoproc.tune(tables.table("regression", seed=seed), "price", quiet=True, **least)
+        gc.collect()
+        counts.append((threading.active_count(), sorted(os.readlink(each) for each in open_files())))
+    assert counts[1] == counts[2]
+
+
+def open_files() -> list[Path]:
+    """But for the one that lists them."""
+    return [each for each in Path("/proc/self/fd").iterdir() if each.exists()]
 
 
 def test_several_targets_and_columns_that_are_numbers(recorded: list[Recording], quick: dict[str, Any]) -> None:

@@ -85,6 +85,28 @@ def test_the_order_follows_from_seed_fold_and_epoch():
     assert data.n_train_rows == 32
 
 
+@given(fewer=st.integers(0, 3), batch_size=st.integers(1, 20), rows=st.integers(5, 23))
+def test_of_very_many_rows_epochs_are_equal_parts_of_a_pass(fewer, batch_size, rows):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold_data, "_EPOCH_ROWS", rows)
+        data = with_folds(sample(), (range(46), [46]), (range(46 - fewer), [45]))
+    n_parts = 46 // rows
+    assert n_parts > 1
+    passes = []
+    for k, fold in enumerate(data.folds):
+        for first in (1, n_parts + 1):
+            parts = [data.batches(k, epoch, batch_size) for epoch in range(first, first + n_parts)]
+            assert {len(part.rows) for part in parts} == {data.n_steps(batch_size)}
+            taken = torch.cat([part.rows[part.weights > 0] for part in parts])
+            assert sorted(taken.tolist()) == fold.train.tolist(), "a pass has each row once"
+            most = data.n_epoch_rows + data.n_steps(batch_size)  # a row more in each batch of the first parts
+            assert all((part.weights > 0).sum() <= most for part in parts)
+            passes.append(taken.tolist())
+    assert passes[0] != passes[1], "each pass has an order of its own"
+    epoch = data.epoch([(0, 1), (1, n_parts + 1)], batch_size)
+    assert epoch.weights.shape[:2] == (data.n_steps(batch_size), 2), "members may be in unlike parts"
+
+
 def test_batches_are_drawn_once():
     data = sample().fold_data()
     assert data.batches(0, 1, 8) is data.batches(0, 1, 8)

@@ -78,3 +78,14 @@ def test_a_class_without_training_rows_has_no_probability() -> None:
     assert predicted.shape == (len(case.matrix), 3)
     assert (predicted[:, 1] == 0).all()
     np.testing.assert_allclose(predicted.sum(axis=1), 1)
+
+
+def test_of_very_many_rows_a_draw_is_learned_from_and_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, learned = prepared("binary"), []
+    monkeypatch.setattr(references, "_MOST_ROWS", 100)
+    fit = references._fit
+    monkeypatch.setattr(references, "_fit", lambda model, *more: (learned.append(len(more[0])), fit(model, *more))[1])
+    told: list[str] = []
+    assert len(train_references(case, 0, NEVER, told.append)) == 2
+    assert learned == [100] * 8, "three folds and all rows"
+    assert told == ["The reference models learn from 100 rows of 192, drawn at random."]
