@@ -134,7 +134,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     room = Room.of(plan)
     for path in (plan.data if frame is None else None, plan.holdout):
         if path is not None:
-            room.must_hold_file(existing_file(Path(path).expanduser()))
+            room.must_hold_file(existing_file(path))
     table = _read(plan, frame)
     development, holdout = seal(table, plan)
     # Of the whole table, as the seal has read them: which of two dates is the day is decided once.

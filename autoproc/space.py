@@ -182,19 +182,19 @@ class Space:
     def complete(self, plan: Plan) -> Plan:
         """The plan with what the space says of inputs, and fixes of training, where it says nothing itself."""
         asked = _said(plan)
-        return _saying(plan, {section: {**fixed, **asked[section]} for section, fixed in self._fixed.items()})
+        return _saying(plan, {section: {**fixed, **asked[section]} for section, fixed in self.fixed.items()})
 
     def take_over(self, plan: Plan, other: "Space") -> Plan:
         """A plan that was made for the `other` space, for this one: what the plan has from that one is gone, and what
         this one fixes goes before what is left."""
-        asked, gone = _said(plan), other._fixed
+        asked, gone = _said(plan), other.fixed
         left = {
             name: {k: v for k, v in keys.items() if (k, v) not in gone[name].items()} for name, keys in asked.items()
         }
-        return _saying(plan, {section: {**left[section], **fixed} for section, fixed in self._fixed.items()})
+        return _saying(plan, {section: {**left[section], **fixed} for section, fixed in self.fixed.items()})
 
     @property
-    def _fixed(self) -> dict[str, dict[str, Any]]:
+    def fixed(self) -> dict[str, dict[str, Any]]:
         """What holds for the whole job, as the plan's sections have it."""
         leaves = {key: leaf.value for key, leaf in self.train.items() if isinstance(leaf, Fixed) and key != "scheduler"}
         return {"inputs": self.inputs.model_dump(exclude_unset=True), "train": leaves}

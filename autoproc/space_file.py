@@ -87,6 +87,7 @@ def _space(name: str, tree: object) -> Space:
         _capacity(network["at_least"]) if "at_least" in network else None,
     )
     _try_extremes(space.train)
+    make_plan(overrides={"train": space.fixed["train"]})  # what it fixes is the plan's, too
     return space
 
 

@@ -156,7 +156,8 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
     n_stops = chance.choice((1, 2))
     for _ in range(n_stops):
         job = Running(scratch, *arguments)
-        if job.wait(chance.random() * seconds):
+        if job.wait(chance.random() * seconds):  # it was faster
+            seen.codes.append(job.code)
             break
         place = _stop(job, home, asked)
         seen.stops.append(place)

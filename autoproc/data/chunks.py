@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoproc.data.delimited import find_format
-from autoproc.data.table import PARQUET_ERRORS, existing_file, is_parquet, not_parquet, plain, unreadable
+from autoproc.data.table import existing_file, is_parquet, not_parquet, parquet_errors, plain, unreadable
 
 _BLOCK_BYTES = 2**20
 
@@ -59,7 +59,7 @@ def _of_parquet(path: Path, n_rows: int) -> Iterator[Chunk]:
                 n_read += table.num_rows
                 frame, _ = plain(_as_floats(table, floats).to_pandas(), str(path))
                 yield Chunk(frame, n_read / max(n_all, 1))
-    except PARQUET_ERRORS as error:
+    except parquet_errors() as error:
         raise not_parquet(path, error) from None
 
 

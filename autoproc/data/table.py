@@ -16,16 +16,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from autoproc.data.cells import Cells, read_cells
 from autoproc.data.delimited import read_delimited
 from autoproc.data.names import column_names, must_name
 from autoproc.errors import DataError, did_you_mean_file
-
-PARQUET_ERRORS = (pa.ArrowException, ValueError, OSError)
-"""What reading Parquet raises where a file is damaged, or holds types that pandas has not."""
 
 _SHOWN = 5
 _WHY_LETTERS = 200
@@ -124,6 +120,13 @@ def existing_file(name: str | PathLike[str]) -> Path:
     return path
 
 
+def parquet_errors() -> tuple[type[Exception], ...]:
+    """What reading Parquet raises where a file is damaged, or holds types that pandas has not."""
+    import pyarrow as pa  # which prediction from data frames does without
+
+    return pa.ArrowException, ValueError, OSError
+
+
 def user_path(name: str | PathLike[str]) -> Path:
     """A path as a user types it: `~` stands for a user's folder, but where there is no such user for itself."""
     try:
@@ -149,7 +152,7 @@ def is_parquet(path: Path) -> bool:
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
-    except PARQUET_ERRORS as error:
+    except parquet_errors() as error:
         raise not_parquet(path, error) from None
 
 

@@ -13,7 +13,7 @@ from autoproc.plan import Plan
 
 
 def test_every_option_of_tune_is_a_place_in_the_plan():
-    elsewhere = {"config", "as_json", "quiet", "help"}
+    elsewhere = {"config", "as_json", "quiet", "verbose", "help"}
     for parameter in autoproc.commands["tune"].params:
         if parameter.name in elsewhere:
             continue

@@ -67,20 +67,17 @@ def interrupted(place: str, after: int = 0) -> Iterator[None]:
 def test_a_job_that_is_interrupted_in_every_step_ends_like_an_undisturbed_one(
     binary: Finished, asked: Path, here: Callable[..., Ended]
 ) -> None:
-    """Baseline, growth, search, fresh folds, export, receipt, verdict, and the end."""
+    """Baseline, growth, search, fresh folds, export, verdict, and the end."""
     stops = [
         ("StackEngine.train_epoch", 5),
         ("StackEngine.train_epoch", 30),
         ("StackEngine.train_epoch", 8),
         ("StackEngine.train_epoch", 10),
-        ("autoproc.finishing.select", 0),
         ("autoproc.job.export_bundle", 0),
-        ("autoproc.process.write_receipt", 0),
         ("autoproc.steps.verdict.encode_target", 0),
         ("autoproc.job.write_mlflow_model", 0),
     ]
     import autoproc.job
-    import autoproc.process
     import autoproc.steps.verdict
 
     arguments: tuple[str, ...] = TUNE
@@ -91,13 +88,11 @@ def test_a_job_that_is_interrupted_in_every_step_ends_like_an_undisturbed_one(
         assert (ended.code, ended.out) == (130, ""), ended.err
         assert f"`autoproc resume {job(asked).name}` goes on from here" in ended.err
         told = [line.split()[0] for line in ended.err.splitlines() if line[:1].isalpha()]
-        steps.append(told[told.index("resume") - 1])
+        steps.append(told[len(told) - told[::-1].index("resume") - 2])
         arguments = ("resume", "last", "--json")
     ended = here(*arguments)
     assert ended.code == 0, ended.err
-    assert steps == [
-        "note", "references", "growth", "search", "search", "calibration", "calibration", "calibration", "holdout",
-    ]  # fmt: skip
+    assert steps == ["note", "references", "growth", "search", "calibration", "calibration", "model"]
     assert alike(json.loads(ended.out)) == alike(binary.result)
     finished, undisturbed = job(asked), binary.record
     told = Finished(asked, ended).record
@@ -129,7 +124,7 @@ def test_the_first_signal_ends_the_search_and_the_job_comes_to_its_end(asked: Pa
     tables.write_plan(asked, trials=100_000)
     started = start(*TUNE, folder=asked)
     read_until(started, "growth")
-    started.send_signal(signal.SIGTERM)
+    started.send_signal(signal.SIGINT)
     out, rest = started.communicate(timeout=120)
     assert started.returncode == 0, rest
     assert "\nThe search ends here; the verdict follows. Once more stops at once" in rest
