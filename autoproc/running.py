@@ -68,7 +68,7 @@ def running_job(
             if isinstance(error, NoSignalError):  # to go on would find none either
                 journal.remove()
             raise
-        journal.remove()
+    journal.remove()  # last, so that what kills the job until now leaves one that can be resumed
 
 
 @contextmanager

@@ -95,9 +95,9 @@ def test_a_job_that_is_interrupted_in_every_step_ends_like_an_undisturbed_one(
     assert steps == ["note", "references", "growth", "search", "calibration", "calibration", "model"]
     assert alike(json.loads(ended.out)) == alike(binary.result)
     finished, undisturbed = job(asked), binary.record
-    told = Finished(asked, ended).record
+    record = Finished(asked, ended).record
     expected = content(undisturbed.client, str(binary.result["run_id"]), without=TIMES)
-    assert content(told.client, finished.name, without=TIMES) == expected
+    assert content(record.client, finished.name, without=TIMES) == expected
     assert len(list((asked / "mlruns" / "receipts").iterdir())) == 1
     assert not (finished / "journal").exists() and list((asked / "mlruns" / "running").iterdir()) == []
     frame = tables.table()
