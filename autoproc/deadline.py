@@ -51,6 +51,10 @@ class MonotonicClock:
 
     def tick(self) -> None: ...
 
+    def set(self, now: float) -> None:
+        """Let it show `now`, and go on from there."""
+        self._origin = time.monotonic() - now
+
 
 _SYSTEM = MonotonicClock()
 

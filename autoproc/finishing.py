@@ -76,11 +76,29 @@ class Engines:
         """An engine as `make_engine` makes it, with the plan's seed or another one. Raises PlanError where the memory
         limit leaves no room for it."""
         plan = self.plan if seed is None else self.plan.model_copy(update={"seed": seed})
-        with closing(make_engine(self.prepared, plan, *fold_sets)) as engine:
+        with closing(self._make(plan, *fold_sets)) as engine:
             try:
                 yield WatchedEngine(JournaledEngine(engine, self.journal) if self.journal else engine, self.on_epoch)
             finally:
                 self._seen.append(engine.memory)
+
+    def _make(self, plan: Plan, *fold_sets: Sequence[Fold]) -> StackEngine:
+        """An engine. Where there was no room for one, there is none for the resumed job: it goes the same way."""
+        if self.journal is None:
+            return make_engine(self.prepared, plan, *fold_sets)
+        made: list[StackEngine] = []
+
+        def make(number: int) -> str | None:
+            try:
+                made.append(make_engine(self.prepared, plan, *fold_sets))
+            except PlanError as error:
+                return str(error)
+            return None
+
+        refused = self.journal.once("engine", make)
+        if refused is not None:
+            raise PlanError(refused)
+        return made[0] if made else make_engine(self.prepared, plan, *fold_sets)
 
     @property
     def memory(self) -> Memory:

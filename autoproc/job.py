@@ -26,7 +26,7 @@ from autoproc.errors import AutoprocError, BundleError, HomeError, NoSignalError
 from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
 from autoproc.format import finite_or_null
-from autoproc.journal import Journal
+from autoproc.journal import Journal, MisfitError
 from autoproc.network.interface import Standing
 from autoproc.outcomes import Finalist, FinalNetworks, Memory, OutOfFold, Receipt, Search, Selection, Verdict
 from autoproc.plan import FinalKind, Plan
@@ -338,8 +338,8 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
-        if not isinstance(error, NoSignalError):
-            self._progress.say("resume", lines.resume_line(self.run_id, self.home.path))
+        if not isinstance(error, NoSignalError | MisfitError):
+            self._progress.say("resume", lines.resume_line(self.run_id, self.home.path, self._plan.data is None))
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         if isinstance(error, BrokenPipeError):

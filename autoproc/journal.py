@@ -37,6 +37,10 @@ _HEAD, _EVENTS, _FORGET = "job.json", "events.jsonl", "forget "
 Arrays = Mapping[str, NDArray[Any]]
 
 
+class MisfitError(HomeError):
+    """The journal is of another job than the one that follows it: to resume it once more would not help."""
+
+
 @dataclass(frozen=True)
 class Head:
     """What a job was asked for: `plan` as JSON without secrets and with paths that hold from any folder, for the table
@@ -75,6 +79,7 @@ class Journal:
         self._now, self._over = 0.0, False
         self.begins_at = recorded[-1].at if recorded else 0.0
         """The job's time at which this process goes on with it."""
+        self._lay_still = bool(recorded)
         self.stopwatch = MonotonicClock(started - self.begins_at)
         """The job's time as it goes on, for those who only show it."""
         with _journal_errors(folder), (folder / _EVENTS).open("ab") as file:
@@ -124,19 +129,27 @@ class Journal:
         """What came of `act`, as JSON gives it back: of its first time, if that stands in the journal, or else of now.
         It is given the event's number, for which it may `keep` arrays.
 
-        Raises HomeError where something else was done at this point, or where the journal cannot be written.
+        Raises MisfitError where something else was done at this point, and HomeError where it cannot be written.
         """
         number = self.n_events + 1
         if self._recorded:
             event = self._recorded.popleft()
             if event.what != what:
-                raise HomeError(self._misfit(event.what, what))
+                raise MisfitError(self._misfit(event.what, what))
         else:
+            if self._lay_still:
+                self.go_on()
             self._has_arrays = False
             event = self._append(what, act(number))
         self.n_events = number
         self._now, self._over = event.at, event.over
         return event.came
+
+    def go_on(self) -> None:
+        """Let the job's time go on from the latest event: what it took to get there once more does not count, or a
+        single epoch would seem to have taken all of it."""
+        self._lay_still = False
+        self.stopwatch.set(self._now)
 
     def keep(self, number: int, arrays: Arrays, forgettable: Arrays) -> None:
         """Write the arrays of the event that goes on just now. Raises HomeError."""
@@ -174,7 +187,8 @@ class Journal:
             try:
                 if file.write(line) < len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                if self._has_arrays:  # what took long survives a power failure, too
+                # What took long survives a power failure, too, and what is removed is known to be.
+                if self._has_arrays or what.startswith(_FORGET):
                     os.fsync(file.fileno())
             except OSError:
                 with suppress(OSError):

@@ -12,7 +12,7 @@ from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress
 from autoproc.provenance import versions
 from autoproc.report import details, documents, lines
-from autoproc.resuming import SPACE, Beginning, stopped_like
+from autoproc.resuming import SPACE, Beginning, find_stopped, stopped_like
 from autoproc.space import Space
 from autoproc.space_file import space_text
 from autoproc.tracking.home import Home, home_errors, write_atomically
@@ -36,6 +36,7 @@ def running_job(
     tags = documents.provenance(plan, prepared, device)
     kept, resumed = KeptProgress(progress), beginning.resumed
     if resumed:
+        find_stopped(home, resumed.run_id)  # another process may have come to its end meanwhile
         tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, warn=kept.warn)
     else:
         name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"

@@ -1,7 +1,7 @@
 """YAML from a user's file: nothing in it runs, and what it holds stays as small as the file says.
 
 A key that comes twice is refused, where YAML's own reader keeps the last one; and so is what unfolds (an alias of
-aliases, a list within itself) or nests beyond any plan.
+aliases, a list within itself, merged keys) or nests beyond any plan.
 """
 
 from pathlib import Path
@@ -22,6 +22,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[tuple[str, str], yaml.Mark] = {}
         for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":  # which unfolds before it can be counted
+                raise yaml.constructor.ConstructorError(problem="merge keys (<<) are not read: write the keys out")
             if isinstance(key, yaml.ScalarNode):
                 first = seen.setdefault((key.tag, key.value), key.start_mark)
                 if first is not key.start_mark:
@@ -53,7 +55,7 @@ def parse_yaml(text: str, what: str) -> object:
     """The values in YAML `text`; `what` names it in errors. Raises PlanError where they are not plain or too many."""
     try:
         values: object = yaml.load(text, _Loader)  # noqa: S506  # a safe loader, and stricter
-    except (yaml.YAMLError, ValueError) as error:  # the latter of a number or a date that cannot be
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # of what cannot be what its tag says
         raise PlanError(f"{what} is not valid YAML: {' '.join(str(error).split())}.") from None
     except RecursionError:
         raise PlanError(_too_deep(what)) from None

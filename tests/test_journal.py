@@ -60,10 +60,13 @@ def test_what_was_done_is_not_done_again_and_comes_with_its_time(folder: Path, c
     journal.forget(2)
     journal.tick()
     assert (journal.now, journal.is_over, journal.is_replaying) == (5.0, True, False)
-    # The time goes on where it stopped, and not while the job lay still.
+    # The time goes on where it stopped, without that in which the job lay still or came so far once more.
     clock[0] += 4
     assert journal.once("act 4", lambda number: number) == 6
-    assert (journal.now, journal.is_over) == (9.0, False)
+    assert (journal.now, journal.is_over) == (5.0, False)
+    clock[0] += 3
+    journal.tick()
+    assert journal.now == journal.stopwatch.now == 8.0
 
 
 def test_arrays_come_back_as_they_were_and_what_was_forgotten_does_not(folder: Path) -> None:
@@ -82,6 +85,20 @@ def test_the_clock_stands_still_between_two_events(tmp_path: Path, clock: list[f
     clock[0] -= 5  # a clock that is set back does not make time go back
     journal.tick()
     assert journal.now == 9.0
+
+
+def test_what_is_done_again_to_catch_up_takes_none_of_the_jobs_time(folder: Path, clock: list[float]) -> None:
+    journal = Journal.resume(folder, clock[0], StopRequest())
+    for name in ("act 1", "act 2", "act 3", "forget 2", "tick"):
+        journal.once(name, never)
+
+    def catch_up(number: int) -> None:
+        clock[0] += 60
+        journal.go_on()
+        clock[0] += 2
+
+    journal.once("epoch", catch_up)
+    assert journal.now == 7.0
 
 
 def test_another_act_than_before_is_refused(folder: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from autoproc.deadline import StopRequest
@@ -12,7 +12,7 @@ from autoproc.deadline import StopRequest
 TERM_SECONDS = 8.0
 """What a job has to come to its end after SIGTERM: those who send it kill after ten seconds, as a rule."""
 _STANDARD_ERROR = 2
-_ASKED = b"\nThe search ends here; the verdict follows. Once more stops at once, and `autoproc resume` goes on.\n"
+_ASKED = b"\nThe job comes to its end with what it has. Once more stops at once, and `autoproc resume` goes on.\n"
 
 
 class Terminated(KeyboardInterrupt):
@@ -34,12 +34,13 @@ def ending_early() -> Iterator[StopRequest]:
         if request.is_made or not request.is_heard:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         request.is_made = True
-        os.write(_STANDARD_ERROR, _ASKED)  # not by a stream, which may be writing just now
         if number == signal.SIGTERM:
             timer = threading.Timer(TERM_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
             timer.daemon = True
             timers.append(timer)
             timer.start()
+        with suppress(OSError):  # nobody may listen any more
+            os.write(_STANDARD_ERROR, _ASKED)  # not by a stream, which may be writing just now
 
     timers: list[threading.Timer] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

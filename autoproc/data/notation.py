@@ -31,7 +31,7 @@ _TO_PLAIN = {
     notation: str.maketrans({decimal: ".", **dict.fromkeys(thousands + _APART, "")})
     for notation, (decimal, thousands) in _SIGNS.items()
 }
-_AROUND = "[\\s'\"`\u2018\u2019\u201c\u201d\u00b4%\u2030$\u20ac\u00a3\u00a5\u20b9=]*(?:USD|EUR|CHF|GBP)?\\s*"
+_AROUND = "[\\s'\"`\u2018\u2019\u201c\u201d\u00b4%\u2030$\u20ac\u00a3\u00a5\u20b9=]*(?:(?:USD|EUR|CHF|GBP)\\s*)?"
 _DISGUISED = re.compile(rf"[+-]?{_AROUND}(?:{'|'.join(_PATTERNS.values())}){_AROUND}")
 
 

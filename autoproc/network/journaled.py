@@ -93,6 +93,7 @@ class JournaledEngine:
             self._engine.start(key, candidate, fold_set)
             for _ in range(age - next_age):
                 self._engine.train_epoch()
+        self._journal.go_on()
 
 
 def _to_json(standing: Standing) -> dict[str, Any]:

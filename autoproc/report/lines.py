@@ -141,8 +141,10 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     return f"{told} `{again}` trains it again and scores it."
 
 
-def resume_line(run_id: str, home: Path) -> str:
-    """How a job goes on that did not come to its end."""
+def resume_line(run_id: str, home: Path, is_frame: bool = False) -> str:
+    """How a job goes on that did not come to its end; in Python, with its data frame, where it was given one."""
+    if is_frame:
+        return f"autoproc.resume({run_id!r}, frame, home={str(home)!r}) goes on from here"
     return f"`autoproc resume {run_id}{_elsewhere(home)}` goes on from here"
 
 

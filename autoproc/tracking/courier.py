@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import final
 
+from autoproc.errors import AutoprocError
 from autoproc.tracking.database import is_locked
 from autoproc.tracking.delivery import Delivery
 from autoproc.tracking.failures import UploadError, cause
@@ -20,6 +22,16 @@ def pause(n_failures: int) -> float:
     [1.0, 2.0, 60.0]
     """
     return min(2.0 ** (n_failures - 1), MAX_PAUSE_SECONDS)
+
+
+def _suppressing(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """Warns where that can be done: nothing is delivered any the less for it."""
+
+    def tell(text: str) -> None:
+        with suppress(AutoprocError, OSError, ValueError):
+            warn(text)
+
+    return tell
 
 
 @final
@@ -42,7 +54,7 @@ class Courier:
     ) -> None:
         self._outbox = outbox
         self._delivery = delivery
-        self._warn = warn
+        self._warn = _suppressing(warn)
         self._meanwhile, self._after = meanwhile, after
         self._pause = pause
         self._changed = Condition()

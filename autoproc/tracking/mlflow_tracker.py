@@ -180,7 +180,7 @@ class MlflowTracker:
         """Nobody delivers any more."""
         is_complete = False
         try:
-            is_complete = not self._outbox and complete(self._outbox, self._delivery)
+            is_complete = not (self._outbox or self._unkept) and complete(self._outbox, self._delivery)
         finally:
             self._lock.release()
             if is_complete:

@@ -58,7 +58,8 @@ class Outbox:
 
     @classmethod
     def make(cls, folder: Path, address: Address) -> "Outbox":
-        """The empty outbox of a new job. Raises OSError."""
+        """The empty outbox of a job. Raises OSError."""
+        (folder / DELIVERED).unlink(missing_ok=True)  # of one that could not be removed whole
         (folder / ENTRIES).write_text(json.dumps({"format": FORMAT, **asdict(address)}) + "\n", encoding="utf-8")
         return cls(folder, address, 0, 0, ())
 

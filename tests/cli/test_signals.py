@@ -49,6 +49,14 @@ def test_a_job_that_takes_too_long_after_sigterm_is_stopped(monkeypatch):
         threading.Event().wait(60)
 
 
+def test_a_job_to_which_nobody_listens_is_asked_all_the_same(monkeypatch):
+    monkeypatch.setattr(signals, "_STANDARD_ERROR", -1)
+    with ending_early() as request:
+        request.is_heard = True
+        signal.raise_signal(signal.SIGINT)
+        assert request.is_made
+
+
 def test_nothing_comes_after_a_job_that_has_come_to_its_end(monkeypatch):
     timers = []
     monkeypatch.setattr(signals.threading, "Timer", lambda *told: timers.append(Timer(*told)) or timers[-1])

@@ -127,7 +127,7 @@ def test_the_first_signal_ends_the_search_and_the_job_comes_to_its_end(asked: Pa
     started.send_signal(signal.SIGINT)
     out, rest = started.communicate(timeout=120)
     assert started.returncode == 0, rest
-    assert "\nThe search ends here; the verdict follows. Once more stops at once" in rest
+    assert "\nThe job comes to its end with what it has. Once more stops at once" in rest
     assert "\nstop        asked for: what trains is ended as it stands" in rest and "by the user" in rest
     result = json.loads(out)
     assert result["search"]["stopped_by"] == "user" and result["verdict"]["score"] > 0
@@ -139,7 +139,7 @@ def test_two_signals_stop_a_job_that_can_be_resumed(asked: Path) -> None:
     started = start(*TUNE, folder=asked)
     read_until(started, "growth")
     started.send_signal(signal.SIGINT)
-    read_until(started, "The search ends here")
+    read_until(started, "The job comes to its end")
     started.send_signal(signal.SIGINT)
     out, rest = started.communicate(timeout=120)
     assert (started.returncode, out) == (130, ""), rest

@@ -123,6 +123,12 @@ def test_a_line_torn_by_a_crash_is_none(outbox: Outbox, tmp_path: Path) -> None:
     assert drain(reopened(tmp_path)) == [end(1)]
 
 
+def test_a_new_one_does_not_take_an_earlier_ones_count_for_its_own(tmp_path: Path) -> None:
+    (tmp_path / DELIVERED).write_text("57")
+    Outbox.make(tmp_path, ADDRESS).append(end(1))
+    assert drain(reopened(tmp_path)) == [end(1)]
+
+
 def test_more_may_follow_once_a_torn_line_is_gone(outbox: Outbox, tmp_path: Path) -> None:
     outbox.append(end(1))
     whole = (tmp_path / ENTRIES).read_bytes()
