@@ -131,7 +131,7 @@ def test_a_score_that_cannot_be_kept_is_told_all_the_same(
     with pytest.raises(HomeError, match="the disk is full"):
         jobs.tune(progress)
     told = dict(progress.heard)
-    assert "opened once" in told["holdout"] and "autoproc resume" in told["resume"]
+    assert "opened once" in told["holdout"] and "autoproc.resume(" in told["resume"]
     assert recorded[0].children[-1].stage == "verdict"
     assert "## Holdout" in recorded[0].description
 
