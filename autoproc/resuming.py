@@ -97,18 +97,19 @@ def find_stopped(home: Home, run: str) -> StoppedJob:
 
 def _others(home: Home) -> str:
     """The newest job that can be resumed."""
-    run_id = next((run_id for run_id in reversed(home.run_ids()) if _can_go_on(home, run_id)), None)
-    return f" The job {run_id} can be resumed." if run_id else ""
+    job = next(_stopped(home), None)
+    return f" The job {job.run_id} can be resumed." if job else ""
 
 
-def _can_go_on(home: Home, run_id: str) -> bool:
-    with suppress(AutoprocError):
-        return read_head(home.job(run_id) / FOLDER) is not None and not home.is_running(run_id)
-    return False
+def _stopped(home: Home) -> Iterator[StoppedJob]:
+    """The jobs of a home that can be resumed, newest first."""
+    for folder in map(home.job, reversed(home.run_ids())):
+        with suppress(AutoprocError):
+            head = read_head(folder / FOLDER)
+            if head and not home.is_running(folder.name):
+                yield StoppedJob(folder, head)
 
 
 def stopped_like(home: Home, head: Head) -> Iterator[str]:
     """The jobs of a home, newest first, that could be resumed and were asked for the same of the same table."""
-    for run_id in reversed(home.run_ids()):
-        if _can_go_on(home, run_id) and read_head(home.job(run_id) / FOLDER) == head:
-            yield run_id
+    return (job.run_id for job in _stopped(home) if job.head == head)

@@ -10,11 +10,11 @@ from autoproc.journal import FOLDER, Head, Journal
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress
-from autoproc.provenance import versions
 from autoproc.report import details, documents, lines
 from autoproc.resuming import SPACE, Beginning, find_stopped, stopped_like
 from autoproc.space import Space
 from autoproc.space_file import space_text
+from autoproc.tracking import names
 from autoproc.tracking.home import Home, home_errors, write_atomically
 from autoproc.tracking.mlflow_tracker import open_tracker, reopen_tracker
 from autoproc.tracking.tracker import Tracker
@@ -52,7 +52,7 @@ def running_job(
                 write_atomically(folder / PLAN, resolved.to_yaml())
                 write_atomically(folder / SPACE, space_text(resolved.space))
             asked = documents.portable_plan(plan, home.path).model_dump(mode="json")
-            head = Head(asked, prepared.fingerprint, prepared.holdout_key, versions()["autoproc"])
+            head = Head(asked, prepared.fingerprint, prepared.holdout_key, tags[names.VERSION])
             if like := next(stopped_like(home, head), None):
                 kept.say("resume", lines.alike_line(like, home.path))
             journal = Journal.begin(folder / FOLDER, head, beginning.started, beginning.request)

@@ -168,6 +168,12 @@ def out_option(help_text: str) -> Callable[[Command], Command]:
     return click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help=help_text)
 
 
+same_server_option = click.option(
+    "--tracking-uri",
+    metavar="URI",
+    help="The same server by another address, or with a user and a password.  [default: the job's]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")
 
 

@@ -2,12 +2,21 @@
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 import click
 
-from autoproc.cli.options import home_option, json_option, plan_from, plan_home_option, table_options, tune_options
+from autoproc.cli.options import (
+    home_option,
+    json_option,
+    plan_from,
+    plan_home_option,
+    same_server_option,
+    table_options,
+    tune_options,
+)
 from autoproc.cli.output import examples, write_json
 from autoproc.cli.signals import ending_early
 from autoproc.errors import PlanError
@@ -48,8 +57,7 @@ def tune(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
     """
     started = time.monotonic()
     plan = plan_from(options)
-    with redirect_stdout(sys.stderr), _progress(quiet, verbose) as progress:
-        progress.update(Status("start", running=f"{plan.data}: loading the libraries"))
+    with _told(str(plan.data), quiet, verbose) as progress:
         from autoproc import process
 
         with ending_early() as request:
@@ -68,11 +76,7 @@ def tune(as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
 )
 @click.argument("run", default="last")
 @home_option
-@click.option(
-    "--tracking-uri",
-    metavar="URI",
-    help="The same server by another address, or with a user and a password.  [default: the job's]",
-)
+@same_server_option
 @json_option
 @quiet_option
 @verbose_option
@@ -83,8 +87,7 @@ def resume(run: str, home: str, tracking_uri: str | None, as_json: bool, quiet: 
     What was finished is not done again; trials that ran are trained again. The job's time goes on where it stopped.
     """
     started = time.monotonic()
-    with redirect_stdout(sys.stderr), _progress(quiet, verbose) as progress:
-        progress.update(Status("start", running=f"job {run}: loading the libraries"))
+    with _told(f"job {run}", quiet, verbose) as progress:
         from autoproc import process
 
         with ending_early() as request:
@@ -122,7 +125,14 @@ def inspect(as_json: bool, **options: Any) -> None:
         click.echo(inspection_lines(inspection, openings, plan.home))
 
 
-def _progress(quiet: bool, verbose: bool) -> AbstractContextManager[Progress]:
+@contextmanager
+def _told(what: str, quiet: bool, verbose: bool) -> Iterator[Progress]:
+    """Progress on standard error, where libraries speak too, from the first moment of the job on."""
     if quiet and verbose:
         raise PlanError("--quiet and --verbose contradict each other. Leave out one of them.")
-    return nullcontext(SilentProgress()) if quiet else TerminalProgress(verbose=verbose)
+    shown: AbstractContextManager[Progress] = (
+        nullcontext(SilentProgress()) if quiet else TerminalProgress(verbose=verbose)
+    )
+    with redirect_stdout(sys.stderr), shown as progress:
+        progress.update(Status("start", running=f"{what}: loading the libraries"))
+        yield progress
