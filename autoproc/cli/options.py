@@ -171,7 +171,7 @@ def out_option(help_text: str) -> Callable[[Command], Command]:
 same_server_option = click.option(
     "--tracking-uri",
     metavar="URI",
-    help="The same server by another address, or with a user and a password.  [default: the job's]",
+    help="The same server by another address, or with a user and password.  [default: the job's]",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to standard output.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autoproc.cli.options import home_option
+from autoproc.cli.options import home_option, same_server_option
 from autoproc.cli.output import examples
 from autoproc.errors import HomeError
 
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 )
 @click.argument("run", required=False)
 @home_option
-@click.option(
-    "--tracking-uri",
-    metavar="URI",
-    help="The same server by another address, or with a user and password.  [default: the job's]",
-)
+@same_server_option
 def sync(run: str | None, home: str, tracking_uri: str | None) -> None:
     """Deliver what waits of the record of the job RUN: a run id, its first characters, or `last`; or of all ended jobs.
 
