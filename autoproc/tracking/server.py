@@ -88,7 +88,7 @@ def _server(home: Home, place: Place) -> Iterator[subprocess.Popen[bytes]]:
     with _open_log(home, place.port) as log, _sign_of_life(home, place):
         server = subprocess.Popen(
             _command(home, place),
-            env=_environment(),
+            env=_environment(place),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -124,10 +124,18 @@ def _open_log(home: Home, port: int) -> BinaryIO:
         return _log_path(home, port).open("wb")
 
 
-def _environment() -> dict[str, str]:
+def _environment(place: Place) -> dict[str, str]:
     """This process's, but for MLflow's settings: they are meant for other servers, and would move or change ours."""
     others = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("MLFLOW_")}
-    return others | LIGHT
+    return others | LIGHT | _who_may_come(place)
+
+
+def _who_may_come(place: Place) -> dict[str, str]:
+    """What MLflow checks of each request: the name that it was sent to, and the page that it comes from."""
+    if place.is_private:
+        return {}  # MLflow's own list will do: this machine by all of its names, at any forwarded port
+    hosts, pages = [*place.hosts, *_HERE], [f"http://{host}" for host in place.hosts]  # its own pages alone
+    return {"MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts), "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(pages)}
 
 
 def _command(home: Home, place: Place) -> list[str]:
@@ -140,9 +148,6 @@ def _command(home: Home, place: Place) -> list[str]:
         "--default-artifact-root": artifacts,
         "--artifacts-destination": artifacts,
     }
-    if not place.is_private:  # else MLflow's own list will do: this machine by all of its names, at any forwarded port
-        options["--allowed-hosts"] = ",".join([*place.hosts, *_HERE])
-        options["--cors-allowed-origins"] = ",".join(f"http://{host}" for host in place.hosts)  # its own pages alone
     arguments = [text for option in options.items() for text in option]
     return [sys.executable, "-m", "autoproc.tracking.server_process", str(_lock_path(home, place.port)), *arguments]
 

@@ -11,11 +11,13 @@ from autoproc.tracking.listening import Place, any_free_port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost"])
-def test_this_machine_alone_is_private(host: str, home: Home) -> None:
+def test_this_machine_alone_is_private(host: str) -> None:
     place = Place(host, 5000)
     assert place.is_private
     assert place.url == f"http://{host}:5000"
-    assert "--allowed-hosts" not in server._command(home, place), "MLflow's own list, which this machine alone is on"
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" not in server._environment(place), (
+        "MLflow's own list, which this machine is on"
+    )
 
 
 def test_nothing_is_said_of_where_to_listen_and_it_is_this_machine_alone(home: Home) -> None:
@@ -23,17 +25,17 @@ def test_nothing_is_said_of_where_to_listen_and_it_is_this_machine_alone(home: H
     assert command[command.index("--host") + 1] == "127.0.0.1"
 
 
-def test_a_server_for_others_is_called_by_its_own_names_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_for_others_is_called_by_its_own_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "gpu-box")
     monkeypatch.setattr(socket, "getfqdn", lambda: "gpu-box.example.org")
     monkeypatch.setattr("autoproc.tracking.listening._own_addresses", lambda: ["10.1.2.3", "fd00::7"])
     place = Place("0.0.0.0", 5017)
     assert not place.is_private
     assert place.url == "http://127.0.0.1:5017", "what is typed on this machine"
-    command = server._command(home, place)
+    told = server._environment(place)
     names = ["gpu-box:5017", "gpu-box.example.org:5017", "10.1.2.3:5017", "[fd00::7]:5017"]
-    assert command[command.index("--allowed-hosts") + 1].split(",") == [*names, "localhost:*", "127.0.0.1:*"]
-    assert command[command.index("--cors-allowed-origins") + 1].split(",") == [f"http://{name}" for name in names]
+    assert told["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",") == [*names, "localhost:*", "127.0.0.1:*"]
+    assert told["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].split(",") == [f"http://{name}" for name in names]
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

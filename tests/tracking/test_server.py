@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,11 @@ def port() -> int:
     return Place(port=49_000 + os.getpid() % 10_000).next
 
 
+def child_ids(pid: int) -> list[int]:
+    told = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
+    return [int(line) for line in told.stdout.split()]
+
+
 def start(home: Home, port: int) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_STATIC_PREFIX": "/meant-for-another-server"}
     command = [sys.executable, "-c", SERVE, str(home.path), str(port)]
@@ -70,10 +76,16 @@ def test_the_server_shows_the_newest_job_until_ctrl_c(home: Home, tracker: Mlflo
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(f"http://127.0.0.1:{port}/") as page:
             assert b"<title>MLflow</title>" in page.read()
+        foreign = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "elsewhere.example.org"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):  # a page from elsewhere under this machine's address
+            opener.open(foreign)
+        [pid] = child_ids(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
     assert not answers(port)
-    assert "Uvicorn running" in (home.path / f"ui-{port}.log").read_text()
+    log = (home.path / f"ui-{port}.log").read_text()
+    assert "Uvicorn running" in log
+    assert f"Started server process [{pid}]" in log, "MLflow has loaded itself twice, in two processes"
 
 
 def test_a_home_without_a_database_says_what_to_do(tmp_path: Path, port: int) -> None:
