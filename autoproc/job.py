@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from autoproc.deadline import StopRequest, training_deadline
+from autoproc.durable import write_whole
 from autoproc.errors import AutoprocError, BundleError, HomeError, NoSignalError, PlanError
 from autoproc.export.bundle import README, export_bundle, write_card
 from autoproc.export.mlflow_model import typical_row, write_mlflow_model
@@ -43,7 +44,7 @@ from autoproc.space import Space
 from autoproc.steps.verdict import FinalModel
 from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
-from autoproc.tracking.home import LAST_FREE_BYTES, Home, check_room, home_errors, write_atomically
+from autoproc.tracking.home import LAST_FREE_BYTES, Home, check_room, home_errors
 from autoproc.tracking.mlflow_tracker import MlflowTracker
 from autoproc.tracking.tracker import Value
 from autoproc.tracking.views import JobView, view_links
@@ -307,7 +308,7 @@ class Job:
     def _write_result(self) -> dict[str, Any]:
         content: dict[str, Any] = finite_or_null(self._result())
         with home_errors(self.home.path):
-            write_atomically(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
+            write_whole(self._folder / RESULT, json.dumps(content, indent=2, allow_nan=False) + "\n")
         return content
 
     def _make_report(self) -> list[Path]:

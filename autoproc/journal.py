@@ -10,9 +10,7 @@ taken from there, with the time at which it was done, so that the same is decide
 on. The journal goes when the job has come to its end.
 """
 
-import errno
 import json
-import os
 import shutil
 import zipfile
 import zlib
@@ -28,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoproc.deadline import MonotonicClock, StopRequest
+from autoproc.durable import append_line, cause, whole_file, write_whole
 from autoproc.errors import HomeError
 
 FOLDER = "journal"
@@ -93,9 +92,7 @@ class Journal:
             folder.mkdir(parents=True)
         journal = cls(folder, started, request)
         with _journal_errors(folder):
-            unfinished = folder / f".{_HEAD}.unfinished"
-            unfinished.write_text(json.dumps(asdict(head)), encoding="utf-8")
-            unfinished.replace(folder / _HEAD)
+            write_whole(folder / _HEAD, json.dumps(asdict(head)))
         return journal
 
     @classmethod
@@ -180,20 +177,10 @@ class Journal:
     def _append(self, what: str, came: Any) -> _Event:
         at, over = max(self.stopwatch.now, self._now), self._request.is_made
         entry = {"what": what, "at": at, "over": over, "came": came, "arrays": self._has_arrays}
-        line = f"{json.dumps(entry)}\n".encode("ascii")
-        # Without a buffer, which would write what was refused once more as it closes.
-        with _journal_errors(self._folder), (self._folder / _EVENTS).open("ab", buffering=0) as file:
-            end = file.tell()
-            try:
-                if file.write(line) < len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                # What took long survives a power failure, too, and what is removed is known to be.
-                if self._has_arrays or what.startswith(_FORGET):
-                    os.fsync(file.fileno())
-            except OSError:
-                with suppress(OSError):
-                    file.truncate(end)
-                raise
+        line = json.dumps(entry)
+        with _journal_errors(self._folder):
+            # What took long survives a power failure, too, and what is removed is known to be.
+            append_line(self._folder / _EVENTS, line, secure=self._has_arrays or what.startswith(_FORGET))
         return _Event(**json.loads(line))  # what is gone on with is what will be read back
 
     def _misfit(self, found: str, wanted: str) -> str:
@@ -266,12 +253,8 @@ def _forgettable_name(number: int) -> str:
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stubs take a name for the flag before it
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -293,8 +276,7 @@ def _journal_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or error
         raise HomeError(
-            f"The journal {folder} cannot be used: {cause}. Without it a job cannot be resumed. Make room, or make the "
-            "folder writable, and resume the job; or choose another place with --home."
+            f"The journal {folder} cannot be used: {cause(error)}. Without it a job cannot be resumed. Make room, or "
+            "make the folder writable, and resume the job; or choose another place with --home."
         ) from None

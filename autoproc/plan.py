@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from autoproc.errors import PlanError, did_you_mean, shown
+from autoproc.paths import POSSIBLE, why_impossible
 from autoproc.spec import Optimizer
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
@@ -86,12 +87,9 @@ def _check_device(name: str) -> str:
 
 
 def _check_folder(path: str) -> str:
-    try:
-        Path(path).expanduser()
-    except RuntimeError:
-        raise ValueError("must be a folder, of a user that this machine knows") from None
-    if "\0" in path:
-        raise ValueError("must be a folder's path, without a NUL")
+    why = why_impossible(path)
+    if why is not None:
+        raise ValueError(f"must be {POSSIBLE} ({why})")
     return path
 
 

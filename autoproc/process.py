@@ -6,7 +6,6 @@
 Everything between the seal and the verdict sees development rows alone.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +28,7 @@ from autoproc.data.vectorize import Schema
 from autoproc.deadline import StopRequest
 from autoproc.errors import DataError, NoSignalError, PlanError
 from autoproc.network.sizes import InputSizes
+from autoproc.paths import possible_path, user_path
 from autoproc.plan import REFITS, Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import Progress, SilentProgress, Status
@@ -88,7 +88,7 @@ def resume(
     `frame` is the data frame that the job was given, if it was one, and `tracking_uri` its MLflow server by another
     address, or with a user and a password. Raises AutoprocError where there is nothing to resume, or another table.
     """
-    place = Home(Path(home).expanduser().resolve())
+    place = Home(possible_path(home, "The home folder").resolve())
     stopped = find_stopped(place, run)
     uri = tracking_uri or stopped.plan.tracking_uri
     plan = stopped.plan.model_copy(update={"home": str(place.path), "tracking_uri": uri})
@@ -125,7 +125,7 @@ def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...
     """The openings so far, in the plan's home, of the holdout that the plan would seal, or that was sealed for
     `prepared`; opens nothing."""
     key = prepared.holdout_key if prepared else holdout_key(_read(plan, None), plan)
-    home = Path(plan.home).expanduser()
+    home = user_path(plan.home)
     return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, key))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from autoproc.durable import write_whole
 from autoproc.errors import NoSignalError
 from autoproc.job import LOG, PLAN, Job
 from autoproc.journal import FOLDER, Head, Journal
@@ -15,7 +16,7 @@ from autoproc.resuming import SPACE, Beginning, find_stopped, stopped_like
 from autoproc.space import Space
 from autoproc.space_file import space_text
 from autoproc.tracking import names
-from autoproc.tracking.home import Home, home_errors, write_atomically
+from autoproc.tracking.home import Home, home_errors
 from autoproc.tracking.mlflow_tracker import open_tracker, reopen_tracker
 from autoproc.tracking.tracker import Tracker
 
@@ -49,8 +50,8 @@ def running_job(
         else:
             home.start_job(tracker.run_id)
             with home_errors(home.path):
-                write_atomically(folder / PLAN, resolved.to_yaml())
-                write_atomically(folder / SPACE, space_text(resolved.space))
+                write_whole(folder / PLAN, resolved.to_yaml())
+                write_whole(folder / SPACE, space_text(resolved.space))
             asked = documents.portable_plan(plan, home.path).model_dump(mode="json")
             head = Head(asked, prepared.fingerprint, prepared.holdout_key, tags[names.VERSION])
             if like := next(stopped_like(home, head), None):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoproc.errors import PlanError, did_you_mean, did_you_mean_file, shown
+from autoproc.paths import possible_path
 from autoproc.plan import Plan, make_plan
 from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, Rising, Space
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
@@ -57,7 +58,7 @@ def space_text(name_or_path: str) -> str:
     shipped = shipped_spaces()
     if name_or_path in shipped:
         return shipped[name_or_path]
-    path = Path(name_or_path)
+    path = possible_path(name_or_path, "A search space")
     if not path.is_file():
         raise PlanError(
             f"There is no search space {name_or_path!r}: it must be one of {', '.join(shipped)} or the path of a"

@@ -301,5 +301,5 @@ def test_what_nothing_can_train_is_refused(values):
 
 @pytest.mark.parametrize("home", ["~nobody-of-that-name/x", "a\0b"])
 def test_a_home_that_no_folder_can_be_is_refused(home):
-    with pytest.raises(PlanError, match=r"'home' must be a folder.* but is '"):
+    with pytest.raises(PlanError, match=r"'home' must be a path that this machine can have.* but is '"):
         make_plan(overrides={"home": home})

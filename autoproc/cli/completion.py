@@ -20,6 +20,8 @@ from click.shell_completion import (
     add_completion_class,
 )
 
+from autoproc.paths import user_path
+
 TASKS = ("binary", "multiclass", "regression", "vector_regression")
 METRICS = (
     "roc_auc", "average_precision", "accuracy", "balanced_accuracy", "f1", "mcc", "log_loss", "brier", "macro_f1",
@@ -127,7 +129,7 @@ def add_completion(group: click.Group) -> None:
 
 def _jobs(context: click.Context) -> list[str]:
     """`last`, and the run ids of the newest jobs in the home that is given so far."""
-    folder = Path(context.params.get("home") or "mlruns").expanduser() / "jobs"
+    folder = user_path(context.params.get("home") or "mlruns") / "jobs"
     try:
         jobs = sorted(folder.iterdir(), key=lambda job: job.stat().st_mtime, reverse=True)
     except OSError:

@@ -15,6 +15,7 @@ import click
 from autoproc.cli.options import home_option, json_option
 from autoproc.cli.output import examples, write_json
 from autoproc.errors import HomeError
+from autoproc.paths import possible_path, user_path
 
 if TYPE_CHECKING:
     from autoproc.tracking.listening import Place
@@ -90,7 +91,7 @@ def ui(context: click.Context, home: str, port: int, host: str, browser: bool) -
     place = Place(host, port)
     if not place.is_private:
         click.echo(_in_the_open(place), err=True)
-    context.exit(serve(Home(Path(home).expanduser()), place, show))
+    context.exit(serve(Home(user_path(home)), place, show))
 
 
 def _in_the_open(place: "Place") -> str:
@@ -111,7 +112,7 @@ def job_folder(run: str, home: str) -> Path:
     """The folder of the job that `run` names. Raises PlanError when there is none, or more than one."""
     from autoproc.tracking.home import Home
 
-    return Home(Path(home).expanduser()).find_job(run)
+    return Home(user_path(home)).find_job(run)
 
 
 def read_result(job: Path) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def find_model(job: Path) -> Path:
 def named_model(model: str, home: str) -> Path:
     """The model that a path, or else a job, names. Raises PlanError or HomeError where the job is not there, or has
     none."""
-    path = Path(model)
+    path = possible_path(model, "A model")
     looks_like_path = path.exists() or path.name != model or path.suffix.lower() in (".zip", ".onnx")
     return path if looks_like_path else find_model(job_folder(model, home))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from autoproc.cli.jobs import named_model
-from autoproc.cli.options import home_option
+from autoproc.cli.options import home_option, out_argument
 from autoproc.cli.output import examples
 from autoproc.errors import PlanError
 
@@ -32,7 +32,7 @@ _OF_OTHERS = (
     ),
 )
 @click.argument("run")
-@click.argument("out", type=click.Path(path_type=Path))
+@out_argument
 @click.option("--overwrite", is_flag=True, help="Replace a model that is already at OUT.")
 @home_option
 def export(run: str, out: Path, overwrite: bool, home: str) -> None:

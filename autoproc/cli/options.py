@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from autoproc.errors import PlanError
+from autoproc.paths import possible_path
 
 if TYPE_CHECKING:
     from autoproc.plan import Plan
@@ -158,14 +159,30 @@ _TUNE_OPTIONS = (
     ),
 )
 
+
+def _must_be_possible(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """The value as it was given. Raises PlanError where this machine can have no such path."""
+    if value is not None:
+        possible_path(value, option.opts[-1] if isinstance(option, click.Option) else option.make_metavar(context))
+    return value
+
+
 home_option = click.option(
-    "--home", default="mlruns", metavar="DIR", help="Where jobs and receipts are kept.  [default: mlruns]"
+    "--home",
+    default="mlruns",
+    metavar="DIR",
+    callback=_must_be_possible,
+    help="Where jobs and receipts are kept.  [default: mlruns]",
 )
 
 
 def out_option(help_text: str) -> Callable[[Command], Command]:
     """The file that a command writes."""
-    return click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help=help_text)
+    kind = click.Path(path_type=Path)
+    return click.option("-o", "--out", type=kind, metavar="FILE", callback=_must_be_possible, help=help_text)
+
+
+out_argument = click.argument("out", type=click.Path(path_type=Path), callback=_must_be_possible)
 
 
 same_server_option = click.option(

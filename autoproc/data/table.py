@@ -22,6 +22,7 @@ from autoproc.data.cells import Cells, read_cells
 from autoproc.data.delimited import read_delimited
 from autoproc.data.names import column_names, must_name
 from autoproc.errors import DataError, did_you_mean_file
+from autoproc.paths import user_path
 
 _SHOWN = 5
 _WHY_LETTERS = 200
@@ -125,14 +126,6 @@ def parquet_errors() -> tuple[type[Exception], ...]:
     import pyarrow as pa  # which prediction from data frames does without
 
     return pa.ArrowException, ValueError, OSError
-
-
-def user_path(name: str | PathLike[str]) -> Path:
-    """A path as a user types it: `~` stands for a user's folder, but where there is no such user for itself."""
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        return Path(name)
 
 
 def unreadable(path: Path, error: Exception) -> DataError:

@@ -52,6 +52,7 @@ from autoproc.network.arrays import EDGES, SPREAD, TARGET_STATISTICS, expected_s
 from autoproc.network.averaging import SHARE
 from autoproc.network.predictor import Predictor
 from autoproc.outcomes import FinalNetworks
+from autoproc.paths import user_path, why_impossible
 from autoproc.results import Weights
 from autoproc.spec import NetworkSpec
 
@@ -149,7 +150,10 @@ class Opened:
 
 def open_bundle(path: str | Path) -> Opened:
     """What is in a bundle, a folder or a zip file. Raises BundleError for anything else."""
-    where = Path(path).expanduser()
+    why = why_impossible(path)
+    if why is not None:
+        raise BundleError(f"There is no model {shown(str(path))}: {why}.")
+    where = user_path(path)
     with _opened(where) as files, _damage_told(where):
         return _assemble(read_card(files), files)
 

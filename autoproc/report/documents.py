@@ -6,8 +6,8 @@ from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.drift import Seen
-from autoproc.data.table import user_path
 from autoproc.outcomes import Finalist, OutOfFold
+from autoproc.paths import user_path
 from autoproc.plan import FinalKind, InputsPlan, Plan
 from autoproc.prepared import Prepared
 from autoproc.provenance import commit_at, hardware, splits_hash, versions

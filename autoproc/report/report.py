@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterator
 from pathlib import Path
 
+from autoproc.durable import write_whole
 from autoproc.format import format_count, format_seconds
 from autoproc.report.evidence import FILE, DataFacts, Evidence
 from autoproc.report.figures.base import Shown
@@ -16,7 +17,6 @@ from autoproc.report.figures.search import search_figures
 from autoproc.report.figures.training import training_figures
 from autoproc.report.markdown import sections
 from autoproc.report.page import Part, page, table
-from autoproc.tracking.home import write_atomically
 
 PAGE = "report.html"
 
@@ -26,8 +26,8 @@ TOPICS = ("Holdout", "Data", "Reference models", "Growth until it overfits", "Se
 
 def write_report(folder: Path, evidence: Evidence) -> Path:
     """Write into a job's folder what its page is drawn from, and the page; its path. Raises OSError."""
-    write_atomically(folder / FILE, evidence.to_json())
-    write_atomically(folder / PAGE, report_page(evidence))
+    write_whole(folder / FILE, evidence.to_json())
+    write_whole(folder / PAGE, report_page(evidence))
     return folder / PAGE
 
 

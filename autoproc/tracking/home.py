@@ -8,7 +8,6 @@ running/         for each job that runs now, a locked file and a sign of life
 ui-<port>.log    what MLflow's server wrote when `autoproc ui` last ran on that port
 """
 
-import errno
 import os
 import re
 import shutil
@@ -23,7 +22,9 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from autoproc.durable import cause, write_whole
 from autoproc.errors import HomeError, PlanError
+from autoproc.paths import possible_path
 from autoproc.tracking.privacy import make_folder
 
 MIN_FREE_BYTES = 50_000_000
@@ -76,7 +77,7 @@ class Home:
         with home_errors(self.path):
             self.make_job(run_id)
             number = 1 + max((_start_of(folder)[0] for folder in self._job_folders()), default=0)
-            write_atomically(self.job(run_id) / STARTED, f"{datetime.now(UTC).isoformat()}\n{number}\n")
+            write_whole(self.job(run_id) / STARTED, f"{datetime.now(UTC).isoformat()}\n{number}\n")
         return self.job(run_id)
 
     def make_job(self, run_id: str) -> None:
@@ -205,7 +206,7 @@ def open_home(path: str | Path) -> Home:
 
     Raises HomeError when it is read-only, a file is in the way, or the disk is full.
     """
-    home = Home(Path(path).expanduser().resolve())
+    home = Home(possible_path(path, "The home folder").resolve())
     if re.search(r"[%?]", str(home.path)):
         raise HomeError(
             f"The home folder {home.path} cannot be used: its path must not contain '%' or '?', which mean "
@@ -239,33 +240,9 @@ def home_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HomeError(
-            f"The home folder {path} cannot be used: {_cause(error)}. It must be a folder that can be written to. "
+            f"The home folder {path} cannot be used: {cause(error)}. It must be a folder that can be written to. "
             "Choose another place with --home."
         ) from None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file that is seen whole or not at all, even after a crash. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)  # of a process that was killed, or somebody's link to another place
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cause(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or 'it'} is read-only for this user"
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"the file {error.filename} is in the way"
-    return error.strerror or str(error)
 
 
 class _Start(NamedTuple):

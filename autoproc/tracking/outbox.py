@@ -8,7 +8,6 @@ server that is away nor a job that is killed loses it; `secure` makes it survive
 write while another delivers; both belong to the process that holds the job's lock.
 """
 
-import errno
 import json
 import os
 from contextlib import suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, final
 
+from autoproc.durable import append_line
 from autoproc.errors import HomeError
 from autoproc.tracking.entries import Entry, from_json, to_json
 
@@ -106,17 +106,8 @@ class Outbox:
 
     def append(self, entry: Entry) -> None:
         """Add an entry; then it survives this process. Raises OSError, and then the outbox is as before."""
-        line = f"{to_json(entry)}\n".encode("ascii")
-        # Without a buffer, which would write what was refused once more as it closes.
-        with self._lock, self._entries.open("ab", buffering=0) as file:
-            size = file.tell()
-            try:
-                if file.write(line) < len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError:
-                with suppress(OSError):
-                    file.truncate(size)
-                raise
+        with self._lock:
+            append_line(self._entries, to_json(entry))
             self._n_entries += 1
 
     def first(self) -> Waiting:

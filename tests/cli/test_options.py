@@ -142,3 +142,29 @@ def test_costs_override_those_of_the_plan_file_one_by_one(process, empty_folder)
     (empty_folder / "plan.yaml").write_text("data: a.csv\ntarget: y\ncost: {false_negative: 3, false_positive: 2}\n")
     assert run(["tune", "--config", "plan.yaml", "--cost", "false_negative=5"]) == 0
     assert (process.plans[0].cost.false_negative, process.plans[0].cost.false_positive) == (5, 2)
+
+
+@pytest.mark.parametrize("name", ["~nobody-is-called-so/x", "x" * 5_000], ids=["user", "long"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show last --home {}",
+        "ui --home {}",
+        "report last --home {}",
+        "report last --out {}",
+        "compare last last --home {}",
+        "resume last --home {}",
+        "sync --home {}",
+        "predict {} table.csv",
+        "predict last table.csv --out {}",
+        "export {} model.zip",
+        "export last {}",
+        "tune table.csv -t y --home {}",
+        "holdout table.csv -t y --home {}",
+    ],
+)
+def test_a_path_that_no_machine_can_have_is_refused(
+    command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command.format(name).split()) == 2
+    assert "a path that this machine can have" in capsys.readouterr().err

@@ -14,7 +14,7 @@ import pytest
 
 from autoproc.errors import HomeError, PlanError
 from autoproc.tracking import home as home_module
-from autoproc.tracking.home import Home, open_home, write_atomically
+from autoproc.tracking.home import Home, open_home
 
 ROOT = Path(__file__).parents[2]
 
@@ -221,25 +221,3 @@ def test_traces_that_somebody_removed_stop_nothing(fresh: Home) -> None:
     fresh.show_alive("job")
     assert abs(fresh.last_alive("job") - time.time()) < 3600
     lock.release()
-
-
-def test_an_atomic_write_leaves_one_file_with_the_new_text(tmp_path: Path) -> None:
-    path = tmp_path / "result.json"
-    write_atomically(path, "old")
-    write_atomically(path, "größe\n")
-    assert path.read_bytes() == "größe\n".encode()
-    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
-
-
-def test_an_atomic_write_that_fails_leaves_the_old_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "result.json"
-    write_atomically(path, "old")
-
-    def fail(source: object, target: object) -> None:
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(home_module.os, "replace", fail)
-    with pytest.raises(OSError, match="broken"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
