@@ -17,10 +17,17 @@ _ROWS_A_PIECE = 80  # development rows, of which each fold trains on four fifths
 
 
 class Ladder(NamedTuple):
-    """Capacities, smallest first, and why they begin where they do, if that is not at the smallest there is."""
+    """Capacities, smallest first, and why they are not all there are, if they are not."""
 
     rungs: tuple[NetworkSpec, ...]
     reason: str = ""
+
+    def ending_at(self, n_rungs: int) -> "Ladder":
+        """The first so many rungs: those whose networks find room in memory."""
+        if n_rungs >= len(self.rungs):
+            return self
+        why = f"the ladder ends at {self.rungs[n_rungs - 1]}, as larger networks find no room under the memory limit"
+        return Ladder(self.rungs[:n_rungs], "; ".join(filter(None, (self.reason, why))))
 
 
 def choose_batch_size(plan: Plan, n_train_rows: int) -> int:

@@ -17,7 +17,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, final
@@ -43,12 +43,14 @@ class MisfitError(HomeError):
 @dataclass(frozen=True)
 class Head:
     """What a job was asked for: `plan` as JSON without secrets and with paths that hold from any folder, for the table
-    with this `fingerprint` and the holdout with this key, by a `version` of autoproc."""
+    with this `fingerprint` and the holdout with this key, by a `version` of autoproc. `n_rungs` found room in memory
+    when it began."""
 
     plan: Mapping[str, Any]
     fingerprint: str
     holdout_key: str
     version: str
+    n_rungs: int = field(compare=False)
     format: int = FORMAT
 
 
@@ -196,17 +198,18 @@ def read_head(folder: Path) -> Head | None:
     for the journal of another version, or a damaged one."""
     path = folder / _HEAD
     try:
-        head = Head(**json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] == FORMAT:
+            return Head(**content)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise HomeError(f"The journal's head {path} cannot be read: {error}. It must be as the job left it.") from None
-    if head.format != FORMAT:
-        raise HomeError(
-            f"The journal {folder} is of format {head.format}, of autoproc {head.version}; this version reads format "
-            f"{FORMAT}. Resume the job with that version, or begin anew by `autoproc tune --config` with its plan.yaml."
-        )
-    return head
+    raise HomeError(
+        f"The journal {folder} is of format {content['format']}, of autoproc {content.get('version')}; this version "
+        f"reads format {FORMAT}. Resume the job with that version, or begin anew by `autoproc tune --config` with its "
+        "plan.yaml."
+    )
 
 
 def _read_events(folder: Path) -> tuple[list[_Event], int]:

@@ -108,7 +108,7 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     resumed = beginning.resumed
     space = resumed.space if resumed else load_space(plan.space)
     plan = space.complete(plan)
-    prepared, holdout = prepare(plan, frame)
+    prepared, holdout = prepare(plan, frame, resumed.head.n_rungs if resumed else None)
     from autoproc.network.engine import choose_device, device_name
     from autoproc.running import running_job  # torch and MLflow are loaded only for a request that is sound
 
@@ -129,8 +129,9 @@ def openings(plan: Plan, prepared: Prepared | None = None) -> tuple[Opening, ...
     return tuple(opening_of(home, receipt) for receipt in previous_receipts(home, key))
 
 
-def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHoldout]:
-    """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows."""
+def prepare(plan: Plan, frame: pd.DataFrame | None, n_rungs: int | None = None) -> tuple[Prepared, SealedHoldout]:
+    """Read the table, seal the holdout, and decide problem, metric and protocol on the other rows. The ladder has the
+    rungs for which there is memory, or `n_rungs`: of a job that goes on, those for which there was."""
     room = Room.of(plan)
     for path in (plan.data if frame is None else None, plan.holdout):
         if path is not None:
@@ -154,7 +155,10 @@ def prepare(plan: Plan, frame: pd.DataFrame | None) -> tuple[Prepared, SealedHol
     n_train_rows = max(len(fold.train) for fold in protocol.splits)
     n_inputs = InputSizes.of(schema.layout, n_pieces).width
     ladder = choose_ladder(plan, n_inputs, problem.n_outputs, n_train_rows)
-    ladder = fitting(ladder, n_inputs, problem.n_outputs, len(protocol.splits), left)
+    if n_rungs is None:
+        ladder = fitting(ladder, n_inputs, problem.n_outputs, len(protocol.splits), left)
+    else:
+        ladder = ladder.ending_at(n_rungs)
     leaks = find_leaks(development, schema, matrix, targets, problem, plan)
     if leaks.warnings and plan.strict:
         raise DataError(f"With --strict no sign of a leak is let pass. {' '.join(leaks.warnings)}")

@@ -14,7 +14,6 @@ from autoproc.progress import KeptProgress, Progress
 from autoproc.report import details, documents, lines
 from autoproc.resuming import SPACE, Beginning, find_stopped, stopped_like
 from autoproc.space import Space
-from autoproc.space_file import space_text
 from autoproc.tracking import names
 from autoproc.tracking.home import Home, home_errors
 from autoproc.tracking.mlflow_tracker import open_tracker, reopen_tracker
@@ -51,9 +50,10 @@ def running_job(
             home.start_job(tracker.run_id)
             with home_errors(home.path):
                 write_whole(folder / PLAN, resolved.to_yaml())
-                write_whole(folder / SPACE, space_text(resolved.space))
+                write_whole(folder / SPACE, space.text)
             asked = documents.portable_plan(plan, home.path).model_dump(mode="json")
-            head = Head(asked, prepared.fingerprint, prepared.holdout_key, tags[names.VERSION])
+            n_rungs = len(prepared.ladder.rungs)
+            head = Head(asked, prepared.fingerprint, prepared.holdout_key, tags[names.VERSION], n_rungs)
             if like := next(stopped_like(home, head), None):
                 kept.say("resume", lines.alike_line(like, home.path))
             journal = Journal.begin(folder / FOLDER, head, beginning.started, beginning.request)

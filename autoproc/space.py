@@ -178,6 +178,8 @@ class Space:
     train: Mapping[str, Leaf]
     inputs: InputsPlan = field(default_factory=InputsPlan)
     at_least: tuple[int, int] | None = None
+    text: str = field(default="", compare=False)
+    """The YAML that it was read from."""
 
     def complete(self, plan: Plan) -> Plan:
         """The plan with what the space says of inputs, and fixes of training, where it says nothing itself."""

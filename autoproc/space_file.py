@@ -71,7 +71,7 @@ def parse_space(name: str, text: str) -> Space:
     """The space written in YAML `text`, checked down to its leaves' ranges. Raises PlanError."""
     tree = parse_yaml(text, f"The search space {name!r}")
     try:
-        return _space(name, tree)
+        return replace(_space(name, tree), text=text)
     except PlanError as error:
         raise PlanError(f"The search space {name!r} cannot be used. {error}") from None
 

@@ -37,6 +37,13 @@ def plan_files() -> Strategy:
     return _objects(schema, schema["$defs"], known)
 
 
+def nearly_usual_plan_files() -> Strategy:
+    """Those with one to three sections or values of such, which more often than not can be carried out."""
+    chosen = st.sets(st.sampled_from(sorted(Plan.model_fields)), min_size=1, max_size=3)
+    usual = {"target": ["failed"], "force": True}
+    return st.builds(lambda plan, keys: usual | {key: plan[key] for key in keys & set(plan)}, plan_files(), chosen)
+
+
 def junk() -> Strategy:
     """What stands where something else belongs."""
     plain = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(ODD_TEXTS) | st.dates()

@@ -11,7 +11,7 @@ from autoproc.deadline import StopRequest
 from autoproc.errors import HomeError
 from autoproc.journal import Head, Journal, read_head
 
-HEAD = Head({"target": ["y"]}, "fingerprint", "key", "0.1.0")
+HEAD = Head({"target": ["y"]}, "fingerprint", "key", "0.1.0", 9)
 
 
 @pytest.fixture

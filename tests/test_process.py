@@ -122,3 +122,10 @@ def test_inspect_knows_the_holdout_that_tune_would_open(tmp_path: Path) -> None:
     path = tables.write(tables.table(), tmp_path / "table.csv")
     of_file = plan.model_copy(update={"data": str(path), "holdout_share": 0.9999})
     assert [opening.receipt for opening in process.openings(of_file)] == [receipt], "whatever share is sealed"
+
+
+def test_a_job_that_goes_on_has_the_rungs_for_which_there_was_memory() -> None:
+    plan = make_plan(overrides={"target": ["failed"]})
+    whole, fewer = (process.prepare(plan, tables.table(n_rows=200), n_rungs)[0].ladder for n_rungs in (None, 2))
+    assert fewer.rungs == whole.rungs[:2] != whole.rungs
+    assert "find no room" in fewer.reason and fewer.reason.startswith(whole.reason)

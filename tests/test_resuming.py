@@ -13,7 +13,7 @@ from autoproc.resuming import Beginning, StoppedJob, find_stopped, stopped_like
 from autoproc.tracking.home import Home, open_home
 
 PLAN = make_plan(None, {"data": "table.csv", "target": "y", "trials": 7, "space": "quick"})
-HEAD = Head(PLAN.model_dump(mode="json"), "fingerprint", "key", "0.1.0")
+HEAD = Head(PLAN.model_dump(mode="json"), "fingerprint", "key", "0.1.0", 9)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_its_space_is_the_one_it_began_with(home: Home) -> None:
 
 
 def test_a_request_that_is_no_plan_any_more_is_refused(home: Home) -> None:
-    job = stopped_job(home, "one", Head({"trails": 7}, "fingerprint", "key", "9.0"))
+    job = stopped_job(home, "one", Head({"trails": 7}, "fingerprint", "key", "9.0", 9))
     with pytest.raises(HomeError, match=r"Resume it with autoproc 9\.0"):
         _ = job.plan
 
@@ -81,7 +81,7 @@ def test_a_journal_of_another_version_is_refused(home: Home) -> None:
 def test_jobs_of_the_same_request_are_found_newest_first(home: Home) -> None:
     for run_id in ("b", "a"):
         stopped_job(home, run_id)
-    stopped_job(home, "c", Head(HEAD.plan, "another table", "key", "0.1.0"))
+    stopped_job(home, "c", Head(HEAD.plan, "another table", "key", "0.1.0", 9))
     home.start_job("d")
     assert list(stopped_like(home, HEAD)) == ["a", "b"]
 

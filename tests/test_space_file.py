@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from autoproc.errors import PlanError
@@ -280,3 +282,11 @@ def test_a_former_space_that_is_gone_is_no_obstacle_and_a_new_one_that_is_not_th
     assert changed(SAVED, "classic", "/gone/mine.yaml") == (InputsPlan(pieces=0, scale=False), 0, 7)
     with pytest.raises(PlanError, match="no search space 'clasic'"):
         changed(SAVED, "clasic", "default")
+
+
+def test_a_space_keeps_the_text_that_it_was_read_from(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(shipped_spaces()["quick"], encoding="utf-8")
+    space = load_space(str(path))
+    path.write_text("train: {}", encoding="utf-8")
+    assert space.text == shipped_spaces()["quick"]

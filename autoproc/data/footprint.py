@@ -90,16 +90,13 @@ def fitting(ladder: Ladder, n_inputs: int, n_outputs: int, n_folds: int, room: i
 
     sizes = [needed(network.n_weights(n_inputs, n_outputs)) for network in ladder.rungs]
     n_fitting = sum(size <= room for size in sizes)  # they rise
-    if n_fitting == len(sizes):
-        return ladder
     if not n_fitting:
         raise PlanError(
             f"The memory limit must leave room for networks, but only {format_bytes(room)} are left for them, and "
             f"those of {n_folds} folds, {ladder.rungs[0]} on {n_inputs:,} inputs, take {format_bytes(sizes[0])} at "
             "least. Raise --memory-limit, ask for fewer --folds, or leave columns out with --ignore."
         )
-    reason = f"the ladder ends at {ladder.rungs[n_fitting - 1]}, as larger networks find no room under the memory limit"
-    return Ladder(ladder.rungs[:n_fitting], "; ".join(filter(None, (ladder.reason, reason))))
+    return ladder.ending_at(n_fitting)
 
 
 def _bytes_of_file(path: Path) -> int:

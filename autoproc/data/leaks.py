@@ -5,6 +5,7 @@ None of them proves a leak; each is told with its evidence, and people decide.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,14 @@ from autoproc.data.columns import words_of
 from autoproc.data.copies import tell_copies
 from autoproc.data.metrics import Target
 from autoproc.data.order import tell_counters, tell_order
-from autoproc.data.single_feature import rank_correlation, tree_score
+from autoproc.data.single_feature import Dependence, rank_correlation, tree_score
 from autoproc.data.table import Table
 from autoproc.data.vectorize import Schema
 from autoproc.plan import Plan
 from autoproc.results import FloatArray, Problem
 
 _NEARLY_PERFECT = 0.99  # R², or balanced accuracy between chance and 1
+_TELLS_SOMETHING = 0.1  # dependence of the target on a feature, far below that on one which tells it
 _MOST_ROWS = 4_000  # that a single feature is tried on
 _FEWEST_ROWS = 40
 _LARGEST = 1e30  # of a cell: a tree, or a median, adds them up as float32
@@ -85,6 +87,7 @@ def _tellers(features: Mapping[str, FloatArray], targets: Target, problem: Probl
     if len(problem.targets) > 1:
         return
     values = targets.ravel()
+    alone = _Alone(values, problem.is_classification)
     for name, feature in features.items():
         if _is_bijection(feature, values):
             yield (
@@ -92,7 +95,7 @@ def _tellers(features: Mapping[str, FloatArray], targets: Target, problem: Probl
                 f"{problem.targets[0]!r}, and the other way round. Unless it is known before the target, leave it out "
                 "with --ignore."
             )
-        elif (score := _alone(feature, values, problem)) >= _NEARLY_PERFECT:
+        elif (score := alone.score(feature)) >= _NEARLY_PERFECT:
             measure = "balanced accuracy beyond chance" if problem.is_classification else "R² of values or ranks"
             yield (
                 f"Feature {name!r} alone predicts {problem.targets[0]!r} nearly perfectly ({measure} "
@@ -118,19 +121,30 @@ def _numbered(values: NDArray[np.generic]) -> tuple[int, NDArray[np.int64]]:
     return len(different), numbers.astype(np.int64)
 
 
-def _alone(feature: FloatArray, values: NDArray[np.generic], problem: Problem) -> float:
-    """How well a feature alone does on every second row: 1 is perfect, 0 is chance."""
-    if len(values) < _FEWEST_ROWS:
-        return 0.0
-    step = -(-len(values) // _MOST_ROWS)
-    # Below all that are there, so that a tree can part them.
-    missing = np.isnan(feature)
-    lowest = float(np.min(feature, where=~missing, initial=0.0))
-    tried, wanted = np.where(missing, lowest - 1, feature)[::step], values[::step]
-    unseen = np.arange(len(tried)) % 2 == 1
-    score = tree_score(tried, wanted, unseen, problem.is_classification)
-    # A leak by any rising or falling function keeps the ranks.
-    return score if problem.is_classification else max(score, rank_correlation(tried, wanted) ** 2)
+@final
+class _Alone:
+    """How well features do alone, on every second row, for what is wanted (n,)."""
+
+    def __init__(self, values: NDArray[np.generic], classify: bool) -> None:
+        self._step = -(-len(values) // _MOST_ROWS)
+        self._classify = classify
+        self._wanted = values[:: self._step]
+        self._dependence = Dependence(self._wanted)
+
+    def score(self, feature: FloatArray) -> float:
+        """Of one feature (n,): 1 is perfect, 0 is chance, or hardly more."""
+        tried, wanted = feature[:: self._step], self._wanted
+        if len(wanted) < _FEWEST_ROWS:
+            return 0.0
+        # Below all that are there, so that a tree can part them.
+        missing = np.isnan(tried)
+        lowest = float(np.min(tried, where=~missing, initial=0.0))
+        tried = np.where(missing, lowest - 1, tried)
+        if self._dependence.on(tried) < _TELLS_SOMETHING:
+            return 0.0
+        score = tree_score(tried, wanted, np.arange(len(tried)) % 2 == 1, self._classify)
+        # A leak by any rising or falling function keeps the ranks.
+        return score if self._classify else max(score, rank_correlation(tried, wanted) ** 2)
 
 
 def _names(schema: Schema) -> Iterator[str]:

@@ -65,7 +65,7 @@ def _group_proposals(table: Table, problem: Problem) -> Iterator[str]:
     names = [column.name for column in problem.columns]
     sample = {name: _Values.of(some.cells(name)) for name in names}
     codes = np.stack([values.codes for values in sample.values()], axis=1)
-    whole = cache(lambda name: _Values.of(table.cells(name)))
+    whole = cache(lambda name: sample[name] if some is table else _Values.of(table.cells(name)))
     for column in problem.columns:
         if not (_may_be_key(column, sample[column.name]) and _may_be_key(column, groups := whole(column.name))):
             continue

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chatterjeexi, spearmanr
 
-from autoproc.data.single_feature import rank_correlation, tree_score
+from autoproc.data.single_feature import Dependence, rank_correlation, tree_score
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=400)
@@ -33,3 +34,23 @@ def test_ranks_keep_a_rising_or_falling_function_and_what_does_not_vary_tells_no
     assert rank_correlation(X, np.exp(X)) == pytest.approx(1)
     assert rank_correlation(X, -(X**3)) == pytest.approx(-1)
     assert rank_correlation(X, np.ones(400)) == rank_correlation(np.ones(400), X) == 0
+
+
+@pytest.mark.parametrize("wanted", [np.exp(X), (X > 0.3).astype(int), RANDOM.integers(0, 5, 400)])
+def test_dependence_and_rank_correlation_are_those_of_scipy(wanted: np.ndarray) -> None:
+    assert Dependence(wanted).on(X) == pytest.approx(chatterjeexi(X, wanted).statistic)
+    assert rank_correlation(X, wanted) == pytest.approx(spearmanr(X, wanted).statistic)
+
+
+def test_dependence_is_near_one_for_any_function_and_near_zero_for_noise() -> None:
+    codes = RANDOM.integers(0, 20, 400)
+    of_each = RANDOM.normal(size=20)
+    for feature, wanted in ((X, X**2), (X, np.sin(5 * X)), (codes, of_each[codes]), (codes, codes % 2)):
+        assert Dependence(wanted).on(feature.astype(float)) > 0.8
+        assert abs(Dependence(wanted).on(RANDOM.permutation(feature).astype(float))) < 0.15
+    assert Dependence(np.ones(400)).on(X) == 0
+
+
+def test_likeness_of_neighbouring_rows_is_no_dependence_on_a_feature_with_few_values() -> None:
+    drift = np.sort(X)
+    assert abs(Dependence(drift).on(RANDOM.integers(0, 5, 400).astype(float))) < 0.15

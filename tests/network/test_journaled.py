@@ -18,7 +18,7 @@ from autoproc.spec import Candidate, NetworkSpec, TrainSpec
 from tests.network.sample_data import sample
 from tests.steps.scripted_engine import ScriptedEngine
 
-HEAD = Head({}, "fingerprint", "key", "0.1.0")
+HEAD = Head({}, "fingerprint", "key", "0.1.0", 9)
 CANDIDATES = [
     Candidate(NetworkSpec(1, 8), TrainSpec(max_epochs=6, learning_rate=rate, dropout=dropout, batch_size=32))
     for rate, dropout in ((0.01, 0.0), (0.03, 0.2), (0.002, 0.4))
