@@ -17,7 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from autoproc.data.metrics import Target
@@ -28,6 +28,7 @@ from autoproc.results import FittedReference, FloatArray, Problem, Reference, Sc
 
 _MOST_TREE_CATEGORIES = 255  # that the trees can tell apart; codes beyond count as numbers
 _MOST_ITERATIONS = 1_000
+_LARGEST = 1e15  # number for a linear model, which squares it as float32
 _MOST_ROWS = 200_000  # that a reference learns from
 
 Matrix = NDArray[np.float32]
@@ -110,9 +111,10 @@ def _plain_columns(layout: Layout) -> Any:
     """What a linear model can read: numbers without gaps on one scale, marks of gaps, and a column a category."""
     numbers = [*layout.numeric, *layout.passthrough]
     categories = [column for column, _ in (*layout.one_hot, *layout.embedded)]
+    clip = FunctionTransformer(np.clip, kw_args={"a_min": -_LARGEST, "a_max": _LARGEST})
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return make_column_transformer(
-        (make_pipeline(fill, StandardScaler()), numbers),
+        (make_pipeline(clip, fill, StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore"), categories),
     )
 

@@ -1,5 +1,6 @@
 """Reference models: the same folds, the same shapes as a network's predictions, and no more time than there is."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -89,3 +90,13 @@ def test_of_very_many_rows_a_draw_is_learned_from_and_told_of(monkeypatch: pytes
     assert len(train_references(case, 0, NEVER, told.append)) == 2
     assert learned == [100] * 8, "three folds and all rows"
     assert told == ["The reference models learn from 100 rows of 192, drawn at random."]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_numbers_as_large_as_there_are_can_be_learnt_from(task: Task) -> None:
+    case = prepared(task)
+    matrix = case.matrix.copy()
+    matrix[::7, case.schema.layout.numeric] = np.finfo(np.float32).max
+    matrix[3::7, case.schema.layout.numeric] = -np.finfo(np.float32).max
+    for fitted in train_references(replace(case, matrix=matrix), 0, NEVER, never):
+        assert np.isfinite(fitted.predict(matrix)).all()
