@@ -49,7 +49,7 @@ SMALL: dict[str, Any] = {
 PATIENCE = 300.0
 """Seconds after which a job counts as hung."""
 _MOST_RESUMED = 5
-_MODULES = "modules.txt"
+_OUT, _TOLD, _MODULES = "out.json", "told.txt", "modules.txt"
 _OF_A_RUN = ("seconds", "run_id", "home", "path", "opened_at", "memory", "told", "seconds_an_epoch")
 _DISK = "64m"
 """Of the file system that is filled: a home wants 50 MB free when a job starts."""
@@ -77,7 +77,7 @@ class Running:
     """A command in a forked process, with what it writes in files beside its home."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        self._out, self._err = folder / "out.json", folder / "told.txt"
+        self._out, self._err = folder / _OUT, folder / _TOLD
         context = multiprocessing.get_context("fork")
         self._process = context.Process(target=_command, args=(self._out, self._err, arguments))
         self._process.start()
@@ -148,14 +148,13 @@ def run_to_its_end(folder: Path) -> tuple[dict[str, Any], float]:
 
 
 def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, seconds: float) -> Stopped:
-    """One job, stopped once or twice and then resumed to its end; what it came to is checked."""
+    """One job, stopped once or twice and then resumed to its end; what it came to is checked. What it writes for its
+    user comes to `folder`."""
     chance = random.Random(f"{asked.seed} {number} {asked.signal} {asked.full_disk}")
     seen, arguments = Stopped(number), tune(folder, home)
-    scratch = home.parent / "told"
-    scratch.mkdir(exist_ok=True)
     n_stops = chance.choice((1, 2))
     for _ in range(n_stops):
-        job = Running(scratch, *arguments)
+        job = Running(folder, *arguments)
         if job.wait(chance.random() * seconds):  # it was faster
             seen.codes.append(job.code)
             break
@@ -170,7 +169,7 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
         # Of a job that was stopped before it had a journal there is nothing to resume.
         arguments = ("resume", "last", "--home", str(home), "--json") if _has_journal(home) else arguments
     while job.code and len(seen.codes) < n_stops + _MOST_RESUMED:
-        job = Running(scratch, *arguments)
+        job = Running(folder, *arguments)
         if not job.wait(PATIENCE):
             job.send(signal.SIGKILL)
             job.wait(PATIENCE)
@@ -285,9 +284,8 @@ def main() -> int:
         for number in range(asked.jobs):
             with homes(asked) as place:
                 seen = disturb(number, folder, place / "home", asked, seconds)
-                result = place / "told" / "out.json"
-                early = seen.ended_early or "by the user" in (place / "told" / "told.txt").read_text(encoding="utf-8")
-                if not seen.lost and not early and alike(json.loads(result.read_text())) != alike(undisturbed):
+                early = seen.ended_early or "by the user" in (folder / _TOLD).read_text(encoding="utf-8")
+                if not seen.lost and not early and alike(json.loads((folder / _OUT).read_text())) != alike(undisturbed):
                     seen.lost.append("the result is another one")
             places.update(seen.stops)
             n_lost += bool(seen.lost)
