@@ -78,6 +78,8 @@ class Running:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self._out, self._err = folder / _OUT, folder / _TOLD
+        for of_another in (self._out, self._err):
+            of_another.unlink(missing_ok=True)
         context = multiprocessing.get_context("fork")
         self._process = context.Process(target=_command, args=(self._out, self._err, arguments))
         self._process.start()
