@@ -11,7 +11,7 @@ from autoproc.report.figures.base import LEGEND, SERIES, Picture, Remarked, Show
 from autoproc.report.figures.scores import intervals
 from autoproc.report.page import Part, page, table
 from autoproc.report.phrases import metric_title
-from autoproc.report.trials import complete
+from autoproc.report.trials import scored
 
 _ID = 8  # characters of a run's id that tell jobs apart
 
@@ -104,7 +104,7 @@ def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Sh
     """The best score so far over the complete trials of each job."""
     data = []
     for name, job, color in zip(names, jobs, [*SERIES] * len(jobs), strict=False):
-        done = complete(job.search.trials) if job.search and job.metric == metric else []
+        done = scored(job.search.trials) if job.search and job.metric == metric else []
         best = max if job.direction == "maximize" else min
         running = list(accumulate((trial.score for trial in done if trial.score is not None), best))
         if running:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import optuna
 
+from autoproc.outcomes import CUT_SHORT
 from autoproc.report.evidence import TrialFacts
 from autoproc.report.phrases import value_text
 from autoproc.results import Direction
@@ -55,9 +56,18 @@ def searched(trials: Sequence[TrialFacts]) -> list[Parameter]:
     return [parameter for parameter in found if parameter]
 
 
-def complete(trials: Sequence[TrialFacts]) -> list[TrialFacts]:
-    """Those that came to their end with a score."""
+def scored(trials: Sequence[TrialFacts]) -> list[TrialFacts]:
+    """Those with a score of their own: that came to their end, or were cut short with what they had by then."""
     return [trial for trial in trials if trial.state == "complete" and trial.score is not None]
+
+
+def is_cut_short(trial: TrialFacts) -> bool:
+    return trial.reason in CUT_SHORT.values()
+
+
+def complete(trials: Sequence[TrialFacts]) -> list[TrialFacts]:
+    """Those that came to their end with a score: one that was cut short says little of its parameters."""
+    return [trial for trial in scored(trials) if not is_cut_short(trial)]
 
 
 def importances(trials: Sequence[TrialFacts], direction: Direction) -> dict[str, float]:

@@ -21,7 +21,7 @@ from autoproc.report.figures.base import (
     plotly_text,
 )
 from autoproc.report.phrases import configuration_text, metric_title
-from autoproc.report.trials import FEWEST_TRIALS, Parameter, complete, importances, searched
+from autoproc.report.trials import FEWEST_TRIALS, Parameter, complete, importances, is_cut_short, scored, searched
 from autoproc.results import Direction
 
 _GROUPS = 5  # of complete trials, by their score
@@ -34,10 +34,10 @@ _AXIS_WIDTH = 92  # pixels of a small screen
 
 def search_figures(search: SearchFacts, metric: str, direction: Direction) -> Iterator[Shown]:
     """What is drawn of the search."""
+    title = metric_title(metric)
+    yield _history(search, title, direction)
     done = complete(search.trials)
     parameters = searched(done)
-    title = metric_title(metric)
-    yield _history(search, done, title, direction)
     if len(done) < 2 or not parameters:
         n = f"{len(done)} trial{'' if len(done) == 1 else 's'} came to an end"
         yield Remarked("Parameters and score", f"Nothing can be said of the parameters, as {n}.")
@@ -57,25 +57,29 @@ def _thinned(search: SearchFacts, done: Sequence[TrialFacts]) -> list[TrialFacts
     return [trial for i, trial in enumerate(done) if i % step == 0 or trial.number in (search.best, search.winner)]
 
 
-def _history(search: SearchFacts, done: Sequence[TrialFacts], title: str, direction: Direction) -> Picture:
+def _history(search: SearchFacts, title: str, direction: Direction) -> Picture:
     best = max if direction == "maximize" else min
+    with_score = scored(search.trials)
+    done = complete(search.trials)
+    cut_short = [trial for trial in with_score if is_cut_short(trial)]
     pruned = [trial for trial in search.trials if trial.state == "pruned" and trial.score is not None]
     n_failed = sum(trial.state == "failed" for trial in search.trials)
-    running = list(accumulate((trial.score for trial in done if trial.score is not None), best))
+    running = list(accumulate((trial.score for trial in with_score if trial.score is not None), best))
     last = max(trial.number for trial in search.trials)
-    frame, n_outside = _frame(done, pruned)
+    frame, n_outside = _frame(with_score, pruned)
     data = [
         _marks("complete", done, BLUE, "circle"),
+        _marks("cut short", cut_short, BLUE, "circle-open"),
         _marks("pruned, at its last epoch", pruned, GREY, "x"),
         {
             "name": "best so far",
-            "x": [*(trial.number for trial in done), last],
+            "x": [*(trial.number for trial in with_score), last],
             "y": [*running, *running[-1:]],
             "mode": "lines",
             "line": {"color": ORANGE, "width": 2, "shape": "hv"},
             "hovertemplate": "best so far %{y:.4~g}<extra></extra>",
         },
-        *_named(search, done),
+        *_named(search, with_score),
     ]
     layout = {
         "xaxis": axis("trial", range=[-0.02 * last - 0.5, 1.02 * last + 0.5], dtick=None if last > 10 else 1),
@@ -83,6 +87,9 @@ def _history(search: SearchFacts, done: Sequence[TrialFacts], title: str, direct
         "legend": dict(LEGEND),
     }
     failed = f" Without a score, as they failed: {n_failed}." if n_failed else ""
+    failed += (
+        f" With the score that they had when they were {cut_short[0].reason}: {len(cut_short)}." if cut_short else ""
+    )
     outside = f" Outside of the frame, as they were pruned early: {n_outside}." if n_outside else ""
     caption = (
         f"{len(done)} of {len(search.trials)} trials came to their end. The best of many is the best partly by luck."
@@ -97,7 +104,7 @@ def _marks(name: str, trials: Sequence[TrialFacts], color: str, symbol: str) -> 
         "x": [trial.number for trial in trials],
         "y": [trial.score for trial in trials],
         "mode": "markers",
-        "marker": {"color": color, "symbol": symbol, "size": 7 if symbol == "circle" else 5, "opacity": 0.75},
+        "marker": {"color": color, "symbol": symbol, "size": 5 if symbol == "x" else 7, "opacity": 0.75},
         # What a trial was is told of as many as a page can hold.
         "text": [_told(trial) if trial.number < _MOST_DRAWN else f"trial {trial.number}" for trial in trials],
         "hovertemplate": "%{text}<br>%{y:.4~g}<extra></extra>",

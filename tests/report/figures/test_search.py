@@ -64,3 +64,17 @@ def test_more_trials_than_a_page_can_hold_are_thinned(monkeypatch: pytest.Monkey
     assert shown["Many trials"].text.endswith(f"of {n_done} complete trials.")  # type: ignore[union-attr]
     points = sum(len(trace["x"]) for trace in picture(shown["width"]).data)
     assert 4 <= points <= 7
+
+
+def test_what_was_cut_short_is_told_apart_and_says_nothing_of_its_parameters() -> None:
+    trials = made.trials()
+    n_complete = sum(trial.state == "complete" for trial in trials)
+    last = max(trial.number for trial in trials if trial.state == "complete")
+    short = [replace(t, reason="cut short by the time limit") if t.number == last else t for t in trials]
+    shown = drawn(SearchFacts(short, 2, 0))
+    history = picture(shown["Score over trials"])
+    [marks] = [trace for trace in history.data if trace["name"] == "cut short"]
+    assert marks["x"] == [last]
+    assert f"{n_complete - 1} of {len(trials)} trials came to their end" in history.caption
+    assert "when they were cut short by the time limit: 1." in history.caption
+    assert f"{n_complete - 1} complete trials" in picture(shown["Parameters and score"]).caption
