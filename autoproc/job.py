@@ -46,7 +46,7 @@ from autoproc.tracking import children, entries, names
 from autoproc.tracking.addresses import public_address, without_secrets
 from autoproc.tracking.home import LAST_FREE_BYTES, Home, check_room, home_errors
 from autoproc.tracking.mlflow_tracker import MlflowTracker
-from autoproc.tracking.tracker import Value
+from autoproc.tracking.tracker import Child, Value
 from autoproc.tracking.views import JobView, view_links
 
 MODEL, PLAN, LOG, RESULT = "model", "plan.yaml", "job.log", "result.json"
@@ -141,21 +141,21 @@ class Job:
 
     def tell_baseline(self, baseline: Baseline) -> None:
         for tried in baseline.tried:
-            self._tracker.record(children.baseline_child(tried))
+            self._record(children.baseline_child(tried))
             self._progress.detail("baseline", details.training_detail(tried))
-        self._tracker.record(children.dummy_child(baseline.dummy))
+        self._record(children.dummy_child(baseline.dummy))
         self._note(baseline=baseline)
         self._progress.say("baseline", lines.baseline_line(baseline))
 
     def tell_references(self, references: Sequence[Reference]) -> None:
         for reference in references:
-            self._tracker.record(children.reference_child(reference))
+            self._record(children.reference_child(reference))
         self._note(references=tuple(references))
         if references:
             self._progress.say("references", lines.references_line(references))
 
     def tell_rung(self, number: int, trained: Trained, verdict: OverfitVerdict | None) -> None:
-        self._tracker.record(children.rung_child(number, trained, verdict))
+        self._record(children.rung_child(number, trained, verdict))
         self._progress.detail("growth", details.training_detail(trained))
         self._show(self._standing.rung(number, trained, verdict))
 
@@ -164,7 +164,7 @@ class Job:
         self._progress.say("growth", lines.growth_line(growth))
 
     def tell_trial(self, trial: Trial, trained: Trained) -> None:
-        self._tracker.record(children.trial_child(trial, trained))
+        self._record(children.trial_child(trial, trained))
         self._progress.detail("search", details.trial_detail(trial, trained))
         self._show(self._standing.trial(trial))
 
@@ -172,14 +172,14 @@ class Job:
         growth, direction = self._facts.growth, self._facts.metric_direction
         assert growth
         for child in children.overview_children(growth, search, direction):
-            self._tracker.record(child)
+            self._record(child)
         self._save_views(by_effect(search.trials, self._space.searched))
         self._note(search=search)
         self._standing.searched(search)
         self._progress.say("search", lines.search_line(search))
 
     def tell_finalist(self, finalist: Finalist) -> None:
-        self._tracker.record(children.fresh_child(finalist))
+        self._record(children.fresh_child(finalist))
         self._progress.detail("fresh folds", details.finalist_detail(finalist))
         self._show(self._standing.finalist(finalist))
 
@@ -223,7 +223,7 @@ class Job:
                 write_card(self._folder / MODEL, self._card, self._readme(self._card))
         finally:
             self._progress.say("holdout", lines.verdict_line(verdict, self._facts.decision))
-            self._tracker.record(children.verdict_child(verdict))
+            self._record(children.verdict_child(verdict))
             self._describe()
         self._write_result()  # with what was told
 
@@ -324,6 +324,9 @@ class Job:
 
     def warn(self, text: str) -> None:
         self._progress.warn(text)
+
+    def _record(self, child: Child) -> None:
+        self._tracker.record(replace(child, early=self.journal.is_over))
 
     def _heed(self) -> None:
         """Say once that an end was asked for."""

@@ -98,12 +98,14 @@ class Journal:
         return journal
 
     @classmethod
-    def resume(cls, folder: Path, started: float, request: StopRequest) -> "Journal":
+    def resume(cls, folder: Path, started: float, request: StopRequest, keeps_request: bool) -> "Journal":
         """The journal of a job that goes on, from its first event; `started` is when this process began with it. What
-        was torn or damaged is left out, with all that came after. Raises HomeError where it cannot be read or written.
+        was torn or damaged is left out, with all that came after. So is what was done after its user had asked for an
+        end: who stops a job and resumes it wants all of it; unless it `keeps_request`. Raises HomeError where it cannot
+        be read or written.
         """
         with _journal_errors(folder):
-            recorded, size = _read_events(folder)
+            recorded, size = _read_events(folder, keeps_request)
         return cls(folder, started, request, recorded, size)
 
     @property
@@ -212,8 +214,8 @@ def read_head(folder: Path) -> Head | None:
     )
 
 
-def _read_events(folder: Path) -> tuple[list[_Event], int]:
-    """The events from the first up to what is torn or damaged, and how many bytes they take."""
+def _read_events(folder: Path, keeps_request: bool) -> tuple[list[_Event], int]:
+    """The events from the first up to what is torn, damaged or not kept, and how many bytes they take."""
     events: list[_Event] = []
     ends = [0]
     with (folder / _EVENTS).open("rb") as file:
@@ -222,7 +224,7 @@ def _read_events(folder: Path) -> tuple[list[_Event], int]:
                 event = _Event(**json.loads(line)) if line.endswith(b"\n") else None
             except (ValueError, TypeError):
                 event = None
-            if event is None:
+            if event is None or (event.over and not keeps_request):
                 break
             events.append(event)
             ends.append(ends[-1] + len(line))

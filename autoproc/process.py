@@ -116,8 +116,8 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     home = open_home(plan.home)
     if resumed:
         resumed.check_tables(prepared.fingerprint, prepared.holdout_key)
-    check_unopened(home.path, holdout.key, plan.reopen_holdout, resumed.run_id if resumed else None)
-    with running_job(prepared, plan, space, home, progress, device, beginning) as job:
+    opened = check_unopened(home.path, holdout.key, plan.reopen_holdout, resumed.run_id if resumed else None)
+    with running_job(prepared, plan, space, home, progress, device, beginning, opened) as job:
         return _carry_out(prepared, holdout, plan, space, job)
 
 

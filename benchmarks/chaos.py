@@ -286,7 +286,7 @@ def main() -> int:
         for number in range(asked.jobs):
             with homes(asked) as place:
                 seen = disturb(number, folder, place / "home", asked, seconds)
-                early = seen.ended_early or "by the user" in (folder / _TOLD).read_text(encoding="utf-8")
+                early = seen.ended_early or "asked for: what trains" in (folder / _TOLD).read_text(encoding="utf-8")
                 if not seen.lost and not early and alike(json.loads((folder / _OUT).read_text())) != alike(undisturbed):
                     seen.lost.append("the result is another one")
             places.update(seen.stops)

@@ -53,7 +53,7 @@ def never(number: int) -> None:
 
 def test_what_was_done_is_not_done_again_and_comes_with_its_time(folder: Path, clock: list[float]) -> None:
     clock[0] = 5000.0
-    journal = Journal.resume(folder, clock[0], StopRequest())
+    journal = Journal.resume(folder, clock[0], StopRequest(), True)
     assert (journal.now, journal.is_over, journal.is_replaying) == (0.0, False, True)
     told = [(journal.once(f"act {number}", never), journal.now) for number in (1, 2, 3)]
     assert told == [(1.5, 1.0), ("arrays", 2.0), ("arrays", 3.0)]
@@ -70,7 +70,7 @@ def test_what_was_done_is_not_done_again_and_comes_with_its_time(folder: Path, c
 
 
 def test_arrays_come_back_as_they_were_and_what_was_forgotten_does_not(folder: Path) -> None:
-    journal = Journal.resume(folder, 0.0, StopRequest())
+    journal = Journal.resume(folder, 0.0, StopRequest(), True)
     arrays, forgettable = journal.arrays(3)
     assert np.array_equal(arrays["curve"], [0.1, np.nan], equal_nan=True)
     assert forgettable["a.weight"].dtype == np.float32 and forgettable["a.weight"].tolist() == [0, 1, 2]
@@ -88,7 +88,7 @@ def test_the_clock_stands_still_between_two_events(tmp_path: Path, clock: list[f
 
 
 def test_what_is_done_again_to_catch_up_takes_none_of_the_jobs_time(folder: Path, clock: list[float]) -> None:
-    journal = Journal.resume(folder, clock[0], StopRequest())
+    journal = Journal.resume(folder, clock[0], StopRequest(), True)
     for name in ("act 1", "act 2", "act 3", "forget 2", "tick"):
         journal.once(name, never)
 
@@ -102,14 +102,14 @@ def test_what_is_done_again_to_catch_up_takes_none_of_the_jobs_time(folder: Path
 
 
 def test_another_act_than_before_is_refused(folder: Path) -> None:
-    journal = Journal.resume(folder, 0.0, StopRequest())
+    journal = Journal.resume(folder, 0.0, StopRequest(), True)
     with pytest.raises(HomeError, match="event 1 is 'act 1' where the job comes to 'act 9'"):
         journal.once("act 9", never)
 
 
 def n_taken(folder: Path) -> int:
     """Of how many events the journal still knows, after which it is as if no more had been there."""
-    journal, n_events = Journal.resume(folder, 0.0, StopRequest()), 0
+    journal, n_events = Journal.resume(folder, 0.0, StopRequest(), True), 0
     names = iter(["act 1", "act 2", "act 3", "forget 2", "tick"])
     while journal.is_replaying:
         journal.once(next(names), never)
@@ -173,14 +173,14 @@ def test_a_head_that_is_none_is_refused(folder: Path, text: str, message: str) -
 
 
 def test_a_journal_that_is_removed_can_no_longer_be_resumed(folder: Path) -> None:
-    Journal.resume(folder, 0.0, StopRequest()).remove()
+    Journal.resume(folder, 0.0, StopRequest(), True).remove()
     assert not folder.exists()
 
 
 def test_a_disk_that_is_full_is_said_and_leaves_the_journal_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal.resume(folder, 0.0, StopRequest())
+    journal = Journal.resume(folder, 0.0, StopRequest(), True)
     for name in ("act 1", "act 2", "act 3", "forget 2", "tick"):
         journal.once(name, never)
     before = (folder / "events.jsonl").read_bytes()
@@ -192,3 +192,11 @@ def test_a_disk_that_is_full_is_said_and_leaves_the_journal_whole(
     with pytest.raises(HomeError, match="the disk is full"):
         journal.once("act 4", acting(journal, "arrays"))
     assert (folder / "events.jsonl").read_bytes() == before
+
+
+def test_what_was_done_after_an_end_was_asked_for_is_left_out_where_the_job_goes_on_whole(folder: Path) -> None:
+    journal = Journal.resume(folder, 0.0, StopRequest(), False)
+    assert [journal.once(f"act {number}", never) for number in (1, 2, 3)] == [1.5, "arrays", "arrays"]
+    journal.forget(2)
+    assert not journal.is_replaying
+    assert "tick" not in (folder / "events.jsonl").read_text()

@@ -33,12 +33,14 @@ def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
     return tuple(read_receipt(_path(home, key, number)) for number in numbers)
 
 
-def check_unopened(home: Path, key: str, reopen_reason: str | None, run_id: str | None = None) -> None:
-    """Raises PlanError when the holdout was opened before and there is no reason to open it again: by another job than
-    `run_id`, which goes on."""
+def check_unopened(home: Path, key: str, reopen_reason: str | None, run_id: str | None = None) -> bool:
+    """Whether the job `run_id`, which goes on, has opened the holdout. Raises PlanError when another one has, and there
+    is no reason to open it again."""
     previous = previous_receipts(home, key)
-    if not any(receipt.run_id == run_id for receipt in previous):
-        _justified(home, previous, reopen_reason)
+    if any(receipt.run_id == run_id for receipt in previous):
+        return True
+    _justified(home, previous, reopen_reason)
+    return False
 
 
 def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reopen_reason: str | None) -> Receipt:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autoproc.tracking import entities, names
 from autoproc.tracking.entries import (
+    EARLY,
     BatchEntry,
     EndEntry,
     Entry,
@@ -130,7 +131,7 @@ class Delivery:
             case ModelEntry():
                 self._deliver_model(self._path(entry.path), entry)
             case ResumeEntry():
-                self._reopen()
+                self._reopen(entry.keeps_early)
             case EndEntry():
                 self._client.set_terminated(self._run_id, entry.status, entry.ended_at)
 
@@ -140,9 +141,8 @@ class Delivery:
         if not self._had_trouble:
             return
         made: dict[str, list[Run]] = defaultdict(list)
-        for run in self._find(f"tags.`{names.PARENT}` = '{self._run_id}'"):
-            if key := run.data.tags.get(names.ENTRY):
-                made[key].append(run)
+        for run in self._children():
+            made[run.data.tags[names.ENTRY]].append(run)
         for runs in made.values():
             whole_first = sorted(runs, key=lambda run: (run.info.status != "FINISHED", run.info.run_id))
             for run in whole_first[1:]:
@@ -167,9 +167,12 @@ class Delivery:
         for batch in entities.batches(metrics, parameters, tags):
             self._client.log_batch(run_id, batch.metrics, batch.params, batch.tags)
 
-    def _reopen(self) -> None:
+    def _reopen(self, keeps_early: bool) -> None:
         """Show the job as running again, without the reason for which it had ended."""
         self._client.update_run(self._run_id, status="RUNNING")
+        for run in [] if keeps_early else self._children():
+            if run.data.tags[names.ENTRY].endswith(EARLY):
+                self._client.delete_run(run.info.run_id)
         if names.REASON in self._client.get_run(self._run_id).data.tags:
             self._client.delete_tag(self._run_id, names.REASON)
 
@@ -193,6 +196,11 @@ class Delivery:
             raise FileNotFoundError(errno.ENOENT, f"there is no {path} any more")
         with upload_errors():
             self._client.log_artifact(self._run_id, str(path), folder or None)
+
+    def _children(self) -> list[Run]:
+        """The job's, but for those that somebody else has put below it."""
+        found = self._find(f"tags.`{names.PARENT}` = '{self._run_id}'")
+        return [run for run in found if names.ENTRY in run.data.tags]
 
     def _find(self, query: str) -> list[Run]:
         found: list[Run] = []

@@ -60,7 +60,7 @@ class MlflowTracker:
         home: Home,
         warn: Callable[[str], None],
         pause: Callable[[int], float] = pause,
-        is_resumed: bool = False,
+        resume: ResumeEntry | None = None,
     ) -> None:
         self._client = client
         self._address = address
@@ -74,18 +74,18 @@ class MlflowTracker:
         with home_errors(home.path):
             folder = home.job(address.run_id)
             home.make_job(address.run_id)
-            waiting = Outbox.open(folder) if is_resumed else None  # of what the job has told before
+            waiting = Outbox.open(folder) if resume else None  # of what the job has told before
             if waiting:
                 waiting.mend()
             self._outbox = waiting or Outbox.make(folder, address)
         # What a resumed job tells again is there.
-        self._delivery = Delivery(client, address, home.path, self._told.append, looks_always=is_resumed)
+        self._delivery = Delivery(client, address, home.path, self._told.append, looks_always=bool(resume))
         recovery = Recovery(client, home, address.uri)
         self._courier = Courier(
             self._outbox, self._delivery, warn, meanwhile=recovery.go_on, after=self._close, pause=pause
         )
-        if is_resumed:
-            self._hand(ResumeEntry())
+        if resume:
+            self._hand(resume)
 
     @property
     def run_id(self) -> str:
@@ -216,15 +216,18 @@ def open_tracker(
     return MlflowTracker(client, address, home, warn)
 
 
-def reopen_tracker(home: Home, tracking_uri: str | None, run_id: str, *, warn: Callable[[str], None]) -> MlflowTracker:
-    """Go on with the record of a job that did not come to its end. Raises HomeError where another process does, and
-    HomeError or PlanError when the database or the server cannot be used."""
+def reopen_tracker(
+    home: Home, tracking_uri: str | None, run_id: str, keeps_early: bool, *, warn: Callable[[str], None]
+) -> MlflowTracker:
+    """Go on with the record of a job that did not come to its end, without the children that are `early`, unless it
+    keeps these. Raises HomeError where another process does, and HomeError or PlanError when the database or the server
+    cannot be used."""
     with connection_errors(home, tracking_uri):
         if not tracking_uri and home.database.exists():
             await_unlocked(home.database, warn)
         client = connect(tracking_uri or home.tracking_uri)
         address = _kept_address(client, home, run_id, tracking_uri)
-    return MlflowTracker(client, address, home, warn, is_resumed=True)
+    return MlflowTracker(client, address, home, warn, resume=ResumeEntry(keeps_early))
 
 
 def _kept_address(client: MlflowClient, home: Home, run_id: str, tracking_uri: str | None) -> Address:

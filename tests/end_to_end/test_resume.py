@@ -5,15 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 import autoproc
 from autoproc.errors import PlanError
+from autoproc.job import Job
 from autoproc.network.engine import StackEngine
 from autoproc.resuming import find_stopped
 from autoproc.tracking.home import Home
@@ -40,22 +42,44 @@ def alike(result: Any) -> Any:
     return [alike(value) for value in result] if isinstance(result, list) else result
 
 
+def latest(client: MlflowClient, run_id: str) -> dict[str, Any]:
+    """A job's record, with its own metrics as they stand in the end: earlier values stay in their history."""
+    record = content(client, run_id, without=TIMES)
+    metrics = {name: value for name, value in client.get_run(run_id).data.metrics.items() if name not in TIMES}
+    return {**record, "job": {**record["job"], "metrics": metrics}}
+
+
 def job(folder: Path) -> Path:
     [only] = (folder / "mlruns" / "jobs").iterdir()
     return only
 
 
+def interrupted(place: str, after: int = 0) -> AbstractContextManager[None]:
+    """Ctrl-C, which nobody heeds any more, comes in the call of `place` that follows on so many."""
+
+    def interrupt(number: int) -> None:
+        if number > after:
+            raise KeyboardInterrupt
+
+    return calling(place, interrupt, after)
+
+
+def asked_to_end(place: str) -> AbstractContextManager[None]:
+    """A first Ctrl-C comes in the first call of `place`."""
+    return calling(place, lambda number: signal.raise_signal(signal.SIGINT) if number == 1 else None)
+
+
 @contextmanager
-def interrupted(place: str, after: int = 0) -> Iterator[None]:
-    """Ctrl-C comes in the call of `place` that follows on so many."""
+def calling(place: str, act: Callable[[int], None], after: int = 0) -> Iterator[None]:
+    """Each call of `place`, of which there must be more than `after`, does something else before; it is told its
+    number, from 1."""
     module, _, name = place.rpartition(".")
-    target = StackEngine if module == "StackEngine" else sys.modules[module]
+    target = {"StackEngine": StackEngine, "Job": Job}.get(module) or sys.modules[module]
     inner, calls = getattr(target, name), []
 
     def interrupt(*arguments: Any, **options: Any) -> Any:
         calls.append(name)
-        if len(calls) > after:
-            raise KeyboardInterrupt
+        act(len(calls))
         return inner(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -104,6 +128,36 @@ def test_a_job_that_is_interrupted_in_every_step_ends_like_an_undisturbed_one(
     pd.testing.assert_frame_equal(
         autoproc.load(finished / "model").predict(frame), autoproc.load(binary.model).predict(frame)
     )
+
+
+def test_a_job_that_is_stopped_on_its_way_to_an_early_end_goes_on_as_if_none_had_been_asked_for(
+    binary: Finished, asked: Path, here: Callable[..., Ended]
+) -> None:
+    with asked_to_end("Job.tell_trial"), interrupted("autoproc.job.export_bundle"):
+        ended = here(*TUNE)
+    assert ended.code == 130 and "by the user" in ended.err, ended.err
+    resumed = here("resume", "--json")
+    assert resumed.code == 0 and "asked for" not in resumed.err, resumed.err
+    assert alike(json.loads(resumed.out)) == alike(binary.result)
+    record, undisturbed = (
+        latest(finished.record.client, str(finished.result["run_id"]))
+        for finished in (Finished(asked, resumed), binary)
+    )
+    assert record == undisturbed
+
+
+def test_a_job_that_has_opened_its_holdout_comes_to_the_early_end_that_was_asked_for(
+    binary: Finished, asked: Path, here: Callable[..., Ended]
+) -> None:
+    with asked_to_end("Job.tell_trial"), interrupted("autoproc.job.write_mlflow_model"):
+        assert here(*TUNE).code == 130
+    scored = json.loads((job(asked) / "result.json").read_text())["verdict"]["score"]
+    resumed = here("resume", "--json")
+    result = json.loads(resumed.out)
+    assert (result["search"]["stopped_by"], result["verdict"]["score"]) == ("user", scored)
+    assert len(list((asked / "mlruns" / "receipts").iterdir())) == 1
+    told = [run.info.run_name for run in Finished(asked, resumed).record.children(result["run_id"], "trial")]
+    assert len(told) == len(set(told)) == result["search"]["n_trials"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

@@ -83,7 +83,7 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(
     with pytest.raises(Interrupted):
         train(JournaledEngine(make(), first), stop_after)
     for _ in range(2):  # and once more after its end
-        second = Journal.resume(tmp_path / "journal", 0.0, StopRequest())
+        second = Journal.resume(tmp_path / "journal", 0.0, StopRequest(), True)
         told_again, trained_again = train(JournaledEngine(make(), second))
         for standings, expected in zip(told_again, told, strict=True):
             assert [(each.key, each.epoch, each.finished) for each in standings] == [
@@ -98,7 +98,7 @@ def test_an_interrupted_training_ends_like_an_undisturbed_one(
 def test_what_has_ended_is_not_trained_again(tmp_path: Path) -> None:
     train(JournaledEngine(scripted_engine(), Journal.begin(tmp_path / "journal", HEAD, 0.0, StopRequest())))
     idle = scripted_engine()
-    train(JournaledEngine(idle, Journal.resume(tmp_path / "journal", 0.0, StopRequest())))
+    train(JournaledEngine(idle, Journal.resume(tmp_path / "journal", 0.0, StopRequest(), True)))
     assert idle.started == []
 
 
@@ -107,7 +107,7 @@ def test_only_what_still_ran_is_trained_again(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(first, stop_after=7)
     again = scripted_engine()
-    train(JournaledEngine(again, Journal.resume(tmp_path / "journal", 0.0, StopRequest())))
+    train(JournaledEngine(again, Journal.resume(tmp_path / "journal", 0.0, StopRequest(), True)))
     assert again.started == [CANDIDATES[2]]
 
 
@@ -115,7 +115,7 @@ def test_another_candidate_than_before_is_refused(tmp_path: Path) -> None:
     JournaledEngine(scripted_engine(), Journal.begin(tmp_path / "journal", HEAD, 0.0, StopRequest())).start(
         0, CANDIDATES[0]
     )
-    again = JournaledEngine(scripted_engine(), Journal.resume(tmp_path / "journal", 0.0, StopRequest()))
+    again = JournaledEngine(scripted_engine(), Journal.resume(tmp_path / "journal", 0.0, StopRequest(), True))
     with pytest.raises(HomeError, match="event 1 is 'start 0"):
         again.start(0, replace(CANDIDATES[0], network=NetworkSpec(2, 8)))
 
@@ -132,6 +132,6 @@ def test_what_a_failed_one_says_is_kept(tmp_path: Path) -> None:
         return engine.collect(0)
 
     first = fail(Journal.begin(tmp_path / "journal", HEAD, 0.0, StopRequest()))
-    again = fail(Journal.resume(tmp_path / "journal", 0.0, StopRequest()))
+    again = fail(Journal.resume(tmp_path / "journal", 0.0, StopRequest(), True))
     assert again.failed == first.failed == "fold 1 diverged"
     assert np.isnan(again.score.mean)
