@@ -326,7 +326,7 @@ class Job:
         self._progress.warn(text)
 
     def _record(self, child: Child) -> None:
-        self._tracker.record(replace(child, early=self.journal.is_over))
+        self._tracker.record(replace(child, hurried=self.journal.is_over))
 
     def _heed(self) -> None:
         """Say once that an end was asked for."""
@@ -342,8 +342,13 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Keep what ended the job in its log; what is ours to mend with its traceback. Say how it goes on from here."""
         self._progress.endure()  # what is left to do is done whoever listens
+        taken_back = False
+        if isinstance(error, KeyboardInterrupt):
+            self.journal.take_back()
+            taken_back = self._request.is_made and self._facts.receipt is None
         if not isinstance(error, NoSignalError | MisfitError):
-            self._progress.say("resume", lines.resume_line(self.run_id, self.home.path, self._plan.data is None))
+            is_frame = self._plan.data is None
+            self._progress.say("resume", lines.resume_line(self.run_id, self.home.path, is_frame, taken_back))
         ours = not isinstance(error, AutoprocError | KeyboardInterrupt | BrokenPipeError)
         reason = str(error) or ("interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         if isinstance(error, BrokenPipeError):

@@ -4,6 +4,7 @@
     journal/events.jsonl    an event a line: what it was, when in the job's time, and what came of it
     journal/<n>.npz         arrays that came of event n, from 1
     journal/<n>.forgettable.npz    ... of which the job may say that it does not need them any more
+    journal/end-taken-back         the user had asked for an end, and then stopped the job all the same
 
 A job that is resumed carries out the same steps from their start. What stands in the journal is not done once more but
 taken from there, with the time at which it was done, so that the same is decided; where the journal ends, the job goes
@@ -30,8 +31,9 @@ from autoproc.durable import append_line, cause, whole_file, write_whole
 from autoproc.errors import HomeError
 
 FOLDER = "journal"
-FORMAT = 1
-_HEAD, _EVENTS, _FORGET = "job.json", "events.jsonl", "forget "
+FORMAT = 2
+_HEAD, _EVENTS, _TAKEN_BACK = "job.json", "events.jsonl", "end-taken-back"
+_FORGET = "forget "
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -100,13 +102,15 @@ class Journal:
     @classmethod
     def resume(cls, folder: Path, started: float, request: StopRequest, keeps_request: bool) -> "Journal":
         """The journal of a job that goes on, from its first event; `started` is when this process began with it. What
-        was torn or damaged is left out, with all that came after. So is what was done after its user had asked for an
-        end: who stops a job and resumes it wants all of it; unless it `keeps_request`. Raises HomeError where it cannot
-        be read or written.
+        was torn or damaged is left out, with all that came after; and so is, unless the job `keeps_request`, what was
+        done after its user had asked for an end. Raises HomeError where it cannot be read or written.
         """
         with _journal_errors(folder):
             recorded, size = _read_events(folder, keeps_request)
-        return cls(folder, started, request, recorded, size)
+        journal = cls(folder, started, request, recorded, size)
+        with _journal_errors(folder):
+            (folder / _TAKEN_BACK).unlink(missing_ok=True)
+        return journal
 
     @property
     def is_replaying(self) -> bool:
@@ -120,7 +124,7 @@ class Journal:
 
     @property
     def is_over(self) -> bool:
-        """Whether the user had asked for an end by then."""
+        """Whether the user had asked for an end by then, which holds from then on."""
         return self._over
 
     def tick(self) -> None:
@@ -167,10 +171,17 @@ class Journal:
             return _read_arrays(self._folder / _arrays_name(number)), kept
 
     def forget(self, number: int) -> None:
-        """Remove the forgettable arrays of an event."""
+        """Remove the forgettable arrays of an event, unless this may be taken back."""
         self.once(f"{_FORGET}{number}", lambda _: None)
+        if not self._over:
+            with suppress(OSError):
+                (self._folder / _forgettable_name(number)).unlink(missing_ok=True)
+
+    def take_back(self) -> None:
+        """Note that the user stops the job who had asked for its end before: when it goes on, it is as if nobody had
+        asked. Raises nothing: without the note it comes to that end."""
         with suppress(OSError):
-            (self._folder / _forgettable_name(number)).unlink(missing_ok=True)
+            (self._folder / _TAKEN_BACK).touch()
 
     def remove(self) -> None:
         """The job has come to its end. The head goes first: without it nobody resumes what is left."""
@@ -179,7 +190,7 @@ class Journal:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _append(self, what: str, came: Any) -> _Event:
-        at, over = max(self.stopwatch.now, self._now), self._request.is_made
+        at, over = max(self.stopwatch.now, self._now), self._over or self._request.is_made
         entry = {"what": what, "at": at, "over": over, "came": came, "arrays": self._has_arrays}
         line = json.dumps(entry)
         with _journal_errors(self._folder):
@@ -193,6 +204,11 @@ class Journal:
             f"comes to {wanted!r}. It must be unchanged, and followed by the version of autoproc and of the libraries "
             "that wrote it. `autoproc tune --config` with the job's plan.yaml begins anew."
         )
+
+
+def is_taken_back(folder: Path) -> bool:
+    """Whether the end that a job's user had asked for was taken back when the job was stopped."""
+    return (folder / _TAKEN_BACK).exists()
 
 
 def read_head(folder: Path) -> Head | None:

@@ -17,7 +17,7 @@ GROWN, DEFAULT = COMPARED = (0, 1)
 StoppedBy = Literal["trials", "time limit", "user", "failures"]
 
 CUT_SHORT: dict[StoppedBy, str] = {"time limit": "cut short by the time limit", "user": "cut short by the user"}
-"""The reasons of trials that count as complete though they might have trained on."""
+"""The reasons of trials that have a score of their own, though they might have trained on for a better one."""
 
 ClassName = Literal["negative", "positive"]
 

@@ -24,17 +24,19 @@ def possible_path(name: str | PathLike[str], called: str) -> Path:
     why = why_impossible(name)
     if why is not None:
         raise PlanError(f"{called} must be {POSSIBLE} ({why}), but is {shown(str(name))}.")
-    return Path(name).expanduser()
+    return user_path(name)
 
 
 def why_impossible(name: str | PathLike[str]) -> str | None:
     """Why there cannot be such a path on this machine; None where there can."""
+    path = user_path(name)
     try:
-        os.lstat(Path(name).expanduser())
-    except RuntimeError:
-        return "there is no such user"
+        os.lstat(path)
     except ValueError:  # of a NUL, or of half a character
         return "a character is in it that no name can have"
     except OSError as error:
-        return "a name in it is too long" if error.errno == ENAMETOOLONG else None
+        if error.errno == ENAMETOOLONG:
+            return "a name in it is too long"
+        if path.parts and path.parts[0].startswith("~") and not os.path.lexists(path.parts[0]):
+            return "there is no such user"
     return None

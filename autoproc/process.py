@@ -21,7 +21,7 @@ from autoproc.data.openings import Opening, opening_of
 from autoproc.data.problem import define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
-from autoproc.data.receipts import check_unopened, previous_receipts, write_receipt
+from autoproc.data.receipts import check_unopened, has_opened, previous_receipts, write_receipt
 from autoproc.data.relations import read_relations
 from autoproc.data.table import Table, existing_file, read_table
 from autoproc.data.vectorize import Schema
@@ -116,7 +116,9 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     home = open_home(plan.home)
     if resumed:
         resumed.check_tables(prepared.fingerprint, prepared.holdout_key)
-    opened = check_unopened(home.path, holdout.key, plan.reopen_holdout, resumed.run_id if resumed else None)
+    opened = resumed is not None and has_opened(home.path, holdout.key, resumed.run_id)
+    if not opened:
+        check_unopened(home.path, holdout.key, plan.reopen_holdout)
     with running_job(prepared, plan, space, home, progress, device, beginning, opened) as job:
         return _carry_out(prepared, holdout, plan, space, job)
 

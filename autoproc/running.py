@@ -7,7 +7,7 @@ from datetime import datetime
 from autoproc.durable import write_whole
 from autoproc.errors import NoSignalError
 from autoproc.job import LOG, PLAN, Job
-from autoproc.journal import FOLDER, Head, Journal
+from autoproc.journal import FOLDER, Head, Journal, is_taken_back
 from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.progress import KeptProgress, Progress
@@ -32,21 +32,22 @@ def running_job(
     opened: bool,
 ) -> Iterator[Job]:
     """A job from its first line to its end: whatever ends it is in its log and in the record. It trains on `device`.
-    Reading and preparing belong to its time. One that is resumed is told from its first line again; if it has `opened`
-    its holdout, it comes to the end that it was asked for, since another model must not be scored."""
+    Reading and preparing belong to its time. One that is resumed is told from its first line again. If it has `opened`
+    its holdout, an end that it was asked for is not taken back any more: another model must not be scored."""
     resolved = documents.resolved_plan(plan, prepared, home.path)
     tags = documents.provenance(plan, prepared, device)
     kept, resumed = KeptProgress(progress), beginning.resumed
     if resumed:
         find_stopped(home, resumed.run_id)  # another process may have come to its end meanwhile
-        tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, opened, warn=kept.warn)
+        keeps_request = opened or not is_taken_back(resumed.folder / FOLDER)
+        tracker = reopen_tracker(home, plan.tracking_uri, resumed.run_id, keeps_request, warn=kept.warn)
     else:
         name = f"{prepared.development.name}, {datetime.now().astimezone():%Y-%m-%d %H:%M}"
         tracker = open_tracker(home, plan.tracking_uri, resolved.experiment or "", name, tags, warn=kept.warn)
     with _closing_record(tracker):
         folder = home.job(tracker.run_id)
         if resumed:
-            journal = Journal.resume(folder / FOLDER, beginning.started, beginning.request, opened)
+            journal = Journal.resume(folder / FOLDER, beginning.started, beginning.request, keeps_request)
             kept.say("resume", lines.resumed_line(tracker.run_id, journal.begins_at))
         else:
             home.start_job(tracker.run_id)

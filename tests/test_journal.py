@@ -9,7 +9,7 @@ import pytest
 
 from autoproc.deadline import StopRequest
 from autoproc.errors import HomeError
-from autoproc.journal import Head, Journal, read_head
+from autoproc.journal import Head, Journal, is_taken_back, read_head
 
 HEAD = Head({"target": ["y"]}, "fingerprint", "key", "0.1.0", 9)
 
@@ -63,7 +63,7 @@ def test_what_was_done_is_not_done_again_and_comes_with_its_time(folder: Path, c
     # The time goes on where it stopped, without that in which the job lay still or came so far once more.
     clock[0] += 4
     assert journal.once("act 4", lambda number: number) == 6
-    assert (journal.now, journal.is_over) == (5.0, False)
+    assert (journal.now, journal.is_over) == (5.0, True)
     clock[0] += 3
     journal.tick()
     assert journal.now == journal.stopwatch.now == 8.0
@@ -152,6 +152,7 @@ def test_an_act_that_fails_leaves_no_event(tmp_path: Path) -> None:
 
 def test_the_head_is_what_was_asked_for(folder: Path, tmp_path: Path) -> None:
     assert read_head(folder) == HEAD
+    assert vars(read_head(folder)) == vars(HEAD)
     assert read_head(tmp_path / "nothing") is None
 
 
@@ -161,8 +162,8 @@ def test_the_head_is_what_was_asked_for(folder: Path, tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
         (
-            json.dumps({"plan": {}, "fingerprint": "", "holdout_key": "", "version": "9.0", "format": 2}),
-            "of format 2, of autoproc 9.0",
+            json.dumps({"plan": {}, "fingerprint": "", "holdout_key": "", "version": "9.0", "format": 3}),
+            "of format 3, of autoproc 9.0",
         ),
     ],
 )
@@ -200,3 +201,24 @@ def test_what_was_done_after_an_end_was_asked_for_is_left_out_where_the_job_goes
     journal.forget(2)
     assert not journal.is_replaying
     assert "tick" not in (folder / "events.jsonl").read_text()
+
+
+def test_arrays_that_were_forgotten_after_an_end_was_asked_for_are_there_where_that_is_taken_back(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    folder, request = tmp_path / "journal", StopRequest()
+    journal = Journal.begin(folder, HEAD, clock[0], request)
+    for number in (1, 2, 3):
+        journal.once(f"act {number}", acting(journal, "arrays"))
+    request.is_made = True
+    journal.once("act 4", acting(journal, "arrays"))
+    journal.forget(1)
+    journal.take_back()
+    assert is_taken_back(folder)
+    resumed = Journal.resume(folder, 0.0, StopRequest(), False)
+    assert not is_taken_back(folder)
+    for number in (1, 2, 3):
+        resumed.once(f"act {number}", never)
+    assert not resumed.is_replaying and len(resumed.arrays(1)[1]) == 1
+    resumed.forget(1)
+    assert len(resumed.arrays(1)[1]) == 0

@@ -160,18 +160,19 @@ _TUNE_OPTIONS = (
 )
 
 
-def _must_be_possible(context: click.Context, option: click.Parameter, value: Any) -> Any:
-    """The value as it was given. Raises PlanError where this machine can have no such path."""
-    if value is not None:
-        possible_path(value, option.opts[-1] if isinstance(option, click.Option) else option.make_metavar(context))
-    return value
+def _possible(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """A path (text, or a Path) that this machine can have, with `~` for a user's folder. Raises PlanError."""
+    if value is None:
+        return None
+    called = option.opts[-1] if isinstance(option, click.Option) else option.make_metavar(context)
+    return type(value)(possible_path(value, called))
 
 
 home_option = click.option(
     "--home",
     default="mlruns",
     metavar="DIR",
-    callback=_must_be_possible,
+    callback=_possible,
     help="Where jobs and receipts are kept.  [default: mlruns]",
 )
 
@@ -179,10 +180,10 @@ home_option = click.option(
 def out_option(help_text: str) -> Callable[[Command], Command]:
     """The file that a command writes."""
     kind = click.Path(path_type=Path)
-    return click.option("-o", "--out", type=kind, metavar="FILE", callback=_must_be_possible, help=help_text)
+    return click.option("-o", "--out", type=kind, metavar="FILE", callback=_possible, help=help_text)
 
 
-out_argument = click.argument("out", type=click.Path(path_type=Path), callback=_must_be_possible)
+out_argument = click.argument("out", type=click.Path(path_type=Path), callback=_possible)
 
 
 same_server_option = click.option(

@@ -96,13 +96,13 @@ def _require_classes(model: "Model", proba: bool, threshold: float | None) -> No
 
 @contextmanager
 def _writing(out: Path | None) -> "Iterator[Write]":
-    from autoproc.export.prediction import csv_lines, whole_file
+    from autoproc.export.prediction import csv_lines, whole_table
 
     if out is None:
         yield csv_lines(lambda part: click.echo(part, nl=False))
         return
     try:
-        with whole_file(out) as write:
+        with whole_table(out) as write:
             yield write
     except OSError as error:
         raise PlanError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from None

@@ -22,7 +22,8 @@ from autoproc.plan import Plan
 from autoproc.results import FloatArray, Problem
 
 _NEARLY_PERFECT = 0.99  # R², or balanced accuracy between chance and 1
-_TELLS_SOMETHING = 0.1  # dependence of the target on a feature, far below that on one which tells it
+_TELLS_SOMETHING = 0.1  # dependence of the target on a feature: of less a tree is not asked
+_FEWEST_TOLD = 0.02  # share of the rarest class where that dependence is far more on a feature which tells it
 _MOST_ROWS = 4_000  # that a single feature is tried on
 _FEWEST_ROWS = 40
 _LARGEST = 1e30  # of a cell: a tree, or a median, adds them up as float32
@@ -129,7 +130,10 @@ class _Alone:
         self._step = -(-len(values) // _MOST_ROWS)
         self._classify = classify
         self._wanted = values[:: self._step]
-        self._dependence = Dependence(self._wanted)
+        self._dependence = Dependence(self._wanted, classify)
+        counts = np.unique(self._wanted, return_counts=True)[1]
+        # False alarms that hardly count in a balanced score hide a class that is rarer.
+        self._screens = not classify or counts.min() >= _FEWEST_TOLD * len(self._wanted)
 
     def score(self, feature: FloatArray) -> float:
         """Of one feature (n,): 1 is perfect, 0 is chance, or hardly more."""
@@ -140,7 +144,7 @@ class _Alone:
         missing = np.isnan(tried)
         lowest = float(np.min(tried, where=~missing, initial=0.0))
         tried = np.where(missing, lowest - 1, tried)
-        if self._dependence.on(tried) < _TELLS_SOMETHING:
+        if self._screens and self._dependence.on(tried) < _TELLS_SOMETHING:
             return 0.0
         score = tree_score(tried, wanted, np.arange(len(tried)) % 2 == 1, self._classify)
         # A leak by any rising or falling function keeps the ranks.

@@ -33,14 +33,14 @@ def previous_receipts(home: Path, key: str) -> tuple[Receipt, ...]:
     return tuple(read_receipt(_path(home, key, number)) for number in numbers)
 
 
-def check_unopened(home: Path, key: str, reopen_reason: str | None, run_id: str | None = None) -> bool:
-    """Whether the job `run_id`, which goes on, has opened the holdout. Raises PlanError when another one has, and there
-    is no reason to open it again."""
-    previous = previous_receipts(home, key)
-    if any(receipt.run_id == run_id for receipt in previous):
-        return True
-    _justified(home, previous, reopen_reason)
-    return False
+def has_opened(home: Path, key: str, run_id: str) -> bool:
+    """Whether a job has opened the holdout. Raises HomeError where the receipts cannot be read."""
+    return any(receipt.run_id == run_id for receipt in previous_receipts(home, key))
+
+
+def check_unopened(home: Path, key: str, reopen_reason: str | None) -> None:
+    """Raises PlanError when the holdout was opened before and there is no reason to open it again."""
+    _justified(home, previous_receipts(home, key), reopen_reason)
 
 
 def write_receipt(home: Path, key: str, run_id: str, table_fingerprint: str, reopen_reason: str | None) -> Receipt:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from autoproc.calibration import with_temperature
 from autoproc.data.drift import Seen
 from autoproc.data.vectorize import Schema
+from autoproc.durable import whole_file
 from autoproc.errors import BundleError, did_you_mean_file
 from autoproc.export.card import (
     CARD,
@@ -234,10 +235,8 @@ def _copy_to_archive(files: Files, names: tuple[str, ...], out: Path) -> None:
 
 
 def _place(path: Path, content: bytes) -> None:
-    """Write a file, or replace it in one go."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def _assemble(card: Mapping[str, Any], files: Files) -> Opened:

@@ -57,7 +57,7 @@ def predict_file(
 
 
 @contextmanager
-def whole_file(out: Path) -> Iterator[Write]:
+def whole_table(out: Path) -> Iterator[Write]:
     """Writes parts of a table below each other, Parquet if `out` ends in .parquet or .pq, else CSV. The file has its
     place once all of it is written; otherwise nothing is left. Raises OSError."""
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")

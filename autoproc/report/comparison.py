@@ -101,7 +101,7 @@ def _settings(jobs: Sequence[Evidence], names: Sequence[str]) -> str:
 
 
 def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Shown:
-    """The best score so far over the complete trials of each job."""
+    """The best score so far over the trials of each job that have one."""
     data = []
     for name, job, color in zip(names, jobs, [*SERIES] * len(jobs), strict=False):
         done = scored(job.search.trials) if job.search and job.metric == metric else []

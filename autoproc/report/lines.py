@@ -141,11 +141,13 @@ def unscored_line(model: Path, plan: Path, opened: bool) -> str:
     return f"{told} `{again}` trains it again and scores it."
 
 
-def resume_line(run_id: str, home: Path, is_frame: bool = False) -> str:
-    """How a job goes on that did not come to its end; in Python, with its data frame, where it was given one."""
+def resume_line(run_id: str, home: Path, is_frame: bool = False, taken_back: bool = False) -> str:
+    """How a job goes on that did not come to its end, be it one that was asked for and then taken back; in Python, with
+    its data frame, where it was given one."""
+    typed = f"`autoproc resume {run_id}{_elsewhere(home)}`"
     if is_frame:
-        return f"autoproc.resume({run_id!r}, frame, home={str(home)!r}) goes on from here"
-    return f"`autoproc resume {run_id}{_elsewhere(home)}` goes on from here"
+        typed = f"autoproc.resume({run_id!r}, frame, home={str(home)!r})"
+    return f"{typed} goes on from {'where its end was asked for, with all trials' if taken_back else 'here'}"
 
 
 def resumed_line(run_id: str, seconds: float) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autoproc.tracking import entities, names
 from autoproc.tracking.entries import (
-    EARLY,
+    HURRIED,
     BatchEntry,
     EndEntry,
     Entry,
@@ -36,6 +36,7 @@ from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, UploadError, cause
 from autoproc.tracking.outbox import Address, Outbox, Waiting
 from autoproc.tracking.registry import Registry
 
+TAKEN_BACK = "taken back"
 _PAGE = 1_000
 
 
@@ -131,7 +132,7 @@ class Delivery:
             case ModelEntry():
                 self._deliver_model(self._path(entry.path), entry)
             case ResumeEntry():
-                self._reopen(entry.keeps_early)
+                self._reopen(entry.keeps_hurried)
             case EndEntry():
                 self._client.set_terminated(self._run_id, entry.status, entry.ended_at)
 
@@ -167,14 +168,23 @@ class Delivery:
         for batch in entities.batches(metrics, parameters, tags):
             self._client.log_batch(run_id, batch.metrics, batch.params, batch.tags)
 
-    def _reopen(self, keeps_early: bool) -> None:
+    def _reopen(self, keeps_hurried: bool) -> None:
         """Show the job as running again, without the reason for which it had ended."""
         self._client.update_run(self._run_id, status="RUNNING")
-        for run in [] if keeps_early else self._children():
-            if run.data.tags[names.ENTRY].endswith(EARLY):
-                self._client.delete_run(run.info.run_id)
+        for run in [] if keeps_hurried else self._children():
+            if run.data.tags[names.ENTRY].endswith(HURRIED):
+                self._remove(run.info.run_id)
         if names.REASON in self._client.get_run(self._run_id).data.tags:
             self._client.delete_tag(self._run_id, names.REASON)
+
+    def _remove(self, run_id: str) -> None:
+        """Remove a child that was taken back, or mark it as such where the server does not let us."""
+        try:
+            self._client.delete_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in NO_PLACE:
+                raise
+            self._client.set_tag(run_id, names.STATE, TAKEN_BACK)
 
     def _deliver_model(self, path: Path, entry: ModelEntry) -> None:
         """A server that has no place for models, or none for ours, is not asked again. Raises UploadError where there

@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, Metric, Param, RunTag
 
 from autoproc.results import ColumnKind, Problem
 from autoproc.tracking import names
-from autoproc.tracking.entries import EARLY, InputEntry, Point, RunEntry
+from autoproc.tracking.entries import HURRIED, InputEntry, Point, RunEntry
 from autoproc.tracking.tracker import Child, Value
 
 # MLflow takes 1,000 entities in one write, of which 100 may be parameters and 100 tags.
@@ -61,7 +61,7 @@ def run_entry(child: Child, number: int = 1) -> RunEntry:
     own = {names.STAGE: child.stage, names.STATE: child.state}
     digest = hashlib.sha256(child.name.encode(errors="surrogatepass")).hexdigest()
     return RunEntry(
-        key=f"{digest[:16]}.{number}{EARLY if child.early else ''}",
+        key=f"{digest[:16]}.{number}{HURRIED if child.hurried else ''}",
         name=names.as_title(child.name),
         started_at=started,
         ended_at=ended,

@@ -11,12 +11,12 @@ from autoproc.outcomes import Verdict
 from autoproc.results import Direction
 
 Point = tuple[str, float, int, int]
-EARLY = ".early"
+HURRIED = ".hurried"
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A finished child of the job, by its `key` among these, which ends with EARLY where the job's user had asked for
+    """A finished child of the job, by its `key` among these, which ends with HURRIED where the job's user had asked for
     an end; times are in milliseconds since 1970."""
 
     key: str
@@ -95,10 +95,10 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class ResumeEntry:
-    """The job goes on that had ended early. Unless it `keeps_early` ones, its children are gone that were made after
-    its user had asked for an end."""
+    """The job goes on that was interrupted. Unless it `keeps_hurried` children, those are gone that it made after its
+    user had asked for an end."""
 
-    keeps_early: bool = True
+    keeps_hurried: bool = True
 
 
 @dataclass(frozen=True)

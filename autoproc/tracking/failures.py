@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from autoproc import durable
 from autoproc.tracking.addresses import without_secrets
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -44,7 +45,7 @@ def cause(error: BaseException) -> str:
     """What went wrong, in one line.
 
     >>> cause(OSError(28, "No space left on device"))
-    'No space left on device'
+    'the disk is full'
     >>> cause(MlflowException("(as a result of a flush) (sqlite3.OperationalError) database is locked [SQL: SELECT]"))
     'database is locked'
     """
@@ -64,7 +65,7 @@ def _root(error: BaseException) -> BaseException:
 
 def _text(error: BaseException) -> str:
     original = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else None
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(original or error)
+    text = durable.cause(error) if isinstance(error, OSError) else str(original or error)
     return _ERROR_PAGE.sub("", _STATUS.sub(r"it answers with error \1", text))
 
 

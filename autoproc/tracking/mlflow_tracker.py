@@ -217,17 +217,17 @@ def open_tracker(
 
 
 def reopen_tracker(
-    home: Home, tracking_uri: str | None, run_id: str, keeps_early: bool, *, warn: Callable[[str], None]
+    home: Home, tracking_uri: str | None, run_id: str, keeps_hurried: bool, *, warn: Callable[[str], None]
 ) -> MlflowTracker:
-    """Go on with the record of a job that did not come to its end, without the children that are `early`, unless it
-    keeps these. Raises HomeError where another process does, and HomeError or PlanError when the database or the server
+    """Go on with the record of a job that did not come to its end, without its hurried children, unless it keeps these.
+    Raises HomeError where another process does, and HomeError or PlanError when the database or the server
     cannot be used."""
     with connection_errors(home, tracking_uri):
         if not tracking_uri and home.database.exists():
             await_unlocked(home.database, warn)
         client = connect(tracking_uri or home.tracking_uri)
         address = _kept_address(client, home, run_id, tracking_uri)
-    return MlflowTracker(client, address, home, warn, resume=ResumeEntry(keeps_early))
+    return MlflowTracker(client, address, home, warn, resume=ResumeEntry(keeps_hurried))
 
 
 def _kept_address(client: MlflowClient, home: Home, run_id: str, tracking_uri: str | None) -> Address:

@@ -16,7 +16,7 @@ Value = str | int | float | bool
 @dataclass(frozen=True)
 class Child:
     """One finished rung, trial or other training: `curves` are per epoch, from epoch 1; `started_at` and
-    `ended_at` are seconds since 1970. NaN entries of a curve are left out of the record. One is `early` that was made
+    `ended_at` are seconds since 1970. NaN entries of a curve are left out of the record. One is `hurried` that was made
     after the job's user had asked for an end."""
 
     name: str
@@ -28,7 +28,7 @@ class Child:
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    early: bool = False
+    hurried: bool = False
 
 
 class Tracker(Protocol):

@@ -176,3 +176,19 @@ def test_equal_rows_are_numbered_alike_whatever_their_signs_of_zero_and_kinds_of
     number, distinct = copies._numbered(rows)
     assert number.tolist() == [0, 1, 0, 2, 1, 3]
     assert distinct.tolist() == [0, 1, 3, 5]
+
+
+def test_a_leak_of_a_few_large_numbers_or_of_a_rare_class_is_found_too() -> None:
+    n_rows, n_large = 4_000, 80
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame(random.normal(size=(n_rows, 2)), columns=["x", "z"])
+    amount = random.normal(size=n_rows)
+    amount[:n_large] = 1_000 * random.uniform(1, 9, n_large)
+    tells = np.where(np.arange(n_rows) < n_large, amount, random.normal(size=n_rows))
+    shuffled = random.permutation(n_rows)
+    [told] = leaks(frame.assign(y=amount, leak=tells).iloc[shuffled])
+    assert told.startswith("Feature 'leak' alone predicts 'y' nearly perfectly")
+    rare = np.where(np.arange(n_rows) < 12, "yes", "no")
+    alarms = np.where(np.arange(n_rows) < 42, 1, 0)  # thirty of them false
+    [told] = leaks(frame.assign(y=rare, leak=alarms).iloc[shuffled])
+    assert told.startswith("Feature 'leak' alone predicts 'y' nearly perfectly")

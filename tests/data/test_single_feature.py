@@ -38,7 +38,7 @@ def test_ranks_keep_a_rising_or_falling_function_and_what_does_not_vary_tells_no
 
 @pytest.mark.parametrize("wanted", [np.exp(X), (X > 0.3).astype(int), RANDOM.integers(0, 5, 400)])
 def test_dependence_and_rank_correlation_are_those_of_scipy(wanted: np.ndarray) -> None:
-    assert Dependence(wanted).on(X) == pytest.approx(chatterjeexi(X, wanted).statistic)
+    assert Dependence(wanted, classify=True).on(X) == pytest.approx(chatterjeexi(X, wanted).statistic)
     assert rank_correlation(X, wanted) == pytest.approx(spearmanr(X, wanted).statistic)
 
 
@@ -46,11 +46,20 @@ def test_dependence_is_near_one_for_any_function_and_near_zero_for_noise() -> No
     codes = RANDOM.integers(0, 20, 400)
     of_each = RANDOM.normal(size=20)
     for feature, wanted in ((X, X**2), (X, np.sin(5 * X)), (codes, of_each[codes]), (codes, codes % 2)):
-        assert Dependence(wanted).on(feature.astype(float)) > 0.8
-        assert abs(Dependence(wanted).on(RANDOM.permutation(feature).astype(float))) < 0.15
-    assert Dependence(np.ones(400)).on(X) == 0
+        assert Dependence(wanted, classify=False).on(feature.astype(float)) > 0.8
+        assert abs(Dependence(wanted, classify=False).on(RANDOM.permutation(feature).astype(float))) < 0.15
+    assert Dependence(np.ones(400), classify=False).on(X) == 0
 
 
 def test_likeness_of_neighbouring_rows_is_no_dependence_on_a_feature_with_few_values() -> None:
     drift = np.sort(X)
-    assert abs(Dependence(drift).on(RANDOM.integers(0, 5, 400).astype(float))) < 0.15
+    assert abs(Dependence(drift, classify=False).on(RANDOM.integers(0, 5, 400).astype(float))) < 0.15
+
+
+def test_a_few_large_numbers_count_as_they_do_in_a_score() -> None:
+    large = X.argsort()[-8:]
+    wanted = RANDOM.normal(size=400)
+    wanted[large] += 1_000 * np.arange(1, 9)
+    feature = RANDOM.normal(size=400)
+    feature[large] = wanted[large]
+    assert Dependence(wanted, classify=True).on(feature) < 0.2 < 0.6 < Dependence(wanted, classify=False).on(feature)

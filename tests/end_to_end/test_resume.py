@@ -243,6 +243,15 @@ def test_the_same_request_again_offers_to_go_on(stopped: Path, here: Callable[..
         assert earlier not in here(*TUNE, "--seed", 3).err
 
 
+def test_a_job_goes_on_with_the_rungs_that_had_room_when_it_began(stopped: Path, here: Callable[..., Ended]) -> None:
+    head = job(stopped) / "journal" / "job.json"
+    content = json.loads(head.read_text())
+    assert content["n_rungs"] == len(tables.SMALL["growth"]["rungs"]) > 1
+    head.write_text(json.dumps({**content, "n_rungs": 1}))
+    result = json.loads(here("resume", "--json").out)
+    assert len(result["growth"]["rungs"]) == 1
+
+
 def test_a_job_is_resumed_by_one_process_at_a_time(stopped: Path, here: Callable[..., Ended]) -> None:
     lock = Home(stopped / "mlruns").hold(job(stopped).name)
     try:

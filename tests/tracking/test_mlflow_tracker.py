@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 
 from autoproc.data.receipts import write_receipt
 from autoproc.errors import HomeError, PlanError
 from autoproc.results import Column, Problem
 from autoproc.tracking import entities, names
+from autoproc.tracking.entries import ResumeEntry
 from autoproc.tracking.home import Home, open_home
-from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker
+from autoproc.tracking.mlflow_tracker import MlflowTracker, open_tracker, reopen_tracker
 from autoproc.tracking.tracker import Child
 from tests.tracking.flaky_client import FlakyClient
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 ABANDONED_JOB = """
 import os, sys
+from autoproc.tracking.entries import ResumeEntry
 from autoproc.tracking.home import Home, open_home
 from autoproc.tracking.mlflow_tracker import open_tracker
 from autoproc.tracking.tracker import Child
@@ -246,6 +248,35 @@ def test_what_was_handed_over_before_a_kill_is_delivered_by_the_next_job(
     open_tracker(home, None, "next", "next job", {}, warn=pytest.fail).finish("FINISHED")
     run = client.get_run(flaky_tracker.run_id)
     assert (run.info.status, len(children_of(client, run.info.run_id))) == ("KILLED", 1)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_job_that_goes_on_loses_its_hurried_children_unless_it_keeps_them(
+    tracker: MlflowTracker, client: MlflowClient, home: Home, child: Child, keeps: bool
+) -> None:
+    tracker.record(child)
+    tracker.record(replace(child, name="second", hurried=True))
+    tracker.finish("KILLED")
+    again = reopen_tracker(home, None, tracker.run_id, keeps, warn=pytest.fail)
+    again.record(child)
+    again.record(replace(child, name="second", hurried=keeps, state="pruned"))
+    again.finish("FINISHED")
+    runs = [client.get_run(run_id) for run_id in children_of(client, tracker.run_id)]
+    states = {str(run.info.run_name): run.data.tags[names.STATE] for run in runs}
+    assert len(runs) == 2 and states == {child.name: child.state, "second": child.state if keeps else "pruned"}
+
+
+def test_hurried_children_that_may_not_be_removed_are_marked(
+    flaky_tracker: MlflowTracker, flaky: FlakyClient, client: MlflowClient, child: Child
+) -> None:
+    flaky_tracker.record(replace(child, hurried=True))
+    flaky_tracker.wait()
+    flaky.error, flaky.failing = MlflowException("no", PERMISSION_DENIED), frozenset({"delete_run"})
+    flaky_tracker._hand(ResumeEntry(keeps_hurried=False))
+    flaky_tracker.record(child)
+    flaky_tracker.wait()
+    runs = [client.get_run(run_id) for run_id in children_of(client, flaky_tracker.run_id)]
+    assert sorted(run.data.tags[names.STATE] for run in runs) == sorted([child.state, "taken back"])
 
 
 def test_a_record_that_cannot_be_handed_over_is_told_of_once_and_handed_over_as_soon_as_there_is_room(

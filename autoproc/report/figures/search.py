@@ -86,14 +86,12 @@ def _history(search: SearchFacts, title: str, direction: Direction) -> Picture:
         "yaxis": axis(title, range=frame),
         "legend": dict(LEGEND),
     }
+    short = f" With the score when they were {cut_short[0].reason}: {len(cut_short)}." if cut_short else ""
     failed = f" Without a score, as they failed: {n_failed}." if n_failed else ""
-    failed += (
-        f" With the score that they had when they were {cut_short[0].reason}: {len(cut_short)}." if cut_short else ""
-    )
     outside = f" Outside of the frame, as they were pruned early: {n_outside}." if n_outside else ""
     caption = (
         f"{len(done)} of {len(search.trials)} trials came to their end. The best of many is the best partly by luck."
-        f"{failed}{outside}"
+        f"{short}{failed}{outside}"
     )
     return Picture("Score over trials", caption, [each for each in data if each["x"]], layout, height=380)
 
@@ -139,7 +137,7 @@ def _told(trial: TrialFacts) -> str:
 
 
 def _frame(done: Sequence[TrialFacts], pruned: Sequence[TrialFacts]) -> tuple[list[float] | None, int]:
-    """A range that holds all complete trials and the pruned ones that do not lie far off, and how many do."""
+    """A range that holds all trials with a score and the pruned ones that do not lie far off, and how many do."""
     scores = [trial.score for trial in done if trial.score is not None]
     if len(scores) < 2:
         return None, 0

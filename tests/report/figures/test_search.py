@@ -76,5 +76,5 @@ def test_what_was_cut_short_is_told_apart_and_says_nothing_of_its_parameters() -
     [marks] = [trace for trace in history.data if trace["name"] == "cut short"]
     assert marks["x"] == [last]
     assert f"{n_complete - 1} of {len(trials)} trials came to their end" in history.caption
-    assert "when they were cut short by the time limit: 1." in history.caption
+    assert "With the score when they were cut short by the time limit: 1." in history.caption
     assert f"{n_complete - 1} complete trials" in picture(shown["Parameters and score"]).caption
