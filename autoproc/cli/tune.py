@@ -84,7 +84,8 @@ def resume(run: str, home: str, tracking_uri: str | None, as_json: bool, quiet: 
     """Go on with the job RUN, which was interrupted, killed or failed: a run id, its first characters, or `last` (the
     default).
 
-    What was finished is not done again; trials that ran are trained again. The job's time goes on where it stopped.
+    What was finished is not done again; trials that ran are trained again. The job's time goes on where it stopped. A
+    job that Ctrl-C had asked for its end, and then stopped, has all of its trials in the end.
     """
     started = time.monotonic()
     with _told(f"job {run}", quiet, verbose) as progress:
