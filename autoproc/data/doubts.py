@@ -31,16 +31,19 @@ def find_doubts(development: Table, problem: Problem, schema: Schema, matrix: ND
     """A sentence or two each: how a column was read, why that may be wrong, and what to do then. `matrix`
     (n, n_columns) is that of the rows, which says what need not be looked at."""
     first_rows = development.take(np.arange(min(development.n_rows, _ROWS)))
-    sizes = np.fmax.reduce(np.abs(matrix[:, schema.first_columns]), axis=0, initial=0.0)
-    largest = dict(zip(schema.columns, sizes, strict=True))
-    doubts = (_doubt(development, first_rows, column, largest.get(column.name, 0.0)) for column in problem.columns)
+    read = {name: matrix[:, place] for name, place in zip(schema.columns, schema.first_columns, strict=True)}
+    none = np.empty(0, np.float32)
+    doubts = (_doubt(development, first_rows, column, read.get(column.name, none)) for column in problem.columns)
     return tuple(islice(filter(None, doubts), _MOST))
 
 
-def _doubt(table: Table, first_rows: Table, column: Column, largest: float) -> str:
-    """The first thing to be said of a column; nothing where there is none."""
+def _doubt(table: Table, first_rows: Table, column: Column, read: NDArray[np.float32]) -> str:
+    """The first thing to be said of a column, whose cells were `read` (n,) so; nothing where there is none."""
     if column.kind == "numeric":
-        return _parted(first_rows, column) or (_cut_off(table, column) if largest >= 10**_MOST_DIGITS else "")
+        numbers = read[~np.isnan(read)]
+        has_decimals = bool((numbers != np.trunc(numbers)).any())
+        is_long = np.abs(numbers).max(initial=0.0) >= 10**_MOST_DIGITS
+        return (_parted(first_rows, column) if has_decimals else "") or (_cut_off(table, column) if is_long else "")
     if column.kind in ("categorical", "id", "text"):
         return _mixed(first_rows, column) or (_vocabulary(table, column) if column.used else "")
     return ""

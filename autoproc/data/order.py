@@ -70,11 +70,16 @@ def order_score(place: FloatArray, targets: Target, problem: Problem) -> float:
 
 
 def _correlation(cells: FloatArray, lines: NDArray[np.int64]) -> float:
-    """The size of the rank correlation with the rows' places; 0 where cells are missing or do not vary."""
+    """The size of the rank correlation with the rows' places, which rise; 0 where cells are missing or do not vary, or
+    where it is far from 1."""
     if np.isnan(cells).any():
         return 0.0
     step = -(-len(lines) // _MOST_COMPARED)
-    return abs(rank_correlation(cells[::step], lines[::step]))
+    cells, lines = cells[::step], lines[::step]
+    half = len(cells) // 2
+    if 0.1 < np.mean(cells[:half] < cells[half : 2 * half]) < 0.9:
+        return 0.0  # what follows the rows has nearly all of the first half below, or above, the second
+    return abs(rank_correlation(cells, lines))
 
 
 def _counts(cells: FloatArray) -> bool:
