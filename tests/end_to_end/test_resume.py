@@ -64,9 +64,15 @@ def interrupted(place: str, after: int = 0) -> AbstractContextManager[None]:
     return calling(place, interrupt, after)
 
 
-def asked_to_end(place: str) -> AbstractContextManager[None]:
+@contextmanager
+def asked_to_end(place: str) -> Iterator[None]:
     """A first Ctrl-C comes in the first call of `place`."""
-    return calling(place, lambda number: signal.raise_signal(signal.SIGINT) if number == 1 else None)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+    try:
+        with calling(place, lambda number: signal.raise_signal(signal.SIGINT) if number == 1 else None):
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A bundle comes back as it was written, holds no code, and is copied whole."""
 
 import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -156,14 +157,13 @@ def test_further_files_are_listed_checked_and_copied(bundle: Path, tmp_path: Pat
 def test_a_bundle_is_whole_at_each_moment_of_a_new_card(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card, moments = bundles.make("binary").card, []
     write_card(bundle, card, FURTHER)
-    replace_file = Path.replace
+    replace_file = os.replace
 
-    def replace_and_load(path: Path, target: Path) -> Path:
-        moved = replace_file(path, target)
+    def replace_and_load(path: Path, target: Path) -> None:
+        replace_file(path, target)
         moments.append((target.name, load(bundle).card.get("story")))
-        return moved
 
-    monkeypatch.setattr(Path, "replace", replace_and_load)
+    monkeypatch.setattr("autoproc.durable.os.replace", replace_and_load)
     write_card(bundle, {**card, "story": "told"}, {"README.md": b"# Another page\n"})
     assert moments == [(CARD, "told"), ("README.md", "told"), (CARD, "told")]
     assert (bundle / "README.md").read_bytes() == b"# Another page\n"
