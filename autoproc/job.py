@@ -131,6 +131,9 @@ class Job:
             self._progress.say(step, text)
         for warning in self._facts.warnings:
             self._progress.warn(warning)
+        limit = self._plan.time_limit
+        if limit and self.journal.now > limit / 2:
+            self._progress.warn(lines.short_time_line(limit, self.journal.now))
         table, protocol = self._prepared.development, self._prepared.protocol
         n_rows = protocol.n_development + protocol.n_holdout
         self._tracker.log_table(table.name, table.source, self._prepared.fingerprint, n_rows, self._prepared.problem)
@@ -380,7 +383,8 @@ class Job:
         """What the bundle's card says so far."""
         assert self._facts.decision
         card = documents.card(self._prepared, self._plan, winner, kind, self._facts.decision, model.threshold)
-        return {**card, "run_id": self.run_id, "trained_on": "development rows"}
+        beats_dummy = self._facts.baseline is None or self._facts.baseline.beats_dummy
+        return {**card, "run_id": self.run_id, "trained_on": "development rows", "beats_dummy": beats_dummy}
 
     def _save_views(self, searched: Sequence[str]) -> None:
         facts, conditional = self._facts, self._space.conditional

@@ -227,8 +227,10 @@ def _carry_out(
             until = deadline.share(plan.baseline.time_share)
             baseline = train_baseline(engine, prepared, plan, until)
             job.tell_baseline(baseline)
-        if not (baseline.beats_dummy or plan.force):
-            raise NoSignalError(_no_signal(baseline))
+        if not baseline.beats_dummy:
+            if not plan.force:
+                raise NoSignalError(_no_signal(baseline))
+            job.warn(f"{_beaten(baseline)} The job goes on, as --force asks, but what follows may mean nothing.")
         with job.step("references"):
             references = train_references(prepared, plan.seed, deadline.share(_REFERENCES_SHARE), job.warn)
             job.tell_references([fitted.reference for fitted in references])
@@ -274,9 +276,13 @@ def _carry_out(
     return job.complete(engines.memory)
 
 
+def _beaten(baseline: Baseline) -> str:
+    return f"The baseline network does not beat the dummy beyond noise: {baseline.reason}."
+
+
 def _no_signal(baseline: Baseline) -> str:
     return (
-        f"The baseline network does not beat the dummy beyond noise: {baseline.reason}. Nothing that follows would "
-        "mean anything, so the job stops here. Check that the target is the right column, that the features were known "
-        "before it, that rows and targets belong together, and whether there are enough rows; --force goes on anyway."
+        f"{_beaten(baseline)} Nothing that follows would mean anything, so the job stops here. Check that the target "
+        "is the right column, that the features were known before it, that rows and targets belong together, and "
+        "whether there are enough rows; --force goes on anyway."
     )

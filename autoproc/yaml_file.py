@@ -56,11 +56,20 @@ def parse_yaml(text: str, what: str) -> object:
     try:
         values: object = yaml.load(text, _Loader)  # noqa: S506  # a safe loader, and stricter
     except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # of what cannot be what its tag says
-        raise PlanError(f"{what} is not valid YAML: {' '.join(str(error).split())}.") from None
+        raise PlanError(f"{what} is not valid YAML: {_problem(error)}.") from None
     except RecursionError:
         raise PlanError(_too_deep(what)) from None
     _check_size(values, what)
     return values
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong and where, without the lines of the file."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        place = error.problem_mark
+        what = ", ".join(filter(None, (error.context, error.problem)))
+        return f"{what} in line {place.line + 1}, column {place.column + 1}"
+    return " ".join(str(error).split())
 
 
 def _check_size(values: object, what: str) -> None:

@@ -65,8 +65,17 @@ def predict(model: str, data: str, out: Path | None, proba: bool, threshold: flo
     _require_classes(loaded, proba, threshold)
     if threshold is not None:
         loaded = loaded.with_threshold(threshold)
-    with _writing(out) as write, _showing(out) as on_done:
+    n_rows = 0
+    with _writing(out) as write, _showing(out) as show:
+
+        def on_done(done: "Done") -> None:
+            nonlocal n_rows
+            n_rows = done.n_rows
+            show(done)
+
         hints = predict_file(loaded, Path(data), write, on_done, proba)
+    if out is not None:
+        click.echo(f"{out}: predictions of {n_rows:,} {'row' if n_rows == 1 else 'rows'}", err=True)
     _tell(hints)
 
 

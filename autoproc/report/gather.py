@@ -101,6 +101,8 @@ def _remarks(facts: JobFacts) -> Iterator[Remark]:
     verdict, selection, growth = facts.verdict, facts.selection, facts.growth
     if facts.stopped_by:
         yield Remark("bad", visible(f"Stopped: {facts.stopped_by}"))
+    if facts.baseline and not facts.baseline.beats_dummy:
+        yield Remark("bad", visible(f"The baseline does not beat the dummy beyond noise: {facts.baseline.reason}."))
     if verdict:
         again = verdict.receipt.opening > 1
         opened = f"The holdout ({verdict.n_rows:,} rows) was {phrases.opening_text(verdict)}"

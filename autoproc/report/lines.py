@@ -150,6 +150,15 @@ def resume_line(run_id: str, home: Path, is_frame: bool = False, taken_back: boo
     return f"{typed} goes on from {'where its end was asked for, with all trials' if taken_back else 'here'}"
 
 
+def short_time_line(limit: float, seconds: float) -> str:
+    """That a time limit leaves little for training."""
+    return (
+        f"Of the time limit of {format_seconds(limit)} loading and preparing took {format_seconds(seconds)}. Training "
+        "has a quarter of it all the same, so that the job takes longer and learns little, but opens its holdout. "
+        "Ctrl-C stops it before; a longer --time-limit helps."
+    )
+
+
 def resumed_line(run_id: str, seconds: float) -> str:
     """That a job goes on that had taken so many seconds."""
     return f"job {run_id} goes on after {format_seconds(seconds)}; what it had told until then comes first"

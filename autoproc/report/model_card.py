@@ -168,6 +168,8 @@ def _limits(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"No group ({escaped(group)}) was on both sides of a split: the score is that of groups it has not seen."
     else:
         yield "Rows were not split by group: on people, machines or places that are new to it it may be worse."
+    if not card.get("beats_dummy", True):
+        yield "**No signal:** its baseline did not beat the dummy beyond noise. What it predicts may mean nothing."
     if verdict and verdict["receipt"]["opening"] > 1:
         n_openings, reason = verdict["receipt"]["opening"], _sentence(verdict["receipt"]["reason"] or "none")
         yield (

@@ -8,8 +8,6 @@ import hashlib
 import re
 import unicodedata
 
-from autoproc.results import TrialState
-
 # Curves: one value an epoch, mean over folds, in the metric's units.
 SCORE_VALIDATION = "curves/validation_score"
 SCORE_TRAIN = "curves/train_score"
@@ -90,7 +88,8 @@ COMMIT = "mlflow.source.git.commit"
 # The alias of the registered model that is to be used.
 CHAMPION = "champion"
 
-STATE_COLORS: dict[TrialState, str] = {"complete": "#2e7d32", "pruned": "#9e9e9e", "failed": "#c62828"}
+CUT_SHORT = "cut short"
+STATE_COLORS = {"complete": "#2e7d32", CUT_SHORT: "#81c784", "pruned": "#9e9e9e", "failed": "#c62828"}
 
 MAX_KEY = 250
 MAX_PARAMETER = 6_000

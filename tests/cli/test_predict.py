@@ -46,7 +46,7 @@ def test_predictions_are_written_to_a_file(model, empty_folder, capfdbinary):
     shown, _ = capfdbinary.readouterr()
     for name in ("p.csv", "p.parquet"):
         assert run(["predict", "model", "new.csv", "--out", name]) == 0
-        assert capfdbinary.readouterr() == (b"", b"")
+        assert capfdbinary.readouterr() == (b"", f"{name}: predictions of {N_ROWS} rows\n".encode())
     assert (empty_folder / "p.csv").read_bytes() == shown
     pd.testing.assert_frame_equal(pd.read_parquet("p.parquet"), model.predict(rows()))
     names = {path.name for path in empty_folder.iterdir()}
@@ -135,14 +135,14 @@ def test_rows_far_outside_of_training_are_told_of_once(empty_folder, capfdbinary
     bundles.rows(N_ROWS).assign(size=1e9, new="perhaps").to_csv("new.csv", index=False)
     assert run(["predict", "model", "new.csv", "--out", "p.csv"]) == 0
     out, err = capfdbinary.readouterr()
-    lines = err.decode().splitlines()
-    assert out == b"" and len(lines) == 3
+    told, *lines = err.decode().splitlines()
+    assert out == b"" and told == "p.csv: predictions of 50 rows" and len(lines) == 3
     assert lines[0].startswith("note: these rows are far outside of what training saw")
     assert lines[1].startswith("  'size': 50 of 50 numbers (100 %) lie beyond what training saw, ")
     assert lines[2].startswith("  'new': 50 of 50 cells (100 %) are missing or cannot be read, in training ")
     bundles.rows(N_ROWS).to_csv("new.csv", index=False)
     assert run(["predict", "model", "new.csv", "--out", "p.csv"]) == 0
-    assert capfdbinary.readouterr() == (b"", b"")
+    assert capfdbinary.readouterr() == (b"", b"p.csv: predictions of 50 rows\n")
 
 
 class Terminal(io.StringIO):

@@ -66,6 +66,19 @@ def test_force_goes_on_without_a_signal(here: Callable[..., Ended], folder: Path
     assert "**does not beat** the dummy" in parent.data.tags[names.DESCRIPTION]
     baseline = json.loads(here("show", "--json").out)["baseline"]
     assert not baseline["beats_dummy"] and baseline["reason"] in here("show").out
+    [warning] = [text for text in json.loads(here("show", "--json").out)["warnings"] if HURDLE in text]
+    assert "as --force asks" in warning
+    assert "The baseline does not beat the dummy beyond noise" in (job_folder(folder) / "report.html").read_text()
+    assert "**No signal:**" in (job_folder(folder) / "model" / "README.md").read_text()
+
+
+def test_a_time_limit_that_leaves_nothing_for_training_is_told(here: Callable[..., Ended], folder: Path) -> None:
+    tables.write(tables.table(), folder / "table.csv")
+    tables.write_plan(folder, time_limit=0.01)
+    ended = here("tune", "table.csv", "--target", "failed", "--config", "small.yaml", "--force", "--json")
+    assert ended.code == 0, ended.err
+    [warning] = [text for text in json.loads(ended.out)["warnings"] if text.startswith("Of the time limit of ")]
+    assert "a longer --time-limit helps" in warning and warning in ended.err
 
 
 def test_an_error_of_ours_keeps_its_traceback(

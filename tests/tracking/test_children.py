@@ -165,6 +165,13 @@ def test_a_trial_with_its_state_parameters_and_reason() -> None:
     assert trial_child(replace(TRIAL, state="complete", reason=""), TRAINED).tags == {}
 
 
+@pytest.mark.parametrize("reason", ["cut short by the time limit", "cut short by the user"])
+def test_a_trial_that_was_cut_short_says_so_in_its_state(reason: str) -> None:
+    trial = replace(TRIAL, state="complete", reason=reason)
+    assert trial_child(trial, TRAINED).state == "cut short"
+    assert trial_child(replace(trial, reason=""), TRAINED).state == "complete"
+
+
 def test_a_finalist_on_fresh_folds_is_named_after_its_trial() -> None:
     child = fresh_child(FINALIST)
     assert (child.name, child.stage, child.state) == ("fresh folds: trial 7", "fresh folds", "complete")
