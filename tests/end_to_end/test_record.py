@@ -176,7 +176,7 @@ def test_the_model_is_one_that_mlflow_loads(binary: Finished, record: Record, pa
     folder = record.client.get_logged_model(output.model_id).artifact_location
     served = load_served(folder)
     ended = run_here("predict", binary.model, binary.folder / "table.csv", "--out", tmp_path / "p.parquet")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, f"{tmp_path / 'p.parquet'}: predictions of {tables.N_ROWS} rows\n")
     frame = read_table(str(binary.folder / "table.csv")).frame
     pd.testing.assert_frame_equal(served.predict(frame), pd.read_parquet(tmp_path / "p.parquet"))
     assert record.client.search_registered_models() == []
