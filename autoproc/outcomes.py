@@ -19,6 +19,11 @@ StoppedBy = Literal["trials", "time limit", "user", "failures"]
 CUT_SHORT: dict[StoppedBy, str] = {"time limit": "cut short by the time limit", "user": "cut short by the user"}
 """The reasons of trials that have a score of their own, though they might have trained on for a better one."""
 
+
+def is_cut_short(reason: str) -> bool:
+    return reason in CUT_SHORT.values()
+
+
 ClassName = Literal["negative", "positive"]
 
 CONSTANTS: dict[ClassName, float] = {"negative": math.inf, "positive": -math.inf}

@@ -15,7 +15,7 @@ import click
 from autoproc.cli.options import home_option, json_option
 from autoproc.cli.output import examples, write_json
 from autoproc.errors import HomeError
-from autoproc.paths import possible_path, user_path
+from autoproc.paths import possible_path
 
 if TYPE_CHECKING:
     from autoproc.tracking.listening import Place
@@ -91,7 +91,7 @@ def ui(context: click.Context, home: str, port: int, host: str, browser: bool) -
     place = Place(host, port)
     if not place.is_private:
         click.echo(_in_the_open(place), err=True)
-    context.exit(serve(Home(user_path(home)), place, show))
+    context.exit(serve(Home(Path(home)), place, show))
 
 
 def _in_the_open(place: "Place") -> str:
@@ -112,7 +112,7 @@ def job_folder(run: str, home: str) -> Path:
     """The folder of the job that `run` names. Raises PlanError when there is none, or more than one."""
     from autoproc.tracking.home import Home
 
-    return Home(user_path(home)).find_job(run)
+    return Home(Path(home)).find_job(run)
 
 
 def read_result(job: Path) -> dict[str, Any]:

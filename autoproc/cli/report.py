@@ -9,8 +9,8 @@ from autoproc.cli.jobs import job_folder, lacks
 from autoproc.cli.models import require_parent
 from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
+from autoproc.durable import write_whole
 from autoproc.errors import HomeError, PlanError
-from autoproc.paths import user_path
 
 if TYPE_CHECKING:
     from autoproc.report.evidence import Evidence
@@ -54,7 +54,7 @@ def compare(runs: tuple[str, ...], out: Path | None, home: str) -> None:
     compared = [_evidence(job) for job in jobs]
     from autoproc.report.comparison import comparison_page
 
-    _write(out or user_path(home) / "comparison.html", comparison_page(compared))
+    _write(out or Path(home) / "comparison.html", comparison_page(compared))
 
 
 def _evidence(job: Path) -> "Evidence":
@@ -74,8 +74,6 @@ def _evidence(job: Path) -> "Evidence":
 
 def _write(path: Path, page: str) -> None:
     """Write a page and tell where it is. Raises PlanError where that cannot be done."""
-    from autoproc.durable import write_whole
-
     require_parent(path)
     try:
         write_whole(path, page)

@@ -8,7 +8,6 @@ import click
 from autoproc.cli.options import home_option, same_server_option
 from autoproc.cli.output import examples
 from autoproc.errors import HomeError
-from autoproc.paths import user_path
 
 if TYPE_CHECKING:
     from autoproc.tracking.sync import Synced
@@ -35,7 +34,7 @@ def sync(run: str | None, home: str, tracking_uri: str | None) -> None:
     from autoproc.tracking.sync import sync as deliver
     from autoproc.tracking.sync import undelivered_jobs
 
-    place = Home(user_path(home).absolute())
+    place = Home(Path(home).absolute())
     run_ids = undelivered_jobs(place) if run is None else [place.find_job(run).name]
     if not run_ids:
         click.echo("Nothing waits.")

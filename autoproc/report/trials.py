@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import optuna
 
-from autoproc.outcomes import CUT_SHORT
+from autoproc.outcomes import is_cut_short
 from autoproc.report.evidence import TrialFacts
 from autoproc.report.phrases import value_text
 from autoproc.results import Direction
@@ -61,13 +61,9 @@ def scored(trials: Sequence[TrialFacts]) -> list[TrialFacts]:
     return [trial for trial in trials if trial.state == "complete" and trial.score is not None]
 
 
-def is_cut_short(trial: TrialFacts) -> bool:
-    return trial.reason in CUT_SHORT.values()
-
-
 def complete(trials: Sequence[TrialFacts]) -> list[TrialFacts]:
     """Those that came to their end with a score: one that was cut short says little of its parameters."""
-    return [trial for trial in scored(trials) if not is_cut_short(trial)]
+    return [trial for trial in scored(trials) if not is_cut_short(trial.reason)]
 
 
 def importances(trials: Sequence[TrialFacts], direction: Direction) -> dict[str, float]:

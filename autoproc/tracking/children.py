@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from autoproc.outcomes import CUT_SHORT, Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict
+from autoproc.outcomes import Finalist, Memory, OutOfFold, Receipt, Search, Selection, Verdict, is_cut_short
 from autoproc.results import (
     Baseline,
     Direction,
@@ -56,7 +56,7 @@ def rung_child(number: int, trained: Trained, verdict: OverfitVerdict | None) ->
 
 def trial_child(trial: Trial, trained: Trained) -> Child:
     """One trial of the search. What it was to be trained with may be less than a whole configuration."""
-    state = names.CUT_SHORT if trial.reason in CUT_SHORT.values() else trial.state
+    state = names.CUT_SHORT if is_cut_short(trial.reason) else trial.state
     child = _training(f"trial {trial.number}", "trial", state, trained, trial.reason)
     own = {names.TRIAL_NUMBER: float(trial.number), names.TRIAL_SCORE: trial.score.mean}
     return replace(child, parameters=trial.parameters, metrics={**child.metrics, **own})

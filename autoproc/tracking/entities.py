@@ -128,7 +128,7 @@ def _column_specs(problem: Problem) -> Iterator[dict[str, str | bool]]:
 
 def _color(state: str) -> dict[str, str]:
     """The mark of a run in MLflow's charts and lists; none for states that are not a trial's."""
-    return next(({names.COLOR: color} for known, color in names.STATE_COLORS.items() if known == state), {})
+    return {names.COLOR: names.STATE_COLORS[state]} if state in names.STATE_COLORS else {}
 
 
 def _user() -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from autoproc.outcomes import is_cut_short
 from autoproc.report.evidence import SearchFacts, TrialFacts
 from autoproc.report.figures.base import (
     BLUE,
@@ -21,7 +22,7 @@ from autoproc.report.figures.base import (
     plotly_text,
 )
 from autoproc.report.phrases import configuration_text, metric_title
-from autoproc.report.trials import FEWEST_TRIALS, Parameter, complete, importances, is_cut_short, scored, searched
+from autoproc.report.trials import FEWEST_TRIALS, Parameter, complete, importances, scored, searched
 from autoproc.results import Direction
 
 _GROUPS = 5  # of complete trials, by their score
@@ -61,7 +62,7 @@ def _history(search: SearchFacts, title: str, direction: Direction) -> Picture:
     best = max if direction == "maximize" else min
     with_score = scored(search.trials)
     done = complete(search.trials)
-    cut_short = [trial for trial in with_score if is_cut_short(trial)]
+    cut_short = [trial for trial in with_score if is_cut_short(trial.reason)]
     pruned = [trial for trial in search.trials if trial.state == "pruned" and trial.score is not None]
     n_failed = sum(trial.state == "failed" for trial in search.trials)
     running = list(accumulate((trial.score for trial in with_score if trial.score is not None), best))
