@@ -36,7 +36,6 @@ from autoproc.tracking.failures import NO_PLACE, UNREACHABLE, UploadError, cause
 from autoproc.tracking.outbox import Address, Outbox, Waiting
 from autoproc.tracking.registry import Registry
 
-TAKEN_BACK = "taken back"
 _PAGE = 1_000
 
 
@@ -184,7 +183,7 @@ class Delivery:
         except MlflowException as error:
             if error.error_code not in NO_PLACE:
                 raise
-            self._client.set_tag(run_id, names.STATE, TAKEN_BACK)
+            self._client.set_tag(run_id, names.STATE, names.TAKEN_BACK)
 
     def _deliver_model(self, path: Path, entry: ModelEntry) -> None:
         """A server that has no place for models, or none for ours, is not asked again. Raises UploadError where there

@@ -88,7 +88,7 @@ COMMIT = "mlflow.source.git.commit"
 # The alias of the registered model that is to be used.
 CHAMPION = "champion"
 
-CUT_SHORT = "cut short"
+CUT_SHORT, TAKEN_BACK = "cut short", "taken back"
 STATE_COLORS = {"complete": "#2e7d32", CUT_SHORT: "#81c784", "pruned": "#9e9e9e", "failed": "#c62828"}
 
 MAX_KEY = 250
