@@ -90,7 +90,7 @@ def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
     if len(series) == 1:
         return _read_one(series, missing)
     try:
-        raw_codes, raw_values = pd.factorize(series)
+        raw_codes, raw_values = pd.factorize(series.array)
     except TypeError:
         raise _no_cells(series) from None
     raw: NDArray[np.object_] = np.asarray(raw_values.astype(object))

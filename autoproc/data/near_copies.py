@@ -24,6 +24,7 @@ _STEP = 5.0  # in mean steps: by chance e**-5 of the rows, 0.7 %
 _SHORTEST_MEAN = float(np.log2(np.e))  # bits: the mean step of a single feature
 _PARTS = 3  # of the features; neighbours are sought without each of them, so that a few cells may differ
 _MOST_ROWS = 250_000
+_MOST_FEATURES = 2_000  # in which neighbours are sought: of more some are drawn, where copies agree just as often
 _MOST_COORDINATES = 2**25  # of all rows together: 128 MiB, of which there are some copies
 _PAIRS = 30_000_000
 _FEWEST_LOOKED_AT, _MOST_LOOKED_AT = 300, 1_000
@@ -73,10 +74,10 @@ class _Ranks:
         differs = between > 0 if self.is_category[feature] else missing[others] != missing[rows, None]
         return np.where(differs, np.float32(1), np.minimum(share, np.float32(1)))
 
-    def bits(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
-        """How near `others` (q, k) are to each of `rows` (q,)."""
+    def bits(self, features: NDArray[np.int64], rows: Rows, others: Rows) -> NDArray[np.float32]:
+        """How near `others` (q, k) are to each of `rows` (q,) in these features."""
         total = np.zeros(others.shape, np.float32)
-        for feature in range(self.middle.shape[1]):
+        for feature in features:
             total -= np.log2(self.share(feature, rows, others))
         return total
 
@@ -95,13 +96,15 @@ def find_near_copies(values: NDArray[np.float32], is_category: NDArray[np.bool_]
     Some rows are looked at, and compared with all; of very many rows some are left out, and with them copies.
     """
     random = np.random.default_rng(seed)
-    width = int(np.where(is_category, _WIDTH, 2).sum())
+    features = np.sort(random.permutation(values.shape[1])[:_MOST_FEATURES])
+    width = int(np.where(is_category[features], _WIDTH, 2).sum())
     drawn = np.sort(random.permutation(len(values))[: min(_MOST_ROWS, max(_MOST_COORDINATES // width, FEWEST_ROWS))])
     n_looked_at = min(len(drawn), max(_FEWEST_LOOKED_AT, min(_MOST_LOOKED_AT, _PAIRS // len(drawn))))
     rows = np.sort(random.permutation(len(drawn))[:n_looked_at])
     values = values[drawn]
     ranks = _Ranks.of(values, is_category)
-    neighbours, bits = _ladder(ranks, rows, _candidates(_coordinates(values, is_category, random), rows))
+    coordinates = _coordinates(values[:, features], is_category[features], random)
+    neighbours, bits = _ladder(ranks, features, rows, _candidates(coordinates, rows))
     steps = _steps(bits)
     longest = steps.max(axis=1)
     found = np.argsort(-longest, kind="stable")[: np.count_nonzero(longest > _STEP)]
@@ -155,9 +158,9 @@ def _candidates(coordinates: list[NDArray[np.float32]], rows: Rows) -> Rows:
     return np.sort(np.hstack(found), axis=1).astype(np.int64)
 
 
-def _ladder(ranks: _Ranks, rows: Rows, candidates: Rows) -> tuple[Rows, FloatArray]:
+def _ladder(ranks: _Ranks, features: NDArray[np.int64], rows: Rows, candidates: Rows) -> tuple[Rows, FloatArray]:
     """The candidates (q, k), nearest first, each once and without the row itself, and their bits (q, k)."""
-    bits = ranks.bits(rows, candidates).astype(np.float64)
+    bits = ranks.bits(features, rows, candidates).astype(np.float64)
     again = candidates == rows[:, None]
     again[:, 1:] |= candidates[:, 1:] == candidates[:, :-1]
     bits[again] = -np.inf

@@ -49,20 +49,25 @@ def find_notation(sample: Mapping[str, Sequence[str]], file_name: str, separator
     columns that leave it open. Where none does, numbers such as 1,234 have decimals in a file separated by semicolons,
     as those are written where the comma begins decimals, and thousands in any other.
     """
-    found = {name: _told_by({cell.strip() for cell in cells}) for name, cells in sample.items()}
+    different = {name: tuple(dict.fromkeys(map(str.strip, cells))) for name, cells in sample.items()}
+    found = {name: _told_by(cells) for name, cells in different.items()}
     sure = {told for told in found.values() if told in ("point", "comma")}
-    if separator == ";" and not sure and _part_thousands([sample[name] for name in found if found[name] == "either"]):
+    if (
+        separator == ";"
+        and not sure
+        and _part_thousands([different[name] for name in found if found[name] == "either"])
+    ):
         sure = {"comma"}
     notations: dict[str, Notation] = {}
     for name, told in found.items():
         if told == "either":
-            with_comma = separator == ";" and any("," in cell for cell in sample[name])
+            with_comma = separator == ";" and any("," in cell for cell in different[name])
             told = next(iter(sure)) if len(sure) == 1 else "comma" if with_comma else "point"
         if told == "point" or told == "comma":
             notations[name] = told
     decimals, thousands = False, ""
     for name, notation in notations.items():
-        for cell in map(str.strip, sample[name]):
+        for cell in different[name]:
             after = _plain_cell(cell, notation)
             if after != cell:
                 decimals |= notation == "comma" and "," in cell

@@ -23,7 +23,7 @@ from autoproc.results import Column, Problem
 
 _MOST = 2  # proposals of each kind
 _SAMPLE_ROWS = 2_000  # that are looked at before all are
-_FEW_PAIRS = 50  # of these rows, which rule out nearly all columns
+_FEW_PAIRS = 8  # of these rows, which rule out nearly all columns
 _FEWEST_GROUPS = 10
 _MOST_COMMON = 0.9  # share of the rows with one value: beyond it a column is constant within a group by chance
 _FEWEST_CONSTANT = 2  # other columns that never vary in a group: a group has attributes of its own
@@ -104,8 +104,10 @@ def _constant_within(groups: NDArray[np.int32], columns: NDArray[np.int32]) -> N
     first = np.flatnonzero(np.diff(groups[order]) == 0)
     one, next_one = order[first], order[first + 1]  # pairs of a group
     maybe = np.flatnonzero((columns[one[:_FEW_PAIRS]] == columns[next_one[:_FEW_PAIRS]]).all(axis=0))
-    always: NDArray[np.bool_] = (columns[np.ix_(one, maybe)] == columns[np.ix_(next_one, maybe)]).all(axis=0)
-    return np.asarray(maybe[always], dtype=np.int64)
+    for pairs in (slice(_FEW_PAIRS, _FEW_PAIRS**2), slice(_FEW_PAIRS**2, None)):
+        equal = columns[np.ix_(one[pairs], maybe)] == columns[np.ix_(next_one[pairs], maybe)]
+        maybe = maybe[equal.all(axis=0)]
+    return maybe
 
 
 def _is_attribute(groups: _Values, other: _Values) -> bool:

@@ -148,3 +148,11 @@ def test_of_a_wide_table_fewer_rows_are_compared(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr("autoproc.data.near_copies._MOST_COORDINATES", most)
         looked_at.append(found(NORMAL).n_looked_at)
     assert looked_at == [N, 100]
+
+
+def test_of_thousands_of_features_some_are_compared_and_copies_agree_in_all_but_the_changed_cell() -> None:
+    wide = np.random.default_rng(0).normal(size=(100, 2_500))
+    near = found(with_one_cell_changed(wide, 1))
+    assert len(near.rows) / near.n_looked_at > 0.9
+    assert np.median(near.agreeing) >= 2_499
+    assert np.median(near.agreeing_with_next) < 200

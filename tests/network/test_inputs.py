@@ -79,6 +79,20 @@ def test_columns_without_a_range_between_quartiles(cells, center, spread):
     assert (fitted[0].item(), fitted[1].item()) == (center, spread)
 
 
+@given(numbers=NUMBERS, n_pieces=st.integers(1, 4))
+def test_columns_are_fitted_together_as_each_is_alone(numbers, n_pieces):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autoproc.network.inputs._BLOCK_CELLS", 2 * len(numbers))  # two columns at once
+        center, spread = fit_scaling(numbers)
+        edges = fit_edges(numbers, center, spread, n_pieces)
+    for column in range(numbers.shape[1]):
+        alone = numbers[:, [column]]
+        assert (*fit_scaling(alone),) == (center[[column]], spread[[column]])
+        np.testing.assert_array_equal(
+            fit_edges(alone, center[[column]], spread[[column]], n_pieces), edges[:, [column]]
+        )
+
+
 def uncut(n_numeric: int) -> torch.Tensor:
     """The edges of numbers that are not cut into pieces."""
     return torch.zeros(1, 1, n_numeric)
