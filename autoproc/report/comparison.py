@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from autoproc.format import format_score, format_seconds
 from autoproc.report.evidence import Evidence, Point
-from autoproc.report.figures.base import LEGEND, SERIES, Picture, Remarked, Shown, axis, label
+from autoproc.report.figures.base import LEGEND, SERIES, Json, Picture, Remarked, Shown, axis, label, trial_axis
 from autoproc.report.figures.scores import intervals
 from autoproc.report.page import Part, page, table
 from autoproc.report.phrases import metric_title
@@ -102,7 +102,7 @@ def _settings(jobs: Sequence[Evidence], names: Sequence[str]) -> str:
 
 def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Shown:
     """The best score so far over the trials of each job that have one."""
-    data = []
+    data: list[Json] = []
     for name, job, color in zip(names, jobs, [*SERIES] * len(jobs), strict=False):
         done = scored(job.search.trials) if job.search and job.metric == metric else []
         best = max if job.direction == "maximize" else min
@@ -122,7 +122,7 @@ def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Sh
     if not data:
         return Remarked(title, "No trial came to its end.")
     layout = {
-        "xaxis": axis("trial"),
+        "xaxis": trial_axis(max(each["x"][-1] for each in data)),
         "yaxis": axis(metric_title(metric)),
         "legend": {**LEGEND, "y": -0.2, "yanchor": "top"},
     }

@@ -70,7 +70,8 @@ def search_counts(search: Search) -> str:
     cut_short = CUT_SHORT[search.stopped_by]
     n_cut_short = sum(trial.reason == cut_short for trial in search.trials)
     early = f", {n_cut_short} {cut_short}" if n_cut_short else f" (stopped by the {search.stopped_by})"
-    return ", ".join(counts) + early
+    alone = ", which is the grown network: nothing was searched" if n_trials == 1 else ""
+    return f"{', '.join(counts)}{early}{alone}"
 
 
 def finalist_name(finalist: Finalist) -> str:

@@ -81,6 +81,13 @@ def test_trials_that_the_time_limit_ended_are_counted() -> None:
     assert phrases.search_counts(replace(search, stopped_by="trials")) == "4 trials, 1 pruned, 1 failed"
 
 
+def test_a_search_without_a_trial_of_its_own_is_told() -> None:
+    search = data.search()
+    alone = replace(search, trials=search.trials[:1])
+    told = "1 trial (stopped by the time limit), which is the grown network: nothing was searched"
+    assert phrases.search_counts(alone) == told
+
+
 def test_no_scheduler_is_said() -> None:
     parameters = {"depth": 1, "width": 8, "optimizer": "adam", "scheduler": "none", "l1": 3e-6}
     assert phrases.configuration_text(parameters) == "1 x 8, adam, scheduler none, L1 3e-06"

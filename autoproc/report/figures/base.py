@@ -75,6 +75,11 @@ def axis(title: str, **more: Any) -> Json:
     return {"title": {"text": plotly_text(title), "standoff": 8}, "automargin": True, **more}
 
 
+def trial_axis(last: int) -> Json:
+    """An axis of whole trial numbers, from 0 to `last`."""
+    return axis("trial", range=[-0.02 * last - 0.5, 1.02 * last + 0.5], dtick=None if last > 10 else 1)
+
+
 def log_axis(title: str, low: float, high: float, off: float | None = None) -> Json:
     """A logarithmic axis of positive numbers, with ticks that read as plain numbers; `off` is where zeros stand."""
     decades = math.log10(high / low)

@@ -20,6 +20,7 @@ from autoproc.report.figures.base import (
     label,
     log_axis,
     plotly_text,
+    trial_axis,
 )
 from autoproc.report.phrases import configuration_text, metric_title
 from autoproc.report.trials import FEWEST_TRIALS, Parameter, complete, importances, scored, searched
@@ -83,7 +84,7 @@ def _history(search: SearchFacts, title: str, direction: Direction) -> Picture:
         *_named(search, with_score),
     ]
     layout = {
-        "xaxis": axis("trial", range=[-0.02 * last - 0.5, 1.02 * last + 0.5], dtick=None if last > 10 else 1),
+        "xaxis": trial_axis(last),
         "yaxis": axis(title, range=frame),
         "legend": dict(LEGEND),
     }
