@@ -266,13 +266,18 @@ def make_plan(
     try:
         return Plan.model_validate(values)
     except ValidationError as error:
-        raise PlanError(_explain(error, flags or {})) from None
+        raise PlanError(_explain(error, _plan_in(config), flags or {})) from None
+
+
+def _plan_in(config: str | Path | None) -> str:
+    """The plan by the name of its file, if it has one."""
+    return f"The plan {config}" if config else "The plan"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     from autoproc.yaml_file import parse_yaml, read_yaml_text  # its library is one which prediction does without
 
-    what = f"The plan {path}"
+    what = _plan_in(path)
     values = parse_yaml(read_yaml_text(path, what), what)
     if not isinstance(values, dict | None):
         raise PlanError(f"{what} must be a mapping of keys to values, but is a {type(values).__name__}.")
@@ -287,28 +292,30 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError, flags: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, plan: str, flags: Mapping[str, str]) -> str:
     details = error.errors()
     places = [detail["loc"] for detail in details]
     # A list whose items are wrong is also reported as too short: say only what is wrong with them.
     inner = {place[:-1] for place in places} | {place[:-2] for place in places}
     told = [d for d in details if not (d["type"] == "too_short" and d["loc"] in inner)]
     more = f" There are {len(told) - _MOST_TOLD:,} more errors." if len(told) > _MOST_TOLD else ""
-    return " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], flags) for d in told[:_MOST_TOLD]) + more
+    return (
+        " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], plan, flags) for d in told[:_MOST_TOLD]) + more
+    )
 
 
 def _explain_one(
-    location: tuple[int | str, ...], kind: str, message: str, found: object, flags: Mapping[str, str]
+    location: tuple[int | str, ...], kind: str, message: str, found: object, plan: str, flags: Mapping[str, str]
 ) -> str:
     path = ".".join(map(str, location))
     flag = _flag_of(path, flags)
     if kind in ("extra_forbidden", "invalid_key"):
         known = list(_section_at(location[:-1]).model_fields)
         name = str(location[-1])
-        lacks = f"The plan has no key {path!r}" if flag is None else f"{flag.split()[0]} knows no {name!r}"
+        lacks = f"{plan} has no key {path!r}" if flag is None else f"{flag.split()[0]} knows no {name!r}"
         return f"{lacks}; there are {', '.join(known)}.{did_you_mean(name, known)}"
     choices = re.findall(r"'([^']+)'", message) if kind == "literal_error" else _DEVICES if path == "device" else ()
-    what = f"The plan's {path!r}" if flag is None else flag
+    what = f"{plan}'s {path!r}" if flag is None else flag
     return f"{what} {_rule(kind, message)}, but is {_shown(found)}.{did_you_mean(str(found), choices)}"
 
 

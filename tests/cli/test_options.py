@@ -36,7 +36,7 @@ def test_the_flag_of_each_place_in_the_plan_is_one_that_can_be_typed(command):
 def test_errors_name_the_flag_for_what_was_typed_and_the_key_for_what_the_file_says(fails, empty_folder):
     (empty_folder / "plan.yaml").write_text("data: a.csv\ntarget: y\nholdout_share: 2\ntrials: 0\n", encoding="utf-8")
     told = fails("tune", "--config", "plan.yaml", "--trials", "-1")
-    assert "The plan's 'holdout_share' must be less than 1, but is 2." in told
+    assert "The plan plan.yaml's 'holdout_share' must be less than 1, but is 2." in told
     assert "--trials must be greater than or equal to 1, but is -1." in told and "'trials'" not in told
 
 
