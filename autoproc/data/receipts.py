@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autoproc.data.openings import UNKNOWN, opening_of, read_receipt
+from autoproc.durable import cause
 from autoproc.errors import HomeError, PlanError
 from autoproc.outcomes import Receipt
 
@@ -170,6 +171,6 @@ def _home_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise HomeError(
-            f"The receipts in {folder} cannot be used: {error.strerror or error}. Without a receipt no holdout is "
+            f"The receipts in {folder} cannot be used: {cause(error)}. Without a receipt no holdout is "
             "opened. Make the folder writable, make room on the disk, or choose another place with --home."
         ) from None

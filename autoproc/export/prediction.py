@@ -1,10 +1,10 @@
 """A file's predictions, a part of its rows at a time, for tables that are larger than memory."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from autoproc.data.chunks import read_chunks
 from autoproc.data.drift import DriftHint, OddCells
+from autoproc.durable import whole_file
 from autoproc.export.model import Model
 
 PARQUET = (".parquet", ".pq")
@@ -60,13 +61,12 @@ def predict_file(
 def whole_table(out: Path) -> Iterator[Write]:
     """Writes parts of a table below each other, Parquet if `out` ends in .parquet or .pq, else CSV. The file has its
     place once all of it is written; otherwise nothing is left. Raises OSError."""
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with _parquet(unfinished) if out.suffix.lower() in PARQUET else _csv(unfinished) as write:
+    with whole_file(out) as file:
+        if out.suffix.lower() not in PARQUET:
+            yield csv_lines(file.write)
+            return
+        with _parquet(file) as write:
             yield write
-        os.replace(unfinished, out)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def csv_lines(write: Callable[[bytes], object]) -> Write:
@@ -82,19 +82,13 @@ def csv_lines(write: Callable[[bytes], object]) -> Write:
 
 
 @contextmanager
-def _csv(path: Path) -> Iterator[Write]:
-    with path.open("wb") as file:
-        yield csv_lines(file.write)
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[Write]:
+def _parquet(file: BinaryIO) -> Iterator[Write]:
     writer: pq.ParquetWriter | None = None
 
     def write_part(part: pd.DataFrame) -> None:
         nonlocal writer
         table = pa.Table.from_pandas(part, preserve_index=False)
-        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer = writer or pq.ParquetWriter(file, table.schema)
         writer.write_table(table)
 
     try:
