@@ -168,8 +168,7 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
         if job.code == 0:
             seen.ended_early = True
             break
-        # Of a job that was stopped before it had a journal there is nothing to resume.
-        arguments = ("resume", "last", "--home", str(home), "--json") if _has_journal(home) else arguments
+        arguments = _going_on(home) or arguments
     while job.code and len(seen.codes) < n_stops + _MOST_RESUMED:
         job = Running(folder, *arguments)
         if not job.wait(PATIENCE):
@@ -185,8 +184,14 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
     return seen
 
 
-def _has_journal(home: Path) -> bool:
-    return any(home.glob("jobs/*/journal/job.json"))
+def _going_on(home: Path) -> tuple[str, ...] | None:
+    """The command that comes to a stopped job's result; none for a job that was stopped before it had a journal. One
+    that was stopped when it had nothing left to do but to leave shows it."""
+    if any(home.glob("jobs/*/journal/job.json")):
+        return "resume", "last", "--home", str(home), "--json"
+    if any(home.glob("jobs/*/result.json")):
+        return "show", "last", "--home", str(home), "--json"
+    return None
 
 
 def _stop(job: Running, home: Path, asked: argparse.Namespace) -> str:
