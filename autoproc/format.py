@@ -23,11 +23,13 @@ def format_score(score: float) -> str:
 def format_mean(mean: float, standard_error: float) -> str:
     """A mean with its standard error, if there is one.
 
-    >>> format_mean(0.7421, 0.0212), format_mean(0.7421, float("nan"))
-    ('0.742 ± 0.021', '0.742')
+    >>> format_mean(0.7421, 0.0212), format_mean(0.7421, float("nan")), format_mean(0.5, 1.9e-17)
+    ('0.742 ± 0.021', '0.742', '0.500 ± 0')
     """
     if not math.isfinite(standard_error) or not math.isfinite(mean):
         return format_score(mean)
+    if abs(standard_error) < 1e-12 * abs(mean):  # of equal scores, but for rounding
+        standard_error = 0.0
     return f"{format_score(mean)} ± {_format_error(standard_error)}"
 
 

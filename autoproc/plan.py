@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from autoproc.errors import PlanError, did_you_mean, shown
 from autoproc.paths import POSSIBLE, why_impossible
@@ -266,7 +267,7 @@ def make_plan(
     try:
         return Plan.model_validate(values)
     except ValidationError as error:
-        raise PlanError(_explain(error, _plan_in(config), flags or {})) from None
+        raise PlanError(_explain(error, config, overrides or {}, flags or {})) from None
 
 
 def _plan_in(config: str | Path | None) -> str:
@@ -292,21 +293,34 @@ def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError, plan: str, flags: Mapping[str, str]) -> str:
+def _explain(
+    error: ValidationError, config: str | Path | None, overrides: Mapping[str, Any], flags: Mapping[str, str]
+) -> str:
+    def plan_of(place: tuple[int | str, ...]) -> str:
+        return _plan_in(None if _holds(overrides, place) else config)
+
     details = error.errors()
     places = [detail["loc"] for detail in details]
     # A list whose items are wrong is also reported as too short: say only what is wrong with them.
     inner = {place[:-1] for place in places} | {place[:-2] for place in places}
     told = [d for d in details if not (d["type"] == "too_short" and d["loc"] in inner)]
     more = f" There are {len(told) - _MOST_TOLD:,} more errors." if len(told) > _MOST_TOLD else ""
-    return (
-        " ".join(_explain_one(d["loc"], d["type"], d["msg"], d["input"], plan, flags) for d in told[:_MOST_TOLD]) + more
-    )
+    return " ".join(_explain_one(d, plan_of(d["loc"]), flags) for d in told[:_MOST_TOLD]) + more
 
 
-def _explain_one(
-    location: tuple[int | str, ...], kind: str, message: str, found: object, plan: str, flags: Mapping[str, str]
-) -> str:
+def _holds(values: object, location: tuple[int | str, ...]) -> bool:
+    """Whether nested mappings say something of the place."""
+    for name in location:
+        if not isinstance(values, Mapping):
+            return True
+        if name not in values:
+            return False
+        values = values[name]
+    return True
+
+
+def _explain_one(detail: ErrorDetails, plan: str, flags: Mapping[str, str]) -> str:
+    location, kind, message, found = detail["loc"], detail["type"], detail["msg"], detail["input"]
     path = ".".join(map(str, location))
     flag = _flag_of(path, flags)
     if kind in ("extra_forbidden", "invalid_key"):

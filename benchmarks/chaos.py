@@ -168,7 +168,7 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
         if job.code == 0:
             seen.ended_early = True
             break
-        arguments = _going_on(home) or arguments
+        arguments = _next_command(home) or arguments
     while job.code and len(seen.codes) < n_stops + _MOST_RESUMED:
         job = Running(folder, *arguments)
         if not job.wait(PATIENCE):
@@ -184,7 +184,7 @@ def disturb(number: int, folder: Path, home: Path, asked: argparse.Namespace, se
     return seen
 
 
-def _going_on(home: Path) -> tuple[str, ...] | None:
+def _next_command(home: Path) -> tuple[str, ...] | None:
     """The command that comes to a stopped job's result; none for a job that was stopped before it had a journal. One
     that was stopped when it had nothing left to do but to leave shows it."""
     if any(home.glob("jobs/*/journal/job.json")):

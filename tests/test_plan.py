@@ -214,6 +214,16 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path, text, message):
         make_plan(path)
 
 
+def test_errors_name_the_file_for_what_it_says_alone(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("protocol: {folds: three}\ntrails: 4\n")
+    with pytest.raises(PlanError) as refused:
+        make_plan(path, {"seed": -1})
+    told = str(refused.value)
+    assert f"The plan {path}'s 'protocol.folds' must be" in told and f"The plan {path} has no key 'trails'" in told
+    assert "The plan's 'seed' must be" in told
+
+
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(PlanError, match=r"nowhere.yaml cannot be read: No such file or directory\."):
         make_plan(tmp_path / "nowhere.yaml")

@@ -14,6 +14,7 @@ from autoproc.cli.jobs import named_model
 from autoproc.cli.models import require_parent
 from autoproc.cli.options import home_option, out_option
 from autoproc.cli.output import examples
+from autoproc.durable import cause
 from autoproc.errors import PlanError
 from autoproc.format import format_count
 
@@ -114,7 +115,7 @@ def _writing(out: Path | None) -> "Iterator[Write]":
         with whole_table(out) as write:
             yield write
     except OSError as error:
-        raise PlanError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from None
+        raise PlanError(f"{out} cannot be written: {cause(error)}. Name another file with --out.") from None
 
 
 @contextmanager

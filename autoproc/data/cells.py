@@ -89,8 +89,11 @@ def read_cells(series: pd.Series, missing: Sequence[str] = ()) -> Cells:
     """
     if len(series) == 1:
         return _read_one(series, missing)
+    array = series.array  # a series makes an index of its values, which takes as long as finding them
     try:
-        raw_codes, raw_values = pd.factorize(series.array)
+        raw_codes, raw_values = pd.factorize(
+            array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
+        )
     except TypeError:
         raise _no_cells(series) from None
     raw: NDArray[np.object_] = np.asarray(raw_values.astype(object))

@@ -8,6 +8,7 @@ from neighbours farther off. A row has near copies where its first few neighbour
 that chance hardly gives.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ _STEP = 5.0  # in mean steps: by chance e**-5 of the rows, 0.7 %
 _SHORTEST_MEAN = float(np.log2(np.e))  # bits: the mean step of a single feature
 _PARTS = 3  # of the features; neighbours are sought without each of them, so that a few cells may differ
 _MOST_ROWS = 250_000
-_MOST_FEATURES = 2_000  # in which neighbours are sought: of more some are drawn, where copies agree just as often
+_MOST_FEATURES = 2_000  # in which neighbours are sought; copies agree in nearly all, and so in some that are drawn
 _MOST_COORDINATES = 2**25  # of all rows together: 128 MiB, of which there are some copies
 _PAIRS = 30_000_000
 _FEWEST_LOOKED_AT, _MOST_LOOKED_AT = 300, 1_000
@@ -48,46 +49,31 @@ class NearCopies:
 
 @dataclass(frozen=True, eq=False)
 class _Ranks:
-    """Where each cell (n, d) stands in its feature: the middle of the rows with that value, half their number, and
+    """Where each cell (n,) stands in its feature: the middle of the rows with that value, half their number, and
     whether it is missing. A category is either the same or as far off as can be."""
 
     middle: NDArray[np.float32]
     half: NDArray[np.float32]
     missing: NDArray[np.bool_]
-    is_category: NDArray[np.bool_]
+    is_category: bool
 
     @classmethod
-    def of(cls, values: NDArray[np.float32], is_category: NDArray[np.bool_]) -> "_Ranks":
-        middle, half = np.empty(values.shape, np.float32), np.empty(values.shape, np.float32)
-        for feature, cells in enumerate(values.T):
-            _, codes, counts = np.unique(cells, return_inverse=True, return_counts=True)
-            middle[:, feature] = (np.cumsum(counts) - counts / 2)[codes]
-            half[:, feature] = (counts / 2)[codes]
-        return cls(middle, half, np.isnan(values), is_category)
+    def of(cls, cells: NDArray[np.float32], is_category: bool) -> "_Ranks":
+        _, codes, counts = np.unique(cells, return_inverse=True, return_counts=True)
+        middle, half = (np.cumsum(counts) - counts / 2)[codes], (counts / 2)[codes]
+        return cls(middle.astype(np.float32), half.astype(np.float32), np.isnan(cells), is_category)
 
-    def share(self, feature: int, rows: Rows, others: Rows) -> NDArray[np.float32]:
-        """The share of the rows that are as close to each of `rows` (q,) as `others` (q, k) are, in one feature."""
-        middle, half = self.middle[:, feature], self.half[:, feature]
-        between = np.abs(middle[others] - middle[rows, None])
-        share = (between + half[others] + half[rows, None]) / np.float32(len(middle))
-        missing = self.missing[:, feature]
-        differs = between > 0 if self.is_category[feature] else missing[others] != missing[rows, None]
+    def share(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
+        """The share of all rows that are as close to each of `rows` (q,) as `others` (q, k) are."""
+        between = np.abs(self.middle[others] - self.middle[rows, None])
+        share = (between + self.half[others] + self.half[rows, None]) / np.float32(len(self.middle))
+        differs = between > 0 if self.is_category else self.missing[others] != self.missing[rows, None]
         return np.where(differs, np.float32(1), np.minimum(share, np.float32(1)))
 
-    def bits(self, features: NDArray[np.int64], rows: Rows, others: Rows) -> NDArray[np.float32]:
-        """How near `others` (q, k) are to each of `rows` (q,) in these features."""
-        total = np.zeros(others.shape, np.float32)
-        for feature in features:
-            total -= np.log2(self.share(feature, rows, others))
-        return total
-
-    def agreeing(self, rows: Rows, others: Rows) -> Rows:
-        """In how many features `others` (m,) are equal to `rows` (m,), or nearly so."""
-        total = np.zeros(len(rows), np.int64)
-        for feature in range(self.middle.shape[1]):
-            equal = self.middle[rows, feature] == self.middle[others, feature]
-            total += equal | (self.share(feature, rows, others[:, None])[:, 0] <= _ALIKE)
-        return total
+    def agree(self, rows: Rows, others: Rows) -> NDArray[np.bool_]:
+        """Whether `others` (q, k) are equal to `rows` (q,), or nearly so."""
+        equal = self.middle[rows, None] == self.middle[others]
+        return np.asarray(equal | (self.share(rows, others) <= _ALIKE))
 
 
 def find_near_copies(values: NDArray[np.float32], is_category: NDArray[np.bool_], seed: int) -> NearCopies:
@@ -96,25 +82,30 @@ def find_near_copies(values: NDArray[np.float32], is_category: NDArray[np.bool_]
     Some rows are looked at, and compared with all; of very many rows some are left out, and with them copies.
     """
     random = np.random.default_rng(seed)
-    features = np.sort(random.permutation(values.shape[1])[:_MOST_FEATURES])
+    n_features = values.shape[1]
+    features = np.arange(n_features)
+    if n_features > _MOST_FEATURES:
+        features = np.sort(random.permutation(n_features)[:_MOST_FEATURES])
     width = int(np.where(is_category[features], _WIDTH, 2).sum())
     drawn = np.sort(random.permutation(len(values))[: min(_MOST_ROWS, max(_MOST_COORDINATES // width, FEWEST_ROWS))])
     n_looked_at = min(len(drawn), max(_FEWEST_LOOKED_AT, min(_MOST_LOOKED_AT, _PAIRS // len(drawn))))
     rows = np.sort(random.permutation(len(drawn))[:n_looked_at])
-    values = values[drawn]
-    ranks = _Ranks.of(values, is_category)
-    coordinates = _coordinates(values[:, features], is_category[features], random)
-    neighbours, bits = _ladder(ranks, features, rows, _candidates(coordinates, rows))
+    sought, are_categories = values[np.ix_(drawn, features)], is_category[features]
+    ranks = [_Ranks.of(cells, category) for cells, category in zip(sought.T, are_categories, strict=True)]
+    neighbours, bits = _ladder(ranks, rows, _candidates(_coordinates(sought, are_categories, random), rows))
     steps = _steps(bits)
     longest = steps.max(axis=1)
     found = np.argsort(-longest, kind="stable")[: np.count_nonzero(longest > _STEP)]
-    nearest, following = neighbours[found, 0], neighbours[found, steps[found].argmax(axis=1) + 1]
+    compared = neighbours[found[:, None], np.stack([np.zeros_like(found), steps[found].argmax(axis=1) + 1], axis=1)]
+    agreeing = np.zeros(compared.shape, np.int64)
+    for cells, category in zip(values.T, is_category, strict=True):  # in all features, one after the other
+        agreeing += _Ranks.of(cells[drawn], category).agree(rows[found], compared)
     return NearCopies(
         n_looked_at=n_looked_at,
         rows=drawn[rows[found]],
-        nearest=drawn[nearest],
-        agreeing=ranks.agreeing(rows[found], nearest),
-        agreeing_with_next=ranks.agreeing(rows[found], following),
+        nearest=drawn[compared[:, 0]],
+        agreeing=agreeing[:, 0],
+        agreeing_with_next=agreeing[:, 1],
     )
 
 
@@ -158,13 +149,16 @@ def _candidates(coordinates: list[NDArray[np.float32]], rows: Rows) -> Rows:
     return np.sort(np.hstack(found), axis=1).astype(np.int64)
 
 
-def _ladder(ranks: _Ranks, features: NDArray[np.int64], rows: Rows, candidates: Rows) -> tuple[Rows, FloatArray]:
+def _ladder(ranks: Sequence[_Ranks], rows: Rows, candidates: Rows) -> tuple[Rows, FloatArray]:
     """The candidates (q, k), nearest first, each once and without the row itself, and their bits (q, k)."""
-    bits = ranks.bits(features, rows, candidates).astype(np.float64)
+    total = np.zeros(candidates.shape, np.float32)
+    for feature in ranks:
+        total -= np.log2(feature.share(rows, candidates))
+    bits = total.astype(np.float64)
     again = candidates == rows[:, None]
     again[:, 1:] |= candidates[:, 1:] == candidates[:, :-1]
     bits[again] = -np.inf
-    order = np.argsort(-bits, axis=1, kind="stable")[:, : min(_LADDER, len(ranks.middle) - 1)]
+    order = np.argsort(-bits, axis=1, kind="stable")[:, : min(_LADDER, len(ranks[0].middle) - 1)]
     return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(bits, order, axis=1)
 
 

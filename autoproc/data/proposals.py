@@ -24,6 +24,7 @@ from autoproc.results import Column, Problem
 _MOST = 2  # proposals of each kind
 _SAMPLE_ROWS = 2_000  # that are looked at before all are
 _FEW_PAIRS = 8  # of these rows, which rule out nearly all columns
+_MORE_PAIRS = 64  # which rule out nearly all of those that have few values
 _FEWEST_GROUPS = 10
 _MOST_COMMON = 0.9  # share of the rows with one value: beyond it a column is constant within a group by chance
 _FEWEST_CONSTANT = 2  # other columns that never vary in a group: a group has attributes of its own
@@ -104,7 +105,7 @@ def _constant_within(groups: NDArray[np.int32], columns: NDArray[np.int32]) -> N
     first = np.flatnonzero(np.diff(groups[order]) == 0)
     one, next_one = order[first], order[first + 1]  # pairs of a group
     maybe = np.flatnonzero((columns[one[:_FEW_PAIRS]] == columns[next_one[:_FEW_PAIRS]]).all(axis=0))
-    for pairs in (slice(_FEW_PAIRS, _FEW_PAIRS**2), slice(_FEW_PAIRS**2, None)):
+    for pairs in (slice(_FEW_PAIRS, _MORE_PAIRS), slice(_MORE_PAIRS, None)):  # of ever fewer columns
         equal = columns[np.ix_(one[pairs], maybe)] == columns[np.ix_(next_one[pairs], maybe)]
         maybe = maybe[equal.all(axis=0)]
     return maybe

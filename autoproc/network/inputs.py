@@ -35,7 +35,7 @@ def widen(matrix: NDArray[np.float32], layout: Layout, device: torch.device) -> 
 def fit_scaling(numbers: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Median and robust scale (interquartile range, else half the full range, else 1) of each column.
 
-    `numbers` is (n, d) with NaN for missing; a column without any number gets centre 0 and scale 1.
+    `numbers` is (n, d), finite, or NaN for missing; a column without any number gets centre 0 and scale 1.
     """
     center = np.zeros(numbers.shape[1])
     scale = np.ones(numbers.shape[1])
@@ -64,7 +64,7 @@ def fit_edges(
 
 def _present(numbers: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Columns that hold equally many numbers, and those (c, m): there may be thousands, and in blocks they take a
-    tenth of the time. Columns that hold none are left out."""
+    fifth of the time. Columns that hold none are left out."""
     counts = np.count_nonzero(~np.isnan(numbers), axis=0)
     for count in np.unique(counts[counts > 0]):
         alike = np.flatnonzero(counts == count)

@@ -90,7 +90,7 @@ def _holdout(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> lis
 def _settings(jobs: Sequence[Evidence], names: Sequence[str]) -> str:
     """The settings that differ; whatever all have in common in a sentence."""
     keys = list(dict.fromkeys(key for job in jobs for key in job.settings))
-    values = {key: [str(job.settings.get(key, "")) for job in jobs] for key in keys}
+    values = {key: [_setting(key, job.settings.get(key, "")) for job in jobs] for key in keys}
     differing = {key: row for key, row in values.items() if len(set(row)) > 1}
     same = ", ".join(f"{key.replace('_', ' ')} {row[0]}" for key, row in values.items() if key not in differing)
     told = f"<p>In common: {html.escape(same)}.</p>" if same else ""
@@ -98,6 +98,10 @@ def _settings(jobs: Sequence[Evidence], names: Sequence[str]) -> str:
         return f"<p>All were asked for the same.</p>{told}"
     rows = [(key.replace("_", " "), *row) for key, row in differing.items()]
     return table(("setting", *names), rows) + told
+
+
+def _setting(key: str, value: str | int | float) -> str:
+    return f"{value:g} s" if key == "time_limit" and not isinstance(value, str) else str(value)
 
 
 def _searches(jobs: Sequence[Evidence], names: Sequence[str], metric: str) -> Shown:

@@ -6,7 +6,6 @@ from typing import Any
 
 from autoproc.configurations import final_kind, same_protocol
 from autoproc.data.drift import Seen
-from autoproc.format import format_seconds
 from autoproc.outcomes import Finalist, OutOfFold
 from autoproc.paths import user_path
 from autoproc.plan import FinalKind, InputsPlan, Plan
@@ -67,7 +66,7 @@ def parameters(plan: Plan, prepared: Prepared) -> dict[str, str | int | float | 
         "input_scale": plan.inputs.scale,
         "space": plan.space,
         "trials": plan.trials,
-        "time_limit": "none" if plan.time_limit is None else format_seconds(plan.time_limit),
+        "time_limit": "none" if plan.time_limit is None else plan.time_limit,
         "final": final_kind(plan),
         "ship": plan.ship,
         "seed": plan.seed,

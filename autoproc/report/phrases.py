@@ -63,15 +63,15 @@ def estimate_text(estimate: Estimate) -> str:
 
 def search_counts(search: Search) -> str:
     n_trials = len(search.trials)
-    counts = [f"{format_count(n_trials)} {'trial' if n_trials == 1 else 'trials'}"]
+    alone = "1 trial, the grown network: nothing was searched"
+    counts = [alone if n_trials == 1 else f"{format_count(n_trials)} trials"]
     counts += [f"{search.count(state)} {state}" for state in ("pruned", "failed") if search.count(state)]
     if search.stopped_by not in CUT_SHORT:
         return ", ".join(counts)
     cut_short = CUT_SHORT[search.stopped_by]
     n_cut_short = sum(trial.reason == cut_short for trial in search.trials)
     early = f", {n_cut_short} {cut_short}" if n_cut_short else f" (stopped by the {search.stopped_by})"
-    alone = ", which is the grown network: nothing was searched" if n_trials == 1 else ""
-    return f"{', '.join(counts)}{early}{alone}"
+    return ", ".join(counts) + early
 
 
 def finalist_name(finalist: Finalist) -> str:

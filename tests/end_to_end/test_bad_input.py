@@ -217,7 +217,7 @@ def test_a_home_that_is_read_only(refused: Refused) -> None:
 def test_a_key_that_no_plan_has(refused: Refused) -> None:
     Path("plan.yaml").write_text("growth: {rungz: [[1, 4]]}\n")
     told = refused("tune", "table.csv", "-t", "failed", "--config", "plan.yaml")
-    assert " has no key 'growth.rungz'" in told and "Did you mean 'rungs'?" in told
+    assert "The plan plan.yaml has no key 'growth.rungz'" in told and "Did you mean 'rungs'?" in told
 
 
 def test_a_holdout_that_lacks_a_column_or_has_another_kind_of_target(refused: Refused) -> None:

@@ -87,7 +87,7 @@ def test_columns_are_fitted_together_as_each_is_alone(numbers, n_pieces):
         edges = fit_edges(numbers, center, spread, n_pieces)
     for column in range(numbers.shape[1]):
         alone = numbers[:, [column]]
-        assert (*fit_scaling(alone),) == (center[[column]], spread[[column]])
+        np.testing.assert_array_equal(fit_scaling(alone), (center[[column]], spread[[column]]))
         np.testing.assert_array_equal(
             fit_edges(alone, center[[column]], spread[[column]], n_pieces), edges[:, [column]]
         )

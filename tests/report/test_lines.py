@@ -84,7 +84,7 @@ def test_trials_that_the_time_limit_ended_are_counted() -> None:
 def test_a_search_without_a_trial_of_its_own_is_told() -> None:
     search = data.search()
     alone = replace(search, trials=search.trials[:1])
-    told = "1 trial (stopped by the time limit), which is the grown network: nothing was searched"
+    told = "1 trial, the grown network: nothing was searched (stopped by the time limit)"
     assert phrases.search_counts(alone) == told
 
 
