@@ -141,7 +141,9 @@ def read_numbers(values: "Sequence[str] | pd.Series[str]") -> NDArray[np.float64
 
 def column_numbers(series: pd.Series, missing: Sequence[str] = ()) -> NDArray[np.float64]:
     """The number in each cell (n,); NaN where there is none."""
-    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":  # soon, for a row that is predicted alone
+        numbers = series.to_numpy().astype(np.float64)
+    elif pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         numbers = series.to_numpy(np.float64, na_value=np.nan, copy=True)
     elif isinstance(series.dtype, pd.StringDtype) and len(series) > 1:
         numbers = read_numbers(series.str.strip()).copy()
