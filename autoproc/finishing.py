@@ -28,7 +28,7 @@ from autoproc.prepared import Prepared
 from autoproc.results import FRESH, Fold, Protocol, Trained
 from autoproc.steps import final as kinds
 from autoproc.steps.decision import decide
-from autoproc.steps.selection import FOR_WANT_OF_MEMORY, FOR_WANT_OF_TIME, score_again, select
+from autoproc.steps.selection import FOR_AN_EARLY_END, FOR_WANT_OF_MEMORY, FOR_WANT_OF_TIME, score_again, select
 from autoproc.steps.verdict import FinalModel
 
 # What all finalists take to train, about, of which there are five to seven.
@@ -127,6 +127,8 @@ def select_winner(
             # Other starting weights too, so that luck with them does not stay.
             with engines.open(fresh, seed=(engines.plan.seed + 1) % 2**32) as engine:
                 finalists = score_again(engine, search, fresh, metric, deadline, on_scored)
+            if deadline.clock.is_over:
+                why_unscored = FOR_AN_EARLY_END
     except PlanError as error:  # the memory limit leaves no room beside what the search has left
         engines.warn(f"The finalists are not scored on fresh folds: {error}")
         why_unscored = FOR_WANT_OF_MEMORY

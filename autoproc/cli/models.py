@@ -57,7 +57,7 @@ def export(run: str, out: Path, overwrite: bool, home: str) -> None:
         )
     told = _place(lambda copy: write(source, copy), out)
     name = f"of the job {source.parent.name}" if source.parent.parent.name == JOBS else str(source)
-    click.echo(f"{out}: the model {name}{told}", err=True)
+    click.echo(f"{out}{'/' if out.is_dir() else ''}: the model {name}{told}", err=True)
 
 
 def require_parent(out: Path) -> None:

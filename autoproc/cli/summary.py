@@ -31,12 +31,14 @@ def inspection_values(prepared: "Prepared", openings: "Sequence[Opening]") -> di
 
 def inspection_lines(prepared: "Prepared", openings: "Sequence[Opening]", home: str) -> str:
     """An inspection as text; `openings` are those of the holdout in `home`."""
+    from autoproc.report.phrases import metric_title
+
     problem, protocol, chosen = prepared.problem, prepared.protocol, prepared.chosen
     n_rows = format_count(protocol.n_development + protocol.n_holdout)
     lines = [
         layout("table", f"{visible(prepared.development.name)}: {n_rows} rows"),
         layout("problem", f"{problem.task}: {visible(problem.reason)}"),
-        layout("metric", f"{chosen.metric.name} ({chosen.metric.direction}): {chosen.reason}"),
+        layout("metric", f"{metric_title(chosen.metric.name)} ({chosen.metric.direction}): {chosen.reason}"),
         layout("holdout", _holdout_text(protocol, openings, home)),
         layout("protocol", protocol.reason),
         layout("columns", _column_table(problem.columns)),

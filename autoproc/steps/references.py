@@ -45,7 +45,10 @@ def train_references(
     for name, make in _kinds(prepared.problem, prepared.schema.layout, seed).items():
         trained = _train(name, make, prepared, deadline, seed)
         if trained is None:
-            leave_out(f"There is no time left for the reference model {name!r}; it is left out.")
+            leave_out(
+                f"The reference model {name!r} would take longer than its part of the time limit, so it is left out; a "
+                "longer --time-limit has it."
+            )
         else:
             fitted.append(trained)
     return tuple(fitted)

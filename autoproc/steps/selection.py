@@ -20,6 +20,7 @@ from autoproc.picking import scores_picked_by_others
 from autoproc.results import FRESH, FloatArray, Fold, Score, Trained, carry_forward
 
 FOR_WANT_OF_TIME, FOR_WANT_OF_MEMORY = "for want of time", "for want of memory"
+FOR_AN_EARLY_END = "because the job was asked for an early end"
 _GRACE = 3.0  # seconds that the search's best may take in any case: a score that is worth something
 
 

@@ -54,7 +54,7 @@ def test_a_bundle_is_exported_too(job: Path, capsys: pytest.CaptureFixture[str])
     assert run(["export", "mine.zip", "mine"]) == 0
     told = capsys.readouterr().err
     assert "mine.onnx: the model mine.zip, which it equals" in told
-    assert "mine: the model mine.zip\n" in told
+    assert "mine/: the model mine.zip\n" in told
 
 
 def test_only_our_own_files_are_replaced(job: Path, fails, capsys: pytest.CaptureFixture[str]) -> None:

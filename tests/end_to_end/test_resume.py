@@ -191,6 +191,7 @@ def test_the_first_signal_ends_the_search_and_the_job_comes_to_its_end(asked: Pa
     assert "\nstop        asked for: what trains is ended as it stands" in rest and "by the user" in rest
     result = json.loads(out)
     assert result["search"]["stopped_by"] == "user" and result["verdict"]["score"] > 0
+    assert "for want of time" not in result["selection"]["reason"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
