@@ -96,14 +96,14 @@ def find_near_copies(values: NDArray[np.float32], is_category: NDArray[np.bool_]
     steps = _steps(bits)
     longest = steps.max(axis=1)
     found = np.argsort(-longest, kind="stable")[: np.count_nonzero(longest > _STEP)]
-    compared = neighbours[found[:, None], np.stack([np.zeros_like(found), steps[found].argmax(axis=1) + 1], axis=1)]
-    agreeing = np.zeros(compared.shape, np.int64)
-    for cells, category in zip(values.T, is_category, strict=True):  # in all features, one after the other
-        agreeing += _Ranks.of(cells[drawn], category).agree(rows[found], compared)
+    nearest, following = neighbours[found, 0], neighbours[found, steps[found].argmax(axis=1) + 1]
+    agreeing = np.zeros((len(found), 2), np.int64)
+    for cells, category in zip(values.T, is_category, strict=True):  # all of them, one after the other
+        agreeing += _Ranks.of(cells[drawn], category).agree(rows[found], np.stack([nearest, following], axis=1))
     return NearCopies(
         n_looked_at=n_looked_at,
         rows=drawn[rows[found]],
-        nearest=drawn[compared[:, 0]],
+        nearest=drawn[nearest],
         agreeing=agreeing[:, 0],
         agreeing_with_next=agreeing[:, 1],
     )
