@@ -76,6 +76,7 @@ def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epoch
         batch_size=_large_batches(plan, n_train_rows),
         optimizer=plan.train.optimizer,
         learning_rate=learning_rate,
+        factor_rate=plan.train.factor_rate,
     )
 
 
@@ -95,6 +96,7 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
         l1=train.l1,
         weight_decay=train.weight_decay,
         averaging=train.averaging,
+        factor_rate=train.factor_rate,
     )
 
 
@@ -103,6 +105,7 @@ def neighbours(default: TrainSpec) -> tuple[tuple[TrainSpec, int], ...]:
     first, and how many rungs larger its network is."""
     return (
         (replace(default, dropout=0.0 if default.dropout else 0.1), 0),
+        (replace(default, factor_rate=10 * default.factor_rate), 0),
         (replace(default, learning_rate=0.3 * default.learning_rate), 0),
         (default, 1),
         (replace(default, dropout=0.25), 0),

@@ -108,6 +108,7 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     resumed = beginning.resumed
     space = resumed.space if resumed else load_space(plan.space)
     plan = space.complete(plan)
+    space = space.fitting(plan)
     prepared, holdout = prepare(plan, frame, resumed.head.n_rungs if resumed else None)
     from autoproc.network.engine import choose_device, device_name
     from autoproc.running import running_job  # torch and MLflow are loaded only for a request that is sound

@@ -195,6 +195,11 @@ class Space:
         }
         return _saying(plan, {section: {**left[section], **fixed} for section, fixed in self.fixed.items()})
 
+    def fitting(self, plan: Plan) -> "Space":
+        """The space without what does nothing under the completed `plan`."""
+        idle = () if plan.inputs.scale else ("factor_rate",)
+        return replace(self, train={key: leaf for key, leaf in self.train.items() if key not in idle})
+
     @property
     def fixed(self) -> dict[str, dict[str, Any]]:
         """What holds for the whole job, as the plan's sections have it."""

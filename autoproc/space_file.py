@@ -15,7 +15,10 @@ from autoproc.space import Choice, Fixed, Integer, Leaf, Number, OffOr, OneOf, R
 from autoproc.spec import SCHEDULERS, Scheduler, TrainSpec, make_scheduler
 from autoproc.yaml_file import parse_yaml, read_yaml_text
 
-_TRAIN_KEYS = ("batch_size", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "averaging", "scheduler")
+_TRAIN_KEYS = (
+    "batch_size", "optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "averaging",
+    "scheduler",
+)  # fmt: skip
 _MOST_MILESTONES = 10
 
 

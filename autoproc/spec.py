@@ -144,12 +144,13 @@ class NetworkSpec:
 class TrainSpec:
     """How one network is trained.
 
-    `weight_decay` is the L2 penalty as torch's optimisers understand it (decoupled in AdamW, added to the
-    gradient by the others; `sgd` has a momentum of 0.9); `l1` is the strength of the absolute penalty. Both act
-    on weights, never on biases or embeddings. With `averaging` the network that is scored and kept has a running
-    average of the parameters, over about that share of the steps so far, the latest ones (polynomial-decay averaging,
-    Shamir & Zhang 2013); 0 keeps the parameters as they are. `patience` counts epochs without a better validation score
-    after which a member stops; 0 trains all `max_epochs` epochs.
+    `weight_decay` is the L2 penalty as torch's optimisers understand it (decoupled in AdamW, added to the gradient by
+    the others; `sgd` has a momentum of 0.9); `l1` is the strength of the absolute penalty. Both act on weights, never
+    on biases or embeddings. With `averaging` the network that is scored and kept has a running average of the
+    parameters, over about that share of the steps so far, the latest ones (polynomial-decay averaging, Shamir & Zhang
+    2013); 0 keeps the parameters as they are. The inputs' factors, where the network has them, learn at `factor_rate`
+    times the learning rate (Holzmueller et al. 2024, RealMLP). `patience` counts epochs without a better validation
+    score after which a member stops; 0 trains all `max_epochs` epochs.
     """
 
     max_epochs: int = 100
@@ -162,6 +163,7 @@ class TrainSpec:
     l1: float = 0.0
     weight_decay: float = 0.0
     averaging: float = 0.0
+    factor_rate: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.max_epochs >= 1, "max_epochs", "at least 1", self.max_epochs)
@@ -173,6 +175,7 @@ class TrainSpec:
         _require(self.l1 >= 0, "l1", "at least 0", self.l1)
         _require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _require(0 <= self.averaging <= 1, "averaging", "in [0, 1]", self.averaging)
+        _require(self.factor_rate > 0, "factor_rate", "above 0", self.factor_rate)
 
 
 @dataclass(frozen=True)
@@ -200,5 +203,6 @@ class Candidate:
             "l1": train.l1,
             "weight_decay": train.weight_decay,
             "averaging": train.averaging,
+            **({"factor_rate": train.factor_rate} if self.network.input_scale else {}),
             "batch_size": train.batch_size,
         }

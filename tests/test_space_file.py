@@ -47,7 +47,8 @@ def test_every_shipped_space_holds_the_usual_default_configuration(name, dropout
 
 def test_the_default_space_searches_every_lever():
     space = load_space("default")
-    assert set(space.train) == {"optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler"}
+    levers = {"optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "scheduler"}
+    assert set(space.train) == levers
     assert set(space.train["scheduler"].options) == {
         "none",
         "StepLR",
@@ -55,6 +56,14 @@ def test_the_default_space_searches_every_lever():
         "ExponentialLR",
         "ReduceLROnPlateau",
     }
+
+
+def test_a_lever_that_does_nothing_is_not_searched():
+    space = load_space("default")
+    assert space.fitting(Plan()) == space
+    without = space.fitting(make_plan(overrides={"inputs": {"scale": False}}))
+    assert set(space.train) - set(without.train) == {"factor_rate"}
+    assert "factor_rate" not in without.searched
 
 
 def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else():

@@ -47,6 +47,14 @@ class ParameterTable:
         return sum(map(prod, self.shapes))
 
     @property
+    def factors(self) -> slice:
+        """Columns of the inputs' factors, of which there may be none."""
+        if INPUT_SCALE not in self.names:
+            return slice(0, 0)
+        place = self.names.index(INPUT_SCALE)
+        return slice(self.starts[place], self.starts[place] + prod(self.shapes[place]))
+
+    @property
     def n_outputs(self) -> int:
         return self.shapes[self.names.index("output.bias")][0]
 

@@ -7,7 +7,8 @@ for all, so they are given the rate 1 and move a displacement u, and the paramet
     u  = u - (the kind's step for g') - decay * w  weights only; decay is AdamW's weight_decay
     w  = w0 + rate * u                             w0: the parameters at the start of the epoch, where u = 0
 
-which is torch.optim's update for a rate that stays the same for the epoch. A running average a follows the parameters,
+which is torch.optim's update for a rate that stays the same for the epoch. Factors of the inputs have a rate of their
+own, `factor_rate` times the others'. A running average a follows the parameters,
 where one is kept: at step t, with a member's share s, it moves by 1 / (1 + s * (t - 1)) of the way to w.
 """
 
@@ -43,7 +44,8 @@ class Progress:
 class Update:
     """One epoch's updates of members with these `specs`, at `rates` which are constant in it.
 
-    `gradients` (S, P) is where each step finds them. Of the columns the first `n_weights` are weights.
+    `gradients` (S, P) is where each step finds them. Of the columns the first `n_weights` are weights, and `factors`
+    are those of the inputs.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Update:
         progress: Progress,
         gradients: Tensor,
         n_weights: int,
+        factors: slice,
         scratch: Scratch,
     ) -> None:
         self._parameters = progress.parameters
@@ -75,6 +78,8 @@ class Update:
         )
         self._l1, self._l2, self._decay = (self._column(c) if any(c) else None for c in (penalties, added, decoupled))
         self._signs = scratch.take("signs", *self._weights.shape) if any(penalties) else None
+        self._factors, self._factor_drift = progress.parameters[:, factors], self._displacement[:, factors]
+        self._faster = self._rates * self._column([spec.factor_rate - 1 for spec in specs])
         self._average = progress.average
         self._shares = self._column([spec.averaging for spec in specs])
 
@@ -90,6 +95,7 @@ class Update:
         for move in self._moves:
             move()
         torch.addcmul(self._start, self._displacement, self._rates, out=self._parameters)
+        self._factors.addcmul_(self._factor_drift, self._faster)
         if self._average is not None:
             self._average.lerp_(self._parameters, 1 / (1 + self._shares * (self._steps[:, None] - 1)))
 

@@ -131,7 +131,7 @@ class Stack:
         network = Network(self._table, progress.parameters, self._scratch, gradients)
         rates = [member.schedule.learning_rate for member in members]
         specs = [member.spec for member in members]
-        update = Update(specs, rates, progress, gradients, self._table.n_weights, self._scratch)
+        update = Update(specs, rates, progress, gradients, self._table.n_weights, self._table.factors, self._scratch)
         dropout = self._dropout(specs)
         epoch = data.epoch([(member.fold, member.epoch + 1) for member in members], self._batch_size)
         for places, codes, targets, patterns, weights in epoch.steps():

@@ -9,6 +9,7 @@ from autoproc.network.scratch import Scratch
 from autoproc.spec import OPTIMIZERS, TrainSpec
 
 N_WEIGHTS, N_PARAMETERS = 6, 9
+FACTORS = slice(6, 8)
 TORCH = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -17,9 +18,9 @@ TORCH = {
 }
 PENALTIES = [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2), (0.1, 0.1)]
 SPECS = [
-    TrainSpec(optimizer=optimizer, learning_rate=rate, l1=l1, weight_decay=decay)
+    TrainSpec(optimizer=optimizer, learning_rate=rate, l1=l1, weight_decay=decay, factor_rate=factor_rate)
     for (l1, decay), optimizer in product(PENALTIES, OPTIMIZERS)  # neighbours are of unlike kinds
-    for rate in (0.07, 0.003)
+    for rate, factor_rate in ((0.07, 1.0), (0.003, 10.0))
 ]
 STEADY = [(1.0, 100)]
 FALLING = [(1.0, 30), (0.3, 40), (0.03, 30)]
@@ -50,7 +51,7 @@ def train(specs, epochs, progress=None, slopes=lambda step, n_members: slopes_of
     step = int(progress.steps.max())
     for factor, n_steps in epochs:
         rates = [factor * spec.learning_rate for spec in specs]
-        update = Update(specs, rates, progress, gradients, N_WEIGHTS, scratch)
+        update = Update(specs, rates, progress, gradients, N_WEIGHTS, FACTORS, scratch)
         for _ in range(n_steps):
             gradients.copy_(slopes(step, len(specs)))
             update.step()
@@ -64,20 +65,21 @@ def cpu():
 
 def by_torch(spec, epochs, member, n_members):
     """The parameters of one member after torch's own optimiser's epochs."""
-    row = start(1)[0]
-    weights, others = (part.clone().requires_grad_() for part in row.split([N_WEIGHTS, N_PARAMETERS - N_WEIGHTS]))
-    groups = [{"params": [weights], "weight_decay": spec.weight_decay}, {"params": [others], "weight_decay": 0.0}]
+    sizes = [N_WEIGHTS, FACTORS.stop - FACTORS.start, N_PARAMETERS - FACTORS.stop]
+    parts = [part.clone().requires_grad_() for part in start(1)[0].split(sizes)]
+    decays, times = (spec.weight_decay, 0.0, 0.0), (1.0, spec.factor_rate, 1.0)
+    groups = [{"params": [part], "weight_decay": decay} for part, decay in zip(parts, decays, strict=True)]
     optimizer, step = TORCH[spec.optimizer](groups, lr=spec.learning_rate), 0
     for factor, n_steps in epochs:
-        for group in optimizer.param_groups:
-            group["lr"] = factor * spec.learning_rate
+        for group, faster in zip(optimizer.param_groups, times, strict=True):
+            group["lr"] = factor * faster * spec.learning_rate
         for _ in range(n_steps):
-            slopes = slopes_of(n_members, step)[member].split([N_WEIGHTS, N_PARAMETERS - N_WEIGHTS])
-            weights.grad = slopes[0] + spec.l1 * weights.detach().sign()
-            others.grad = slopes[1].clone()
+            for part, slopes in zip(parts, slopes_of(n_members, step)[member].split(sizes), strict=True):
+                part.grad = slopes.clone()
+            parts[0].grad += spec.l1 * parts[0].detach().sign()
             optimizer.step()
             step += 1
-    return torch.cat([weights, others]).detach()
+    return torch.cat(parts).detach()
 
 
 @pytest.mark.parametrize("epochs", [[(1.0, 1)], STEADY, FALLING, WITH_NOTHING], ids=str)

@@ -102,11 +102,13 @@ class PlainNetwork(nn.Module):
         """What the penalties act on."""
         return [layer.weight for layer in (*self.hidden, self.output)]
 
+    def factors(self) -> list[nn.Parameter]:
+        return [self.input_scale] if self.input_scale is not None else []
+
     def others(self) -> list[nn.Parameter]:
-        """Biases, embeddings and factors of the inputs."""
+        """Biases and embeddings."""
         biases = [layer.bias for layer in (*self.hidden, self.output)]
-        scale = [self.input_scale] if self.input_scale is not None else []
-        return [*biases, *(table.weight for table in self.embeddings), *scale]
+        return [*biases, *(table.weight for table in self.embeddings)]
 
     def named_arrays(self) -> dict[str, NDArray[np.float32]]:
         """The parameters under the names, and in the shapes, that the stack gives them."""
@@ -136,10 +138,11 @@ def _turned(name: str, weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def make_optimizer(network: PlainNetwork, spec: TrainSpec) -> torch.optim.Optimizer:
-    """torch's own, with the weight decay on weights only."""
+    """torch's own, with the weight decay on weights only, and a rate of their own for the factors of the inputs."""
     groups = [
         {"params": network.weights(), "weight_decay": spec.weight_decay},
         {"params": network.others(), "weight_decay": 0.0},
+        {"params": network.factors(), "weight_decay": 0.0, "lr": spec.factor_rate * spec.learning_rate},
     ]
     if spec.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=spec.learning_rate, momentum=0.9)

@@ -38,9 +38,11 @@ SCHEDULERS = (
 PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
-def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False, averaging=(0.0,)):
-    """Every optimiser with every scheduler, at several rates and with several penalties; `dropout` and `averaging` go
-    round."""
+def candidates(
+    max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False, averaging=(0.0,), factor_rate=(1.0,)
+):
+    """Every optimiser with every scheduler, at several rates and with several penalties; what is given several values
+    goes round them."""
     rates = (3e-3, 1e-2, 3e-2)
     calmer = {"sgd": 0.3}  # whose steps grow with the slopes: a member near divergence would magnify roundings
     return [
@@ -55,6 +57,7 @@ def candidates(max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input
                 scheduler=scheduler,
                 dropout=dropout[i % len(dropout)],
                 averaging=averaging[i % len(averaging)],
+                factor_rate=factor_rate[i % len(factor_rate)],
                 l1=PENALTIES[i % len(PENALTIES)][0],
                 weight_decay=PENALTIES[i % len(PENALTIES)][1],
             ),
@@ -127,7 +130,8 @@ def test_networks_that_see_numbers_cut_into_pieces_equal_each_alone(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_networks_with_factors_of_the_inputs_equal_each_alone(task):
-    assert_stack_trains_as_plain_torch(sample(task), candidates(dropout=(0.0, 0.3), input_scale=True)[::2])
+    configurations = candidates(dropout=(0.0, 0.3), input_scale=True, factor_rate=(1.0, 5.0, 0.2))[::2]
+    assert_stack_trains_as_plain_torch(sample(task), configurations)
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,10 @@ def search(
 def test_the_default_and_its_neighbours_come_before_anything_is_drawn() -> None:
     result, _, _ = search()
     default = result.trials[DEFAULT].parameters
-    changes = [{key for key in default if trial.parameters[key] != default[key]} for trial in result.trials[2:6]]
-    assert changes == [{"dropout"}, {"learning_rate"}, {"width"}, {"dropout"}]
-    assert [trial.parameters["dropout"] for trial in result.trials[1:6]] == [0, 0.1, 0, 0, 0.25]
+    changes = [{key for key in default if trial.parameters[key] != default[key]} for trial in result.trials[2:7]]
+    assert changes == [{"dropout"}, {"factor_rate"}, {"learning_rate"}, {"width"}, {"dropout"}]
+    assert [trial.parameters["dropout"] for trial in result.trials[1:7]] == [0, 0.1, 0, 0, 0, 0.25]
+    assert [trial.parameters["factor_rate"] for trial in result.trials[1:4]] == [10, 10, 100]
 
 
 def test_neighbours_that_the_space_or_the_ladder_cannot_tell_apart_are_tried_once() -> None:
@@ -215,7 +216,7 @@ class Clock:
 
 
 def test_the_worse_half_is_pruned_at_a_check() -> None:
-    result, _, _ = search()
+    result, _, _ = search(plan=PLAN.model_copy(update={"trials": 40}))
     pruned = [trial for trial in result.trials if trial.state == "pruned"]
     assert pruned and all(trial.n_epochs >= FIRST_CHECK and trial.reason for trial in pruned)
 
