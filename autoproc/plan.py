@@ -166,7 +166,7 @@ class TrainPlan(_Section):
         0.1, ge=0, le=1, description="Share of the steps so far over which parameters are averaged; 0: none."
     )
     factor_rate: float = Field(
-        10.0, gt=0, le=1e4, description="How many times faster than the rest the inputs' factors learn."
+        3.0, gt=0, le=1e4, description="How many times faster than the rest the inputs' factors learn."
     )
 
 

@@ -47,7 +47,7 @@ def test_unregularised_training_has_neither_dropout_nor_penalties() -> None:
     assert (spec.dropout, spec.l1, spec.weight_decay, spec.averaging) == (0, 0, 0, 0)
     assert (spec.optimizer, spec.learning_rate, spec.max_epochs, spec.patience) == ("rmsprop", 0.02, 30, 0)
     assert unregularised(plan, 6_400, 0.02, 30, patience=4).patience == 4
-    assert spec.factor_rate == 10, "how a network reads its inputs is no penalty"
+    assert spec.factor_rate == 3, "how a network reads its inputs is no penalty"
 
 
 @given(st.integers(1, 10**7))
@@ -69,7 +69,7 @@ def test_the_learning_rate_goes_with_the_root_of_the_batch_size(n_rows: int, tim
 
 def test_the_default_is_the_plans() -> None:
     asked = {"max_epochs": 9, "patience": 3, "dropout": 0.3, "l1": 0.01, "weight_decay": 0.2, "averaging": 0.4}
-    asked["factor_rate"] = 3
+    asked["factor_rate"] = 5
     spec = default_training(make_plan(None, {"train": asked}), 6_400, 0.02)
     assert spec == replace(TrainSpec(**asked), batch_size=64, learning_rate=0.01)  # type: ignore[arg-type]
 

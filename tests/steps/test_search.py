@@ -83,7 +83,7 @@ def test_the_default_and_its_neighbours_come_before_anything_is_drawn() -> None:
     changes = [{key for key in default if trial.parameters[key] != default[key]} for trial in result.trials[2:7]]
     assert changes == [{"dropout"}, {"factor_rate"}, {"learning_rate"}, {"width"}, {"dropout"}]
     assert [trial.parameters["dropout"] for trial in result.trials[1:7]] == [0, 0.1, 0, 0, 0, 0.25]
-    assert [trial.parameters["factor_rate"] for trial in result.trials[1:4]] == [10, 10, 100]
+    assert [trial.parameters["factor_rate"] for trial in result.trials[1:4]] == [3, 3, 30]
 
 
 def test_neighbours_that_the_space_or_the_ladder_cannot_tell_apart_are_tried_once() -> None:
