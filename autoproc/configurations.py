@@ -76,7 +76,6 @@ def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epoch
         batch_size=_large_batches(plan, n_train_rows),
         optimizer=plan.train.optimizer,
         learning_rate=learning_rate,
-        factor_rate=plan.train.factor_rate,
     )
 
 

