@@ -8,8 +8,8 @@ for all, so they are given the rate 1 and move a displacement u, and the paramet
     w  = w0 + rate * u                             w0: the parameters at the start of the epoch, where u = 0
 
 which is torch.optim's update for a rate that stays the same for the epoch. Factors of the inputs have a rate of their
-own, `factor_rate` times the others'. A running average a follows the parameters,
-where one is kept: at step t, with a member's share s, it moves by 1 / (1 + s * (t - 1)) of the way to w.
+own, `factor_rate` times the others'. A running average a follows the parameters, where one is kept: at step t, with a
+member's share s, it moves by 1 / (1 + s * (t - 1)) of the way to w.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,7 +79,8 @@ class Update:
         self._l1, self._l2, self._decay = (self._column(c) if any(c) else None for c in (penalties, added, decoupled))
         self._signs = scratch.take("signs", *self._weights.shape) if any(penalties) else None
         self._factors, self._factor_drift = progress.parameters[:, factors], self._displacement[:, factors]
-        self._faster = self._rates * self._column([spec.factor_rate - 1 for spec in specs])
+        more = [spec.factor_rate - 1 for spec in specs]
+        self._faster = self._rates * self._column(more) if any(more) else None
         self._average = progress.average
         self._shares = self._column([spec.averaging for spec in specs])
 
@@ -95,7 +96,8 @@ class Update:
         for move in self._moves:
             move()
         torch.addcmul(self._start, self._displacement, self._rates, out=self._parameters)
-        self._factors.addcmul_(self._factor_drift, self._faster)
+        if self._faster is not None:
+            self._factors.addcmul_(self._factor_drift, self._faster)
         if self._average is not None:
             self._average.lerp_(self._parameters, 1 / (1 + self._shares * (self._steps[:, None] - 1)))
 
