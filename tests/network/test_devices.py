@@ -12,13 +12,13 @@ from tests.network.sample_data import TASKS, sample
 CANDIDATES = [
     Candidate(
         NetworkSpec(depth, width, input_scale),
-        TrainSpec(6, 0, 16, optimizer, 0.01, scheduler, dropout, l1, weight_decay),
+        TrainSpec(6, 0, 16, optimizer, 0.01, scheduler, dropout, l1, weight_decay, averaging, factor_rate),
     )
-    for depth, width, input_scale, optimizer, scheduler, dropout, l1, weight_decay in (
-        (1, 8, True, "adamw", NoScheduler(), 0.0, 0.0, 0.0),
-        (2, 8, False, "adam", ExponentialLR(0.9), 0.3, 0.0, 0.01),
-        (2, 8, True, "rmsprop", StepLR(2, 0.5), 0.0, 1e-4, 0.01),
-        (3, 16, False, "sgd", ReduceLROnPlateau(0.5, 1), 0.2, 0.0, 0.0),
+    for depth, width, input_scale, optimizer, scheduler, dropout, l1, weight_decay, averaging, factor_rate in (
+        (1, 8, True, "adamw", NoScheduler(), 0.0, 0.0, 0.0, 0.1, 3.0),
+        (2, 8, False, "adam", ExponentialLR(0.9), 0.3, 0.0, 0.01, 0.0, 1.0),
+        (2, 8, True, "rmsprop", StepLR(2, 0.5), 0.0, 1e-4, 0.01, 0.0, 5.0),
+        (3, 16, False, "sgd", ReduceLROnPlateau(0.5, 1), 0.2, 0.0, 0.0, 0.2, 1.0),
     )
 ]
 
