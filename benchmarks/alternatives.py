@@ -40,9 +40,8 @@ from autoproc.process import prepare
 from benchmarks.peers.sets import DataSet, read_sets
 from benchmarks.quality import DATA
 
-DEPTH, WIDTH, EPOCHS, FOLDS = 2, 128, 60, 5
+EPOCHS, FOLDS = 60, 5
 RATES = (3e-3, 1e-2)
-WEIGHT_DECAY, AVERAGING = 0.01, 0.1
 _PERIODS, _PERIOD_SPREAD, _PERIODIC_SIZE = 16, 0.5, 4
 
 
@@ -50,6 +49,13 @@ _PERIODS, _PERIOD_SPREAD, _PERIODIC_SIZE = 16, 0.5, 4
 class Parts:
     """The default configuration, and what may stand in its place."""
 
+    depth: int = 2
+    width: int = 128
+    batches: float = 1.0
+    """Times as large."""
+    weight_decay: float = 0.01
+    averaging: float = 0.1
+    factors: bool = True
     factor_rate: float = 3.0
     pieces: bool = True
     periodic: bool = False
@@ -84,6 +90,21 @@ class Parts:
 
 VARIANTS: dict[str, Parts] = {
     "default": Parts(),
+    "1 x 128": Parts(depth=1),
+    "2 x 64": Parts(width=64),
+    "2 x 256": Parts(width=256),
+    "3 x 128": Parts(depth=3),
+    "3 x 256": Parts(depth=3, width=256),
+    "batches half": Parts(batches=0.5),
+    "batches double": Parts(batches=2),
+    "batches fourfold": Parts(batches=4),
+    "no L2": Parts(weight_decay=0),
+    "L2 0.1": Parts(weight_decay=0.1),
+    "no averages": Parts(averaging=0),
+    "averages of 30 %": Parts(averaging=0.3),
+    "no factors": Parts(factors=False),
+    "no pieces": Parts(pieces=False),
+    "neither": Parts(factors=False, pieces=False),
     "factor rate 1": Parts(factor_rate=1),
     "factor rate 10": Parts(factor_rate=10),
     "factor rate 30": Parts(factor_rate=30),
@@ -243,14 +264,14 @@ class Members:
         ).to(device)  # (S, parameters)
         self.leaves = {name: each.requires_grad_() for name, each in self.views(self.flat).items()}
         names = [name for name, shape in self._shapes.items() for _ in range(math.prod(shape))]
-        faster = [parts.factor_rate if name == "scale" else 1.0 for name in names]
+        faster = [parts.factor_rate * parts.factors if name == "scale" else 1.0 for name in names]
         self.faster = torch.tensor(faster, device=device)
-        self.decay = torch.tensor([WEIGHT_DECAY * name.endswith("weight") for name in names], device=device)
+        self.decay = torch.tensor([parts.weight_decay * name.endswith("weight") for name in names], device=device)
         self.first, self.second = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
         self.average, self.best = self.flat.clone(), self.flat.clone()
         self.taken = torch.zeros(1, device=device)
         longest = max(len(fold.train) for fold in folds.splits)
-        self.n_steps = -(-longest // folds.batch_size)
+        self.n_steps = math.ceil(longest / (folds.batch_size * parts.batches))
         self.width = -(-longest // self.n_steps)
         n_steps = EPOCHS * self.n_steps
         self.shares = torch.tensor([_share(parts.schedule, step / n_steps) for step in range(n_steps)], device=device)
@@ -262,10 +283,11 @@ class Members:
         self.row_weights = folds.weights(parts.class_weights)
         self.dense = torch.cat([folds.dense, folds.statistics], dim=2) if parts.target_statistics else folds.dense
         moments = (
-            torch.zeros(len(self.own), 1, WIDTH, device=device),
-            torch.ones(len(self.own), 1, WIDTH, device=device),
+            torch.zeros(len(self.own), 1, parts.width, device=device),
+            torch.ones(len(self.own), 1, parts.width, device=device),
         )
-        self.running = [tuple(each.clone() for each in moments) for _ in range(DEPTH)]  # of batch norm
+        self.momentum = 0.1
+        self.running = [tuple(each.clone() for each in moments) for _ in range(parts.depth)]  # of batch norm
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Parameters by name, in the memory of `flat` (S, parameters)."""
@@ -283,15 +305,15 @@ class Members:
         n_inputs = self._n_inputs
         heads = (parts.heads,) if parts.heads > 1 else (1,)
         start: dict[str, Tensor] = {}
-        for layer in range(DEPTH):
-            fan_in = WIDTH if layer else n_inputs
+        for layer in range(parts.depth):
+            fan_in = parts.width if layer else n_inputs
             start[f"{layer}.weight"] = uniform(
-                fan_in, WIDTH, fan_in=fan_in, gain=3 if parts.activation == "selu" else 6
+                fan_in, parts.width, fan_in=fan_in, gain=3 if parts.activation == "selu" else 6
             )
-            start[f"{layer}.bias"] = torch.zeros(1, WIDTH)
+            start[f"{layer}.bias"] = torch.zeros(1, parts.width)
             if parts.norm:
-                start[f"{layer}.gain"] = torch.ones(1, WIDTH)
-        start["output.weight"] = uniform(*heads, WIDTH, self.folds.n_outputs, fan_in=WIDTH, gain=1)
+                start[f"{layer}.gain"] = torch.ones(1, parts.width)
+        start["output.weight"] = uniform(*heads, parts.width, self.folds.n_outputs, fan_in=parts.width, gain=1)
         start["output.bias"] = torch.zeros(*heads, 1, self.folds.n_outputs)
         if parts.last_layer_zero:
             start["output.weight"].zero_()
@@ -330,7 +352,7 @@ class Members:
         hidden = torch.cat(inputs, dim=2)[:, None] * parameters["scale"]  # (S, heads, rows, inputs)
         n_heads = hidden.shape[1]
         hidden = hidden.flatten(1, 2)
-        for layer in range(DEPTH):
+        for layer in range(parts.depth):
             before = hidden
             hidden = torch.baddbmm(parameters[f"{layer}.bias"], hidden, parameters[f"{layer}.weight"])
             if parts.norm:
@@ -349,7 +371,7 @@ class Members:
         if self.parts.norm == "batch":
             for running, now in zip(self.running[layer], (mean, square), strict=True):
                 if training:
-                    running.lerp_(now.detach(), 0.1)
+                    running.lerp_(now.detach(), self.momentum)
             if not training:
                 mean, square = self.running[layer]
         return (hidden - mean) * (square + 1e-5).rsqrt()
@@ -411,12 +433,18 @@ class Members:
         moves /= (self.second / _corrected(beta2, self.taken)).sqrt_().add_(1e-8)
         moves = moves.addcmul_(self.flat, self.decay).mul_(self.faster)
         self.flat.addcmul_(moves, rates, value=-1)
-        self.average.lerp_(self.flat, 1 / (1 + AVERAGING * (self.taken - 1)))
+        self.average.lerp_(self.flat, 1 / (1 + self.parts.averaging * (self.taken - 1)))
 
     @torch.no_grad()
     def predictions(self, flat: Tensor, rows: Tensor) -> Tensor:
         """What the members predict of rows (S, n): (S, n, c), classes' shares or values in units of the learned."""
         made, parameters = [], self.views(flat)
+        if self.parts.norm == "batch":  # statistics of these parameters, not of those on the way to them
+            self.momentum = 1.0
+            some = torch.stack([torch.from_numpy(np.resize(fold.train, 1024)) for fold in self.folds.splits])
+            some = some.to(flat.device)[self.fold]
+            self.outputs(parameters, self.dense[self.fold[:, None], some], self.folds.codes[some], training=True)
+            self.momentum = 0.1
         for part in rows.split(2048, dim=1):
             outputs = self.outputs(parameters, self.dense[self.fold[:, None], part], self.folds.codes[part], False)
             if self.folds.task == "binary":
