@@ -67,7 +67,20 @@ def choose_pieces(plan: Plan, n_numeric: int, n_development: int) -> int:
     return n_pieces if n_pieces >= _FEWEST_PIECES else 0
 
 
-def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epochs: int, patience: int = 0) -> TrainSpec:
+def choose_class_weights(plan: Plan, for_metric: float) -> float | None:
+    """How much training weighs rare classes: as the plan says, or else as the metric wants it; None where neither
+    minds classes."""
+    return for_metric or None if plan.train.class_weights is None else plan.train.class_weights
+
+
+def unregularised(
+    plan: Plan,
+    n_train_rows: int,
+    learning_rate: float,
+    max_epochs: int,
+    patience: int = 0,
+    class_weights: float | None = None,
+) -> TrainSpec:
     """Training without dropout, penalties, averages, and the noise of small batches, which regularises too (Keskar et
     al. 2017, "On large-batch training for deep learning"); `patience` 0 trains all epochs."""
     return TrainSpec(
@@ -76,10 +89,13 @@ def unregularised(plan: Plan, n_train_rows: int, learning_rate: float, max_epoch
         batch_size=_large_batches(plan, n_train_rows),
         optimizer=plan.train.optimizer,
         learning_rate=learning_rate,
+        class_weights=class_weights,
     )
 
 
-def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> TrainSpec:
+def default_training(
+    plan: Plan, n_train_rows: int, learning_rate: float, class_weights: float | None = None
+) -> TrainSpec:
     """The default configuration, unless the plan names a learning rate with the one that suits it where
     `learning_rate` suits unregularised training: adaptive steps go with the root of the batch size (Malladi et al.
     2022, "On the SDEs and scaling rules for adaptive gradient algorithms")."""
@@ -96,6 +112,7 @@ def default_training(plan: Plan, n_train_rows: int, learning_rate: float) -> Tra
         weight_decay=train.weight_decay,
         averaging=train.averaging,
         factor_rate=train.factor_rate,
+        class_weights=class_weights,
     )
 
 

@@ -208,7 +208,8 @@ def _refit(engines: Engines, kind: FinalKind, best: Trained, deadline: Deadline 
 def decide_by_out_of_fold(prepared: Prepared, winner: Finalist, final: FinalNetworks, plan: Plan) -> OutOfFold:
     """Calibration, threshold and scores, from what the final model's kind predicts out of fold."""
     folds = prepared.protocol.once(winner.trained)
-    return decide(prepared.problem, prepared.chosen, prepared.targets, folds, final.out_of_fold, plan.cost)
+    weights = winner.trained.candidate.train.class_weights or 0.0
+    return decide(prepared.problem, prepared.chosen, prepared.targets, folds, final.out_of_fold, plan.cost, weights)
 
 
 def calibrated(final: FinalNetworks, decision: OutOfFold) -> FinalNetworks:

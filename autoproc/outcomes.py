@@ -130,11 +130,13 @@ class DecisionThreshold:
 class OutOfFold:
     """What networks of the final model's kind predict of rows that they have not been trained on, after calibration:
     the metrics by name, the calibration of classes, and the threshold of a binary problem. The same rows have chosen
-    the epochs, the networks of an ensemble and the threshold, so that these scores flatter a little."""
+    the epochs, the networks of an ensemble and the threshold, so that these scores flatter a little. Where the networks
+    weighed rare classes with the power `class_weights`, their probabilities lean to these."""
 
     scores: dict[str, Score]
     calibration: Calibration | None
     threshold: DecisionThreshold | None
+    class_weights: float = 0.0
 
 
 @dataclass(frozen=True)

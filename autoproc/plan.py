@@ -168,6 +168,13 @@ class TrainPlan(_Section):
     factor_rate: float = Field(
         3.0, gt=0, le=1e4, description="How many times faster than the rest the inputs' factors learn."
     )
+    class_weights: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How much rows of rare classes count for more: 0 not at all, 1 until all classes count as much. "
+        "Null: by the metric.",
+    )
 
 
 class CostPlan(_Section):

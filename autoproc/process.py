@@ -18,7 +18,7 @@ from autoproc.data.holdout import SealedHoldout, holdout_key, seal
 from autoproc.data.leaks import find_leaks
 from autoproc.data.metrics import check_defined, choose_metric, missing_cost
 from autoproc.data.openings import Opening, opening_of
-from autoproc.data.problem import define_problem, encode_target, labelled
+from autoproc.data.problem import check_class_weights, define_problem, encode_target, labelled
 from autoproc.data.proposals import propose
 from autoproc.data.protocol import choose_protocol
 from autoproc.data.receipts import check_unopened, has_opened, previous_receipts, write_receipt
@@ -108,8 +108,8 @@ def _run(plan: Plan, frame: pd.DataFrame | None, progress: Progress, beginning: 
     resumed = beginning.resumed
     space = resumed.space if resumed else load_space(plan.space)
     plan = space.complete(plan)
-    space = space.fitting(plan)
     prepared, holdout = prepare(plan, frame, resumed.head.n_rungs if resumed else None)
+    space = space.fitting(plan, minds_classes=prepared.chosen.metric.class_weights > 0)
     from autoproc.network.engine import choose_device, device_name
     from autoproc.running import running_job  # torch and MLflow are loaded only for a request that is sound
 
@@ -146,6 +146,7 @@ def prepare(plan: Plan, frame: pd.DataFrame | None, n_rungs: int | None = None) 
     fingerprint = table.fingerprint
     del table  # its memory is for those that follow
     problem = define_problem(development, plan)
+    check_class_weights(plan, problem)
     chosen = choose_metric(problem, plan)
     targets = encode_target(development, problem)
     metrics = (chosen.metric, *chosen.beside)
@@ -233,7 +234,7 @@ def _carry_out(
                 raise NoSignalError(_no_signal(baseline))
             job.warn(f"{_beaten(baseline)} The job goes on, as --force asks, but what follows may mean nothing.")
         with job.step("references"):
-            references = train_references(prepared, plan.seed, deadline.share(_REFERENCES_SHARE), job.warn)
+            references = train_references(prepared, plan, deadline.share(_REFERENCES_SHARE), job.warn)
             job.tell_references([fitted.reference for fitted in references])
         with job.step("growth"):
             rate = baseline.network.candidate.train.learning_rate

@@ -195,10 +195,11 @@ class Space:
         }
         return _saying(plan, {section: {**left[section], **fixed} for section, fixed in self.fixed.items()})
 
-    def fitting(self, plan: Plan) -> "Space":
-        """The space without what does nothing under the completed `plan`."""
-        idle = () if plan.inputs.scale else ("factor_rate",)
-        return replace(self, train={key: leaf for key, leaf in self.train.items() if key not in idle})
+    def fitting(self, plan: Plan, minds_classes: bool) -> "Space":
+        """The space without what does nothing under the completed `plan`, or for a metric that does not mind rare
+        classes."""
+        used = {"factor_rate": plan.inputs.scale, "class_weights": minds_classes}
+        return replace(self, train={key: leaf for key, leaf in self.train.items() if used.get(key, True)})
 
     @property
     def fixed(self) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from autoproc.yaml_file import parse_yaml, read_yaml_text
 
 _TRAIN_KEYS = (
     "batch_size", "optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "averaging",
-    "scheduler",
+    "class_weights", "scheduler",
 )  # fmt: skip
 _MOST_MILESTONES = 10
 

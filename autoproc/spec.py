@@ -149,7 +149,9 @@ class TrainSpec:
     on biases or embeddings. With `averaging` the network that is scored and kept has a running average of the
     parameters, over about that share of the steps so far, the latest ones (polynomial-decay averaging, Shamir & Zhang
     2013); 0 keeps the parameters as they are. The inputs' factors, where the network has them, learn at `factor_rate`
-    times the learning rate (Holzmueller et al. 2024, RealMLP). `patience` counts epochs without a better validation
+    times the learning rate (Holzmueller et al. 2024, RealMLP). With `class_weights` rows weigh in the loss by how rare
+    their class is (`autoproc.data.class_weights`): 0 by nothing, 1 so that all classes count as much; None is no
+    different from 0, where the metric does not mind classes. `patience` counts epochs without a better validation
     score after which a member stops; 0 trains all `max_epochs` epochs.
     """
 
@@ -164,6 +166,7 @@ class TrainSpec:
     weight_decay: float = 0.0
     averaging: float = 0.0
     factor_rate: float = 1.0
+    class_weights: float | None = None
 
     def __post_init__(self) -> None:
         _require(self.max_epochs >= 1, "max_epochs", "at least 1", self.max_epochs)
@@ -176,6 +179,7 @@ class TrainSpec:
         _require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _require(0 <= self.averaging <= 1, "averaging", "in [0, 1]", self.averaging)
         _require(self.factor_rate > 0, "factor_rate", "above 0", self.factor_rate)
+        _require(0 <= (self.class_weights or 0) <= 1, "class_weights", "in [0, 1]", self.class_weights)
 
 
 @dataclass(frozen=True)
@@ -204,5 +208,6 @@ class Candidate:
             "weight_decay": train.weight_decay,
             "averaging": train.averaging,
             **({"factor_rate": train.factor_rate} if self.network.input_scale else {}),
+            **({"class_weights": train.class_weights} if train.class_weights is not None else {}),
             "batch_size": train.batch_size,
         }

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from autoproc.configurations import (
     choose_batch_size,
+    choose_class_weights,
     choose_ladder,
     default_training,
     final_kind,
@@ -48,6 +49,16 @@ def test_unregularised_training_has_neither_dropout_nor_penalties() -> None:
     assert (spec.optimizer, spec.learning_rate, spec.max_epochs, spec.patience) == ("rmsprop", 0.02, 30, 0)
     assert unregularised(plan, 6_400, 0.02, 30, patience=4).patience == 4
     assert spec.factor_rate == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "for_metric", "used"), [(None, 0.0, None), (None, 0.5, 0.5), (0.0, 1.0, 0.0), (0.3, 0.0, 0.3)]
+)
+def test_classes_weigh_as_the_plan_says_or_else_as_the_metric_wants(
+    asked: float | None, for_metric: float, used: float | None
+) -> None:
+    plan = make_plan(None, {"train": {"class_weights": asked}})
+    assert choose_class_weights(plan, for_metric) == used
 
 
 @given(st.integers(1, 10**7))

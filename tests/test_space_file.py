@@ -40,15 +40,15 @@ def test_every_shipped_space_holds_the_usual_default_configuration(name, dropout
             return suggestions[key]
 
     space = load_space(name)
-    default = TrainSpec(learning_rate=3e-3, weight_decay=1e-2, dropout=dropout)
+    default = TrainSpec(learning_rate=3e-3, weight_decay=1e-2, dropout=dropout, class_weights=0.0)
     suggestions = space.encode(default)
     assert space.sample(Replayed(), default, [NetworkSpec(1, 4)], 0).train == default
 
 
 def test_the_default_space_searches_every_lever():
     space = load_space("default")
-    levers = {"optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "scheduler"}
-    assert set(space.train) == levers
+    levers = {"optimizer", "learning_rate", "factor_rate", "dropout", "l1", "weight_decay", "class_weights"}
+    assert set(space.train) == {*levers, "scheduler"}
     assert set(space.train["scheduler"].options) == {
         "none",
         "StepLR",
@@ -60,10 +60,11 @@ def test_the_default_space_searches_every_lever():
 
 def test_a_lever_that_does_nothing_is_not_searched():
     space = load_space("default")
-    assert space.fitting(Plan()) == space
-    without = space.fitting(make_plan(overrides={"inputs": {"scale": False}}))
+    assert space.fitting(Plan(), minds_classes=True) == space
+    without = space.fitting(make_plan(overrides={"inputs": {"scale": False}}), minds_classes=True)
     assert set(space.train) - set(without.train) == {"factor_rate"}
     assert "factor_rate" not in without.searched
+    assert set(space.train) - set(space.fitting(Plan(), minds_classes=False).train) == {"class_weights"}
 
 
 def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else():
@@ -73,7 +74,9 @@ def test_the_classic_space_has_plain_numbers_and_four_schedules_and_nothing_else
     assert space.complete(asked).inputs == InputsPlan(pieces=8, scale=False), "the plan has its way"
     assert space.complete(Plan()).train.averaging == 0
     assert space.complete(make_plan(overrides={"train": {"averaging": 0.2}})).train.averaging == 0.2
-    assert set(space.train) == {"learning_rate", "dropout", "l1", "weight_decay", "averaging", "scheduler"}
+    assert space.complete(Plan()).train.class_weights == 0
+    fixed = {"averaging", "class_weights"}
+    assert set(space.train) - fixed == {"learning_rate", "dropout", "l1", "weight_decay", "scheduler"}
     assert set(space.train["scheduler"].options) == {"none", *list(SCHEDULERS)[1:]}
     assert len(space.train["scheduler"].options) == 5
     assert load_space("default").complete(Plan()) == Plan()

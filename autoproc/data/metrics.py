@@ -56,7 +56,9 @@ class Metric:
 
     `function` is one of `autoproc.data.scores`, where the shapes of its arguments stand. `by_label` ones look at the
     predicted classes alone, of two classes at a probability of 0.5. Where the `need` is not met, `function` gives NaN
-    or what scikit-learn agrees on (an average precision of 0 without a positive row), which means nothing.
+    or what scikit-learn agrees on (an average precision of 0 without a positive row), which means nothing. What is
+    trained for the metric weighs rare classes with the power `class_weights`
+    (docs/decisions/036-class-weights.md).
     """
 
     name: str
@@ -66,6 +68,7 @@ class Metric:
     description: str
     by_label: bool = False
     need: Need | None = None
+    class_weights: float = 0.0
 
     def is_defined(self, y: Target) -> bool:
         """Whether a score on rows with the true values `y`, (n,) class numbers or (n, t) values, means anything.
@@ -153,6 +156,7 @@ METRICS: dict[str, Metric] = {
             "mean recall of the classes",
             by_label=True,
             need=_TWO_CLASSES,
+            class_weights=1.0,
         ),
         Metric(
             "f1",
@@ -162,6 +166,7 @@ METRICS: dict[str, Metric] = {
             "F1 of the positive class at threshold 0.5",
             by_label=True,
             need=_TWO_CLASSES,
+            class_weights=0.5,
         ),
         Metric(
             "macro_f1",
@@ -171,6 +176,7 @@ METRICS: dict[str, Metric] = {
             "mean F1 of the classes",
             by_label=True,
             need=_TWO_CLASSES,
+            class_weights=0.5,
         ),
         Metric(
             "weighted_f1",
@@ -188,6 +194,7 @@ METRICS: dict[str, Metric] = {
             "correlation of true and predicted classes",
             by_label=True,
             need=_TWO_CLASSES,
+            class_weights=0.5,
         ),
         Metric("log_loss", "minimize", _CLASSES, scores.log_loss, "mean negative log probability of the true class"),
         Metric("brier", "minimize", ("binary",), scores.brier, "mean squared error of the probability"),
@@ -232,6 +239,12 @@ def choose_metric(problem: Problem, plan: Plan) -> ChosenMetric:
 def has_rare_positive(problem: Problem) -> bool:
     """Whether the positive class of a binary problem is rare."""
     return problem.class_counts[1] < RARE_SHARE * sum(problem.class_counts)
+
+
+def wants_best_f1(problem: Problem, metric: Metric) -> bool:
+    """Whether labels are decided where F1 is best: where the positive class is rare, and no other measure of labels,
+    which counts them at 0.5, was asked for."""
+    return has_rare_positive(problem) and (not metric.by_label or metric.name == "f1")
 
 
 def check_defined(metrics: Iterable[Metric], problem: Problem, targets: Target) -> None:
@@ -337,7 +350,7 @@ def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float
 
 def _labels_note(metric: Metric, problem: Problem, cost: CostPlan | None) -> str:
     """That a metric of labels is not taken at the threshold that the model will have, where that may be another."""
-    if problem.task != "binary" or not metric.by_label or not (cost or has_rare_positive(problem)):
+    if problem.task != "binary" or not metric.by_label or not (cost or wants_best_f1(problem, metric)):
         return ""
     best = "the lowest cost" if cost else "the best F1"
     return f"; it is taken at a probability of 0.5, while the model decides at the threshold with {best}"

@@ -74,6 +74,15 @@ def labelled(table: Table, plan: Plan) -> Table:
     return table.take(np.flatnonzero(kept)).with_notice(notice)
 
 
+def check_class_weights(plan: Plan, problem: Problem) -> None:
+    """Raises PlanError where the plan weighs classes and there are none."""
+    if plan.train.class_weights and not problem.is_classification:
+        raise PlanError(
+            f"train.class_weights weighs rows by their class, but is {plan.train.class_weights:g} for a "
+            f"{problem.task.replace('_', ' ')}, which has no classes. Leave it out."
+        )
+
+
 def define_problem(development: Table, plan: Plan) -> Problem:
     """The task, the classes and the columns, from development rows alone.
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autoproc.data.class_weights import class_weights
 from autoproc.data.vectorize import Layout
 from autoproc.network.dropout import N_PATTERNS, make_patterns
 from autoproc.network.inputs import fit_edges, fit_scaling, scale_, widen
@@ -131,17 +132,22 @@ class FoldData:
         """Of an epoch, in every fold."""
         return -(-self.n_train_rows // (batch_size * self._n_parts))
 
-    def epoch(self, own: Sequence[tuple[int, int]], batch_size: int) -> Epoch:
-        """What S members read in one epoch, given the fold of each and the number of its epoch, from 1."""
+    def epoch(self, own: Sequence[tuple[int, int]], batch_size: int, class_powers: Sequence[float] = ()) -> Epoch:
+        """What S members read in one epoch, given the fold of each and the number of its epoch, from 1. Each weighs
+        rare classes by its power; none means 0 for all."""
         folds = torch.tensor([fold for fold, _ in own], device=self.device)
         batches = [self.batches(fold, epoch, batch_size) for fold, epoch in own]
         rows = torch.stack([each.rows for each in batches], dim=1).long()
+        targets = self.targets(folds[:, None], rows)
+        weights = torch.stack([each.weights for each in batches], dim=1)
+        if any(class_powers):
+            weights *= self._class_weights([fold for fold, _ in own], class_powers, targets.long())
         return Epoch(
             self.places(folds[:, None], rows),
             self.codes(rows),
-            self.targets(folds[:, None], rows),
+            targets,
             torch.stack([each.patterns for each in batches], dim=1),
-            torch.stack([each.weights for each in batches], dim=1),
+            weights,
         )
 
     def places(self, folds: Tensor, rows: Tensor) -> Tensor:
@@ -196,6 +202,12 @@ class FoldData:
             self._patterns[layer, width] = make_patterns(self.seed, layer, width).to(self.device)
         return self._patterns[layer, width]
 
+    def _class_weights(self, folds: Sequence[int], powers: Sequence[float], classes: Tensor) -> Tensor:
+        """Of the rows of S members, by their `classes` (n_steps, S, batch): of the same shape."""
+        own = [class_weights(self._class_counts[fold], power) for fold, power in zip(folds, powers, strict=True)]
+        by_class = torch.from_numpy(np.stack(own).astype(np.float32)).to(self.device)  # (S, C)
+        return by_class.expand(len(classes), -1, -1).gather(2, classes)
+
     def _draw(self, fold: int, number: int, batch_size: int) -> Batches:
         """The batches of a pass, by its number from 1."""
         train = torch.from_numpy(self.folds[fold].train)
@@ -221,7 +233,8 @@ class FoldData:
         return scale_(copies, self.center, self.spread, self.edges).flatten(0, 1)
 
     def _fit_targets(self) -> None:
-        """Targets in the loss's type, and each fold's mean and standard deviation of the training targets.
+        """Targets in the loss's type, and of each fold's training targets the numbers of classes, or mean and standard
+        deviation.
 
         Values are first shifted and divided by what brings them near 1, the same for all folds: that cancels
         out in what the network learns, and keeps float32 from rounding away a large offset.
@@ -229,6 +242,8 @@ class FoldData:
         if self.task in ("binary", "multiclass"):
             kind = torch.float32 if self.task == "binary" else torch.int64
             self._targets = torch.from_numpy(self.raw_targets).to(self.device, kind)
+            n_classes = int(self.raw_targets.max()) + 1
+            self._class_counts = [np.bincount(self.raw_targets[fold.train], minlength=n_classes) for fold in self.folds]
             self.target_center = torch.zeros(self.n_folds, 1, dtype=torch.float64)
             self.target_spread = self.target_center + 1
             return

@@ -1,9 +1,9 @@
 """The training loop: many networks as one batched program.
 
-A stack holds members of one signature: equal shapes and batch size. Learning rate, scheduler, optimiser, dropout and
-penalties are each member's own. Row s of every tensor here belongs to member s; members come and go between epochs, and
-the place of one that leaves is the next one's. Nothing is ever computed across rows, so that members do not know of
-each other, and one that diverges leaves its neighbours alone.
+A stack holds members of one signature: equal shapes and batch size. Learning rate, scheduler, optimiser, dropout,
+penalties and class weights are each member's own. Row s of every tensor here belongs to member s; members come and go
+between epochs, and the place of one that leaves is the next one's. Nothing is ever computed across rows, so that
+members do not know of each other, and one that diverges leaves its neighbours alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,7 +133,8 @@ class Stack:
         specs = [member.spec for member in members]
         update = Update(specs, rates, progress, gradients, self._table.n_weights, self._table.factors, self._scratch)
         dropout = self._dropout(specs)
-        epoch = data.epoch([(member.fold, member.epoch + 1) for member in members], self._batch_size)
+        own = [(member.fold, member.epoch + 1) for member in members]
+        epoch = data.epoch(own, self._batch_size, [spec.class_weights or 0.0 for spec in specs])
         for places, codes, targets, patterns, weights in epoch.steps():
             if self._stopping.is_set():
                 return

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from autoproc.configurations import final_kind, same_protocol
+from autoproc.configurations import choose_class_weights, final_kind, same_protocol
 from autoproc.data.drift import Seen
 from autoproc.outcomes import Finalist, OutOfFold
 from autoproc.paths import user_path
@@ -34,6 +34,7 @@ def portable_plan(plan: Plan, home: Path) -> Plan:
 def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
     """The portable plan with what was decided in place of nulls."""
     problem = prepared.problem
+    weights = choose_class_weights(plan, prepared.chosen.metric.class_weights)
     rungs = tuple((network.depth, network.width) for network in prepared.ladder.rungs)
     return portable_plan(plan, home).model_copy(
         update={
@@ -42,6 +43,7 @@ def resolved_plan(plan: Plan, prepared: Prepared, home: Path) -> Plan:
             "positive": problem.classes[1] if problem.task == "binary" else None,
             "protocol": same_protocol(plan.protocol, prepared.protocol),
             "inputs": InputsPlan(pieces=prepared.n_pieces, scale=plan.inputs.scale),
+            "train": plan.train.model_copy(update={"class_weights": weights}),
             "growth": plan.growth.model_copy(update={"rungs": rungs}),
             "experiment": plan.experiment or f"{prepared.development.name}: {', '.join(problem.targets)}",
             "final": final_kind(plan),

@@ -89,6 +89,7 @@ def decision_line(decision: OutOfFold) -> str:
     """The calibration of classes, and the threshold of two."""
     calibration, threshold = decision.calibration, decision.threshold
     lines = [phrases.calibration_text(calibration)] if calibration else []
+    lines += [phrases.leaning_text(decision.class_weights)] if decision.class_weights else []
     lines += [f"threshold {phrases.threshold_text(threshold)}"] if threshold else []
     lines += [phrases.costs_text(threshold.costs)] if threshold and threshold.costs else []
     return "\n".join(lines)

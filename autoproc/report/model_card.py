@@ -145,7 +145,8 @@ def _made(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"**Trained on {escaped(card['trained_on'])}.** {_sentence(card.get('scored', ''))}."
     if calibration:
         used = f"temperature {calibration['temperature']:.3g}" if calibration["used"] else "none needed beyond noise"
-        yield f"**Calibration:** {used}"
+        leaning = card["decision"].get("class_weights")
+        yield f"**Calibration:** {used}" + (f"; {phrases.leaning_text(leaning)}" if leaning else "")
     threshold = card["decision"]["threshold"]
     if threshold:
         yield f"**Threshold:** {threshold['value']:.3g}, {_sentence(threshold['reason'])}"

@@ -31,7 +31,7 @@ from autoproc.report.text import MAX_SENTENCE, one_line
 from autoproc.results import Score, Trained
 
 AT_THRESHOLD = ("precision", "recall", "f1_at_threshold", "expected_cost")
-_OFF = ("dropout", "l1", "weight_decay", "averaging")
+_OFF = ("dropout", "l1", "weight_decay", "averaging", "class_weights")
 _ONE: dict[ResampleUnit, str] = {"rows": "row", "groups": "group", "stretches of time": "stretch of time"}
 _MANY = 0.05
 
@@ -104,6 +104,14 @@ def calibration_text(calibration: Calibration) -> str:
     if calibration.used:
         return f"temperature {calibration.temperature:.3g}: {text}"
     return f"none, as no temperature is better beyond noise: {text}"
+
+
+def leaning_text(class_weights: float) -> str:
+    """What weighing rare classes in training has done to probabilities."""
+    return (
+        f"probabilities lean to rare classes, which weighed more in training (class weights {class_weights:.3g}): they "
+        "rank rows, and are no shares of them"
+    )
 
 
 def threshold_text(threshold: DecisionThreshold) -> str:

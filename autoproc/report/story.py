@@ -231,6 +231,8 @@ def _decision(decision: OutOfFold) -> Iterator[str]:
     )
     if decision.calibration:
         yield f"Calibration: {phrases.calibration_text(decision.calibration)}."
+    if decision.class_weights:
+        yield f"{_capital(_sentence(phrases.leaning_text(decision.class_weights)))}."
     if decision.threshold:
         yield f"Threshold {_sentence(phrases.threshold_text(decision.threshold))}."
     if decision.threshold and decision.threshold.costs:

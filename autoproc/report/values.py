@@ -101,6 +101,7 @@ def decision_values(decision: OutOfFold, cost: CostPlan | None) -> Values:
     return {
         "out_of_fold": {name: _score_values(score) for name, score in decision.scores.items()},
         "calibration": calibration and _calibration_values(calibration),
+        "class_weights": decision.class_weights,
         "threshold": threshold and _threshold_values(threshold),
         "cost": cost and cost.model_dump(),
     }

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from autoproc.calibration import apart, calibrate, parted, tempered
 from autoproc.data.metrics import (
     ChosenMetric,
+    Metric,
     Target,
     best_threshold,
     cheapest_threshold,
     expected_cost,
     has_rare_positive,
+    wants_best_f1,
 )
+from autoproc.data.scores import THRESHOLD
 from autoproc.optimism import of_mean
 from autoproc.outcomes import CONSTANTS, ClassName, DecisionCosts, DecisionThreshold, Estimate, OutOfFold, Saving
 from autoproc.plan import CostPlan
@@ -32,8 +35,10 @@ def decide(
     folds: Sequence[Fold],
     predictions: Predictions,
     cost: CostPlan | None,
+    class_weights: float = 0.0,
 ) -> OutOfFold:
-    """Calibration, threshold and scores from each member's `predictions` of its own fold's validation rows."""
+    """Calibration, threshold and scores from each member's `predictions` of its own fold's validation rows; the members
+    weighed rare classes with the power `class_weights`."""
     calibration = None
     if problem.is_classification:
         calibration = calibrate(targets.astype(np.int64), folds, predictions)
@@ -44,15 +49,21 @@ def decide(
         metric.name: Score.of(np.array([metric.one(y, part) for y, part in zip(truth, predictions, strict=True)]))
         for metric in (chosen.metric, *chosen.beside)
     }
-    threshold = choose_threshold(problem, targets, folds, predictions, cost)
-    return OutOfFold(scores, calibration, threshold)
+    threshold = choose_threshold(problem, chosen.metric, targets, folds, predictions, cost)
+    return OutOfFold(scores, calibration, threshold, class_weights)
 
 
 def choose_threshold(
-    problem: Problem, targets: Target, folds: Sequence[Fold], out_of_fold: Predictions, cost: CostPlan | None
+    problem: Problem,
+    metric: Metric,
+    targets: Target,
+    folds: Sequence[Fold],
+    out_of_fold: Predictions,
+    cost: CostPlan | None,
 ) -> DecisionThreshold | None:
     """Decision threshold of a binary problem, from the validation rows of all folds: the lowest expected cost where
-    costs are known, or else the best F1 where the positive class is rare, or else 0.5. None for other problems."""
+    costs are known, or else the best F1 where the positive class is rare and the metric counts no labels by another
+    measure, or else 0.5. None for other problems."""
     if problem.task != "binary":
         return None
     y = np.concatenate([targets[fold.validation] for fold in folds]).astype(np.int64)
@@ -62,9 +73,11 @@ def choose_threshold(
         prices = f"{cost.false_negative:g} a false negative, {cost.false_positive:g} a false positive"
         costs = decision_costs(targets.astype(np.int64), folds, out_of_fold, cost)
         return DecisionThreshold(threshold, f"lowest cost out of fold, {prices}", costs)
-    if has_rare_positive(problem):
+    if wants_best_f1(problem, metric):
         return DecisionThreshold(best_threshold(y, probability), "best F1 out of fold, as the positive class is rare")
-    return DecisionThreshold(0.5, "the positive class is not rare, and no costs were named")
+    if has_rare_positive(problem):
+        return DecisionThreshold(THRESHOLD, f"{metric.name.replace('_', ' ')} counts labels at it")
+    return DecisionThreshold(THRESHOLD, "the positive class is not rare, and no costs were named")
 
 
 def decision_costs(

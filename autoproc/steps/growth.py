@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autoproc.configurations import Ladder, unregularised
+from autoproc.configurations import Ladder, choose_class_weights, unregularised
 from autoproc.data.metrics import Metric
 from autoproc.deadline import Deadline
 from autoproc.errors import NoSignalError
@@ -81,7 +81,8 @@ def _train_rung(
     """One capacity at each of the learning rates, side by side, each until its validation peak is old enough."""
     epochs = plan.growth.max_epochs
     for key, factor in enumerate(plan.growth.learning_rate_factors):
-        training = unregularised(plan, engine.n_train_rows, learning_rate * factor, epochs)
+        weights = choose_class_weights(plan, metric.class_weights)
+        training = unregularised(plan, engine.n_train_rows, learning_rate * factor, epochs, class_weights=weights)
         engine.start(key, Candidate(network, training))
     watches = [_Watch(metric, plan.growth.patience) for _ in plan.growth.learning_rate_factors]
     trained: dict[int, Trained] = {}

@@ -1,7 +1,8 @@
 """Reference models: what others would have reached on the same folds and the same holdout.
 
-A linear model and boosted trees, both scikit-learn's with its default settings. They read the matrix that the networks
-read, and learn whatever they need from a fold's training rows alone.
+A linear model and boosted trees, both scikit-learn's with its default settings, and with rare classes weighed as the
+networks weigh them. They read the matrix that the networks read, and learn whatever they need from a fold's training
+rows alone.
 """
 
 import warnings
@@ -20,9 +21,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from autoproc.configurations import choose_class_weights
+from autoproc.data.class_weights import class_weights
 from autoproc.data.metrics import Target
 from autoproc.data.vectorize import Layout
 from autoproc.deadline import Deadline
+from autoproc.plan import Plan
 from autoproc.prepared import Prepared
 from autoproc.results import FittedReference, FloatArray, Problem, Reference, Score
 
@@ -32,18 +36,19 @@ _LARGEST = 1e15  # number for a linear model, which squares it as float32
 _MOST_ROWS = 200_000  # that a reference learns from
 
 Matrix = NDArray[np.float32]
+ClassWeights = dict[int, float] | None
 
 
 def train_references(
-    prepared: Prepared, seed: int, deadline: Deadline, leave_out: Callable[[str], None]
+    prepared: Prepared, plan: Plan, deadline: Deadline, leave_out: Callable[[str], None]
 ) -> tuple[FittedReference, ...]:
     """The references for which there is time; `leave_out` is told of each other one, and of rows, and why."""
     fitted = []
     n_rows = len(prepared.matrix)
     if n_rows > _MOST_ROWS:
         leave_out(f"The reference models learn from {_MOST_ROWS:,} rows of {n_rows:,}, drawn at random.")
-    for name, make in _kinds(prepared.problem, prepared.schema.layout, seed).items():
-        trained = _train(name, make, prepared, deadline, seed)
+    for name, make in _kinds(prepared, plan).items():
+        trained = _train(name, make, prepared, deadline, plan.seed)
         if trained is None:
             leave_out(
                 f"The reference model {name!r} would take longer than its part of the time limit, so it is left out; a "
@@ -54,12 +59,15 @@ def train_references(
     return tuple(fitted)
 
 
-def _kinds(problem: Problem, layout: Layout, seed: int) -> dict[str, Callable[[], Any]]:
+def _kinds(prepared: Prepared, plan: Plan) -> dict[str, Callable[[], Any]]:
     """What makes a new scikit-learn model, by the name that people know it by."""
+    problem, layout = prepared.problem, prepared.schema.layout
+    power = choose_class_weights(plan, prepared.chosen.metric.class_weights)
+    weights = dict(enumerate(class_weights(np.array(problem.class_counts), power))) if power else None
     linear = "logistic regression" if problem.is_classification else "ridge regression"
     return {
-        linear: lambda: make_pipeline(_plain_columns(layout), _linear(problem)),
-        "boosted trees": lambda: _trees(problem, layout, seed),
+        linear: lambda: make_pipeline(_plain_columns(layout), _linear(problem, weights)),
+        "boosted trees": lambda: _trees(problem, layout, plan.seed, weights),
     }
 
 
@@ -106,8 +114,10 @@ def _predictions(model: Any, rows: Matrix, problem: Problem) -> FloatArray:
     return probabilities[:, 1] if problem.task == "binary" else probabilities
 
 
-def _linear(problem: Problem) -> Any:
-    return LogisticRegression(max_iter=_MOST_ITERATIONS) if problem.is_classification else Ridge()
+def _linear(problem: Problem, weights: ClassWeights) -> Any:
+    if not problem.is_classification:
+        return Ridge()
+    return LogisticRegression(max_iter=_MOST_ITERATIONS, class_weight=weights)
 
 
 def _plain_columns(layout: Layout) -> Any:
@@ -122,11 +132,11 @@ def _plain_columns(layout: Layout) -> Any:
     )
 
 
-def _trees(problem: Problem, layout: Layout, seed: int) -> Any:
+def _trees(problem: Problem, layout: Layout, seed: int, weights: ClassWeights) -> Any:
     sizes = (*layout.one_hot, *layout.embedded)
     categories = [column for column, n_codes in sizes if n_codes <= _MOST_TREE_CATEGORIES]
     asked = {"categorical_features": categories or None, "early_stopping": True, "random_state": seed}
     if problem.is_classification:
-        return HistGradientBoostingClassifier(**asked)
+        return HistGradientBoostingClassifier(**asked, class_weight=weights)
     trees = HistGradientBoostingRegressor(**asked)
     return MultiOutputRegressor(trees) if len(problem.targets) > 1 else trees

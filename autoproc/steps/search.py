@@ -121,7 +121,8 @@ class _Loop:
         self._growth = growth
         self._on_trial = on_trial
         self._clock = clock
-        self._default = default_training(plan, engine.n_train_rows, growth.best.trained.candidate.train.learning_rate)
+        grown = growth.best.trained.candidate.train
+        self._default = default_training(plan, engine.n_train_rows, grown.learning_rate, grown.class_weights)
         self._chosen = growth.ladder.index(growth.best.trained.candidate.network)
         self._centre = space.centre(growth.ladder, self._chosen)
         self._study = _new_study(metric, plan.seed)

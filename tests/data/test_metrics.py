@@ -120,13 +120,18 @@ def test_the_first_of_several_metrics_decides_and_the_others_stand_before_the_de
 
 
 @pytest.mark.parametrize(
-    ("counts", "cost", "best"),
-    [((50, 50), None, None), ((90, 10), None, "best F1"), ((50, 50), CostPlan(false_negative=20.0), "lowest cost")],
+    ("metric", "counts", "cost", "best"),
+    [
+        ("f1", (50, 50), None, None),
+        ("f1", (90, 10), None, "best F1"),
+        ("mcc", (90, 10), None, None),
+        ("mcc", (50, 50), CostPlan(false_negative=20.0), "lowest cost"),
+    ],
 )
 def test_a_metric_of_labels_says_where_the_model_decides_elsewhere(
-    counts: tuple[int, ...], cost: CostPlan | None, best: str | None
+    metric: str, counts: tuple[int, ...], cost: CostPlan | None, best: str | None
 ) -> None:
-    told = choose_metric(_problem("binary", counts), Plan(metric=("mcc",), cost=cost)).reason
+    told = choose_metric(_problem("binary", counts), Plan(metric=(metric,), cost=cost)).reason
     where = "; it is taken at a probability of 0.5, while the model decides at the threshold with the"
     assert told == ("as asked" if best is None else f"as asked{where} {best}")
     assert choose_metric(_problem("binary", counts), Plan(metric=("roc_auc",), cost=cost)).reason == "as asked"

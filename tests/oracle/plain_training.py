@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel
@@ -67,7 +68,8 @@ class PlainMember:
             self.optimizer.zero_grad()
             _, loss = self.data.outputs(self.network, self.fold, rows, self.data.dropout(self.spec.dropout, patterns))
             penalty = sum(weight.abs().sum() for weight in self.network.weights())
-            (loss.mean() + self.spec.l1 * penalty).backward()
+            weighed = loss * self.data.weights(rows, self.fold, self.spec.class_weights)
+            (weighed.mean() + self.spec.l1 * penalty).backward()
             self.optimizer.step()
             self.average.update_parameters(self.network)
         validation = self.data.folds[self.fold].validation
@@ -149,6 +151,15 @@ class PlainData:
             return units * (patterns[picked] >= rate) / (1 - rate)
 
         return drop
+
+    def weights(self, rows: NDArray[np.int64], fold: int, power: float | None) -> Tensor:
+        """Of the rows (n,) in the loss: a power of scikit-learn's balanced weights, so that they are 1 on average."""
+        if not power:
+            return torch.ones(len(rows))
+        truth = self.targets[self.folds[fold].train]
+        weights = compute_sample_weight("balanced", truth) ** power
+        of_class = dict(zip(truth, weights / weights.mean(), strict=True))
+        return torch.tensor([of_class[value] for value in self.targets[rows]], dtype=torch.float32)
 
     def outputs(
         self, network: PlainNetwork, fold: int, rows: NDArray[np.int64], drop: Drop = keep_all

@@ -39,7 +39,15 @@ PENALTIES = ((0.0, 0.0), (1e-3, 0.0), (0.0, 0.1), (3e-3, 0.05))
 
 
 def candidates(
-    max_epochs=4, patience=0, depth=2, width=6, dropout=(0.0,), input_scale=False, averaging=(0.0,), factor_rate=(1.0,)
+    max_epochs=4,
+    patience=0,
+    depth=2,
+    width=6,
+    dropout=(0.0,),
+    input_scale=False,
+    averaging=(0.0,),
+    factor_rate=(1.0,),
+    class_weights=(None,),
 ):
     """Every optimiser with every scheduler, at several rates and with several penalties; what is given several values
     goes round them."""
@@ -58,6 +66,7 @@ def candidates(
                 dropout=dropout[i % len(dropout)],
                 averaging=averaging[i % len(averaging)],
                 factor_rate=factor_rate[i % len(factor_rate)],
+                class_weights=class_weights[i % len(class_weights)],
                 l1=PENALTIES[i % len(PENALTIES)][0],
                 weight_decay=PENALTIES[i % len(PENALTIES)][1],
             ),
@@ -131,6 +140,12 @@ def test_networks_that_see_numbers_cut_into_pieces_equal_each_alone(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_networks_with_factors_of_the_inputs_equal_each_alone(task):
     configurations = candidates(dropout=(0.0, 0.3), input_scale=True, factor_rate=(1.0, 5.0, 0.2))[::2]
+    assert_stack_trains_as_plain_torch(sample(task), configurations)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_networks_that_weigh_rare_classes_equal_each_alone(task):
+    configurations = candidates(dropout=(0.0, 0.3), class_weights=(1.0, None, 0.5, 0.0, 0.2))[1::2]
     assert_stack_trains_as_plain_torch(sample(task), configurations)
 
 
