@@ -118,8 +118,10 @@ def default_training(
 
 def neighbours(default: TrainSpec) -> tuple[tuple[TrainSpec, int], ...]:
     """What is worth a try before anything is known: the default configuration with one thing changed, the likeliest
-    first, and how many rungs larger its network is."""
+    first, and how many rungs larger its network is. Where classes do not weigh, the first is no other."""
+    lighter = default.class_weights and max(0.0, default.class_weights - 0.5)
     return (
+        (replace(default, class_weights=lighter), 0),
         (replace(default, dropout=0.0 if default.dropout else 0.1), 0),
         (replace(default, factor_rate=10 * default.factor_rate), 0),
         (replace(default, learning_rate=0.3 * default.learning_rate), 0),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoproc.configurations import Ladder, default_training, ladder
+from autoproc.configurations import Ladder, default_training, ladder, neighbours
 from autoproc.data.metrics import METRICS
 from autoproc.deadline import Deadline
 from autoproc.failing import MOST_IN_A_ROW
@@ -19,7 +19,7 @@ from autoproc.plan import Plan, make_plan
 from autoproc.results import Curves, Growth, Score, Trained, Trial
 from autoproc.space import Integer, Space, Suggest, Value
 from autoproc.space_file import load_space, parse_space
-from autoproc.spec import Candidate
+from autoproc.spec import Candidate, TrainSpec
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import DEFAULT, FIRST_CHECK, GROWN, WorseHalfPruner, search_regularisation
 from autoproc.tracking.children import trial_child
@@ -84,6 +84,15 @@ def test_the_default_and_its_neighbours_come_before_anything_is_drawn() -> None:
     assert changes == [{"dropout"}, {"factor_rate"}, {"learning_rate"}, {"width"}, {"dropout"}]
     assert [trial.parameters["dropout"] for trial in result.trials[1:7]] == [0, 0.1, 0, 0, 0, 0.25]
     assert [trial.parameters["factor_rate"] for trial in result.trials[1:4]] == [3, 3, 30]
+
+
+def test_where_classes_weigh_it_is_tried_first_with_less_weight() -> None:
+    [(lighter, more_rungs), *others] = neighbours(TrainSpec(class_weights=1.0))
+    assert (lighter, more_rungs) == (TrainSpec(class_weights=0.5), 0)
+    assert all(training.class_weights == 1.0 for training, _ in others)
+    [(unweighed, _), *_] = neighbours(TrainSpec(class_weights=0.3))
+    assert unweighed.class_weights == 0.0
+    assert neighbours(TrainSpec())[0] == (TrainSpec(), 0)
 
 
 def test_neighbours_that_the_space_or_the_ladder_cannot_tell_apart_are_tried_once() -> None:
