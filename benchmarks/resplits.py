@@ -98,7 +98,8 @@ def tune(
         rate = baseline.network.candidate.train.learning_rate
         until = deadline.share(plan.growth.time_share)
         growth = grow_until_overfit(engine, metric, plan, prepared.ladder, rate, until, lambda *of_rung: None)
-        until, space = deadline.share(SEARCH_SHARE), load_space(plan.space)
+        until = deadline.share(SEARCH_SHARE)
+        space = load_space(plan.space).fitting(plan, minds_classes=metric.class_weights > 0)
         ignore, again = lambda *told: None, prepared.protocol.again
         search = search_regularisation(engine, metric, plan, space, growth, until, ignore, again)
     selection = select_winner(engines, search, until, ignore)

@@ -78,7 +78,8 @@ class Setting:
         prepared, _ = prepare(plan, None)
         n_rows = max(len(fold.train) for fold in prepared.protocol.splits)
         first = unregularised(plan, n_rows, LEARNING_RATE, plan.train.max_epochs, plan.train.patience)
-        return cls(plan, prepared, load_space(plan.space), first, default_training(plan, n_rows, LEARNING_RATE))
+        space = load_space(plan.space).fitting(plan, minds_classes=False)  # skorch weighs none
+        return cls(plan, prepared, space, first, default_training(plan, n_rows, LEARNING_RATE))
 
     @property
     def metric(self) -> Metric:
