@@ -4,8 +4,10 @@ The environment is set before torch, MLflow or rich are imported; nothing heavy 
 """
 
 import os
+import sqlite3
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -60,6 +62,27 @@ def same_numbers_whatever_ran_before(request: pytest.FixtureRequest) -> None:
     if generator is not None:
         seed = zlib.crc32(request.node.nodeid.encode())
         generator.bit_generator.state = type(generator.bit_generator)(seed).state
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_are_copied() -> None:
+    """MLflow's migrations, which take seconds, run once in each worker: further new homes get copies of what they made.
+    tests/tracking/test_database.py has them run."""
+    from autoproc.tracking import database
+
+    make, made = database._in_memory, []
+
+    @contextmanager
+    def copied() -> Iterator[sqlite3.Connection]:
+        if not made:
+            with make() as content:
+                made.append(content.serialize())
+        with closing(sqlite3.connect(":memory:")) as copy:
+            copy.deserialize(made[0])
+            yield copy
+
+    copied.make = make
+    database._in_memory = copied
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,12 @@ from autoproc.tracking.server import check_database
 
 ROOT = Path(__file__).parents[2]
 
+
+@pytest.fixture(autouse=True)
+def made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_in_memory", module._in_memory.make)
+
+
 # The process is killed where MLflow's migrations have copied the table of experiments, but not put it in its place.
 KILLED_BETWEEN = """
 import os, sys
