@@ -118,7 +118,8 @@ def default_training(
 
 def neighbours(default: TrainSpec) -> tuple[tuple[TrainSpec, int], ...]:
     """What is worth a try before anything is known: the default configuration with one thing changed, the likeliest
-    first, and how many rungs larger its network is. Where classes do not weigh, the first is no other."""
+    first, and how many rungs larger its network is. Where classes do not weigh, the first one is the default
+    itself."""
     lighter = default.class_weights and max(0.0, default.class_weights - 0.5)
     return (
         (replace(default, class_weights=lighter), 0),
