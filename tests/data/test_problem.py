@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoproc.data.problem import define_problem, encode_target, labelled
+from autoproc.data.problem import check_class_weights, define_problem, encode_target, labelled
 from autoproc.data.table import read_table
 from autoproc.errors import AutoprocError, DataError, PlanError
-from autoproc.plan import Plan, Task
+from autoproc.plan import Plan, Task, make_plan
 from autoproc.results import Problem
 
 _N = 240
@@ -28,6 +28,14 @@ def _define(y: object, **wishes: Any) -> Problem:
 def _fails(kind: type[AutoprocError], message: str, y: object, **wishes: Any) -> None:
     with pytest.raises(kind, match=message):
         _define(y, **wishes)
+
+
+def test_class_weights_want_classes() -> None:
+    weighed = make_plan(None, {"train": {"class_weights": 0.5}})
+    check_class_weights(weighed, _define(_cycle(0, 0, 1)))
+    check_class_weights(make_plan(None, {"train": {"class_weights": 0}}), _define(_X))
+    with pytest.raises(PlanError, match=r"but is 0\.5 for a regression, which has no classes\. Leave it out\."):
+        check_class_weights(weighed, _define(_X))
 
 
 # Which task it is

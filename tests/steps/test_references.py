@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import make_pipeline
 
 from autoproc import process
 from autoproc.deadline import NEVER, Deadline
@@ -87,10 +88,15 @@ def test_what_would_take_too_long_is_left_out_and_told_of() -> None:
     assert [text.split("'")[1] for text in told] == ["logistic regression", "boosted trees"]
 
 
-def test_a_class_without_training_rows_has_no_probability() -> None:
+@pytest.mark.parametrize("weights", [None, {0: 1.0, 1: 2.0, 2: 0.5}], ids=["unweighed", "weighed"])
+@pytest.mark.parametrize("name", ["logistic regression", "boosted trees"])
+def test_a_class_without_training_rows_has_no_probability(name: str, weights: references.ClassWeights) -> None:
     case = prepared("multiclass")
     rows = np.flatnonzero(case.targets != 1)
-    model = references._trees(case.problem, case.schema.layout, 0, None)
+    layout = case.schema.layout
+    linear = make_pipeline(references._plain_columns(layout), references._linear(case.problem, weights))
+    trees = references._trees(case.problem, layout, 0, weights)
+    model = linear if name == "logistic regression" else trees
     predict = references._fit(model, case.matrix[rows], case.targets[rows], case.problem)
     predicted = predict(case.matrix)
     assert predicted.shape == (len(case.matrix), 3)
