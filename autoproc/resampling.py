@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
@@ -20,8 +21,12 @@ _FEWEST_FOR_PERCENTILES = 200  # resamples: fewer tell the standard error, and n
 _FEWEST_KNOWN = 20
 _LEVEL = 0.95
 
-Measures = Callable[[Target, NDArray[np.floating]], dict[str, float]]
+_SIDE_BY_SIDE = 2**14  # predictions: enough to have many resamples in one go, and few enough to stay near the processor
+
+Measures = Callable[[Target, NDArray[np.floating]], dict[str, FloatArray]]
+"""What is measured of S sets of predictions (S, n, ...) of the same targets: (S,) by name."""
 Limits = tuple[float, float]
+_ANYTHING: Limits = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +63,24 @@ class Resampling:
         with the resamples' standard error takes their place, within the `limits` of what a measure can be. The bounds
         are NaN where nothing can be known: of a single unit, or where nearly no resample is complete.
         """
-        scores = measures(self.targets, predictions)
-        resampled: dict[str, list[float]] = {name: [] for name in scores}
-        for rows in self.draws(predictions.size):
-            for name, score in measures(self.targets[rows], predictions[rows]).items():
-                resampled[name].append(score)
-        anything = (-np.inf, np.inf)
-        return {
-            name: Estimate(score, self._interval(score, np.array(resampled[name]), limits.get(name, anything)))
-            for name, score in scores.items()
-        }
+        scores = measures(self.targets, predictions[None])
+        resampled: dict[str, list[FloatArray]] = {name: [np.empty(0)] for name in scores}
+        for rows in self._side_by_side(predictions.size):
+            for name, of_resamples in measures(self.targets[rows[0]], predictions[rows]).items():
+                resampled[name].append(of_resamples)
+        estimates = {}
+        for name, [score] in scores.items():
+            interval = self._interval(float(score), np.concatenate(resampled[name]), limits.get(name, _ANYTHING))
+            estimates[name] = Estimate(float(score), interval)
+        return estimates
+
+    def _side_by_side(self, n_predictions: int) -> Iterator[NDArray[np.int64]]:
+        """The draws, (S, n) rows at a time, whose targets are the same: where classes are drawn each by itself, those
+        of all resamples are."""
+        draws, alike = self.draws(n_predictions), self.is_classification and not self._clusters
+        n_at_once = max(1, _SIDE_BY_SIDE // n_predictions) if alike else 1
+        while some := list(islice(draws, n_at_once)):
+            yield np.stack(some)
 
     def draws(self, n_predictions: int) -> Iterator[NDArray[np.int64]]:
         """The rows of each resample that is complete: that has each class, and varies in each target, as all rows do.

@@ -46,7 +46,7 @@ def covered(errors: Errors, relations: Relations, n_cases: int) -> tuple[int, fl
     for seed in range(n_cases):
         values = errors(np.random.default_rng(seed))
         resampling = Resampling.of(values, False, relations, seed)
-        low, high = resampling.estimate(lambda y, _: {"mean": float(y.mean())}, values)["mean"].interval
+        low, high = resampling.estimate(lambda y, _: {"mean": np.array([y.mean()])}, values)["mean"].interval
         hits += low <= 0 <= high
     return resampling.n_units, hits / n_cases
 

@@ -160,7 +160,7 @@ def judged(prepared: Prepared, weights: Weights, targets: np.ndarray, frame: pd.
     metric, problem = prepared.chosen.metric, prepared.problem
     predictions = Predictor(problem.task, prepared.schema.layout, weights).mean(prepared.schema.matrix(frame))
     resampling = Resampling(targets, problem.is_classification, 0)
-    estimate = resampling.estimate(lambda y, predicted: {"score": metric.one(y, predicted)}, predictions)["score"]
+    estimate = resampling.estimate(lambda y, predicted: {"score": metric(y, predicted)}, predictions)["score"]
     return [estimate.score, *estimate.interval]
 
 

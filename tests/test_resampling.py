@@ -15,8 +15,9 @@ from autoproc.resampling import Measures, Resampling
 Matrix = np.ndarray
 
 
-def mean_error(targets: Target, predictions: Matrix) -> dict[str, float]:
-    return {"error": float(np.mean(np.abs(targets - predictions))), "bias": float(np.mean(targets - predictions))}
+def mean_error(targets: Target, predictions: Matrix) -> dict[str, np.ndarray]:
+    off = targets - predictions
+    return {"error": np.mean(np.abs(off), axis=1), "bias": np.mean(off, axis=1)}
 
 
 def plain_interval(scores: list[float]) -> tuple[float, float]:
@@ -36,9 +37,21 @@ def test_the_interval_equals_that_of_a_plain_loop() -> None:
     for _ in range(1000):
         rows = [generator.choice(40) for _ in range(40)]
         errors.append(float(np.mean([abs(targets[row] - predictions[row]) for row in rows])))
-    assert found["error"].score == mean_error(targets, predictions)["error"]
+    assert found["error"].score == mean_error(targets, predictions[None])["error"][0]
     # numpy draws an array of rows at once as it draws them one by one
     assert found["error"].interval == pytest.approx(plain_interval(errors))
+
+
+@pytest.mark.parametrize("name", ["average_precision", "roc_auc", "balanced_accuracy", "log_loss"])
+def test_resamples_side_by_side_score_as_each_alone(name: str) -> None:
+    random = np.random.default_rng(4)
+    targets = random.permutation(np.arange(60) % 4 == 0).astype(np.int64)
+    predictions = random.random(60).astype(np.float32)
+    resampling, metric = Resampling(targets, True, 5), METRICS[name]
+    alone = [metric.one(targets[rows], predictions[rows]) for rows in resampling.draws(60)]
+    found = resampling.estimate(measure_of(name), predictions)[name]
+    assert found.score == metric.one(targets, predictions)
+    assert found.interval == pytest.approx(plain_interval(alone))
 
 
 def test_the_interval_of_a_mean_is_about_that_of_its_standard_error() -> None:
@@ -54,10 +67,10 @@ def test_a_stratified_resample_has_as_many_rows_of_each_class(counts: list[int],
     targets = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     seen: list[np.ndarray] = []
 
-    def note(resampled: Target, predictions: Matrix) -> dict[str, float]:
+    def note(resampled: Target, predictions: Matrix) -> dict[str, np.ndarray]:
         assert (resampled == predictions).all(), "targets and predictions of the same rows"
-        seen.append(np.bincount(resampled, minlength=len(counts)))
-        return {"n": float(len(resampled))}
+        seen.extend([np.bincount(resampled, minlength=len(counts))] * len(predictions))
+        return {"n": np.full(len(predictions), len(resampled))}
 
     Resampling(targets, True, seed).estimate(note, targets.astype(np.float32))
     assert len(seen) == 1001
@@ -67,9 +80,9 @@ def test_a_stratified_resample_has_as_many_rows_of_each_class(counts: list[int],
 def test_rows_are_drawn_again_and_again_with_repetition() -> None:
     seen = set()
 
-    def note(targets: Target, predictions: Matrix) -> dict[str, float]:
-        seen.add(tuple(sorted(predictions)))
-        return {"n": 0.0}
+    def note(targets: Target, predictions: Matrix) -> dict[str, np.ndarray]:
+        seen.update(tuple(sorted(each)) for each in predictions)
+        return {"n": np.zeros(len(predictions))}
 
     Resampling(np.zeros(6), False, 0).estimate(note, np.arange(6, dtype=np.float32))
     assert len(seen) > 300
@@ -98,8 +111,8 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 
 
 def test_a_resample_on_which_a_measure_is_not_defined_is_left_out_of_its_interval() -> None:
-    def measure(targets: Target, predictions: Matrix) -> dict[str, float]:
-        return {"share": float(np.mean(targets)) if targets.any() else float("nan")}
+    def measure(targets: Target, predictions: Matrix) -> dict[str, np.ndarray]:
+        return {"share": np.full(len(predictions), np.mean(targets) if targets.any() else np.nan)}
 
     found = Resampling(np.array([0.0, 0.0, 1.0]), False, 0).estimate(measure, np.zeros(3, np.float32))
     assert np.isfinite(found["share"].interval).all()
@@ -111,8 +124,8 @@ def test_of_one_group_alone_no_interval_can_be_known() -> None:
     assert np.isnan(found["bias"].interval).all()
 
 
-def share(targets: Target, predictions: Matrix) -> dict[str, float]:
-    return {"share": float(np.mean(targets))}
+def share(targets: Target, predictions: Matrix) -> dict[str, np.ndarray]:
+    return {"share": np.full(len(predictions), np.mean(targets))}
 
 
 def test_rows_hang_together_by_group_or_else_by_time() -> None:
@@ -142,9 +155,9 @@ def test_no_class_of_several_is_lacking() -> None:
     targets, together = np.arange(60) // 20, np.arange(60) // 4
     seen = []
 
-    def note(targets: Target, predictions: Matrix) -> dict[str, float]:
+    def note(targets: Target, predictions: Matrix) -> dict[str, np.ndarray]:
         seen.append(len(np.unique(targets)))
-        return {"n": 0.0}
+        return {"n": np.zeros(len(predictions))}
 
     Resampling(targets, True, 0, together).estimate(note, targets.astype(np.float32))
     assert len(seen) > 900 and set(seen) == {3}
@@ -166,7 +179,7 @@ def test_where_nearly_no_resample_has_all_classes_no_interval_is_known() -> None
 
 
 def measure_of(name: str) -> Measures:
-    return lambda targets, predictions: {name: METRICS[name].one(targets, predictions)}
+    return lambda targets, predictions: {name: METRICS[name](targets, predictions)}
 
 
 # Few units

@@ -295,16 +295,17 @@ def cheapest_threshold(y: NDArray[np.int64], probability: FloatArray, cost: Cost
     return _nearest_best(thresholds, -(cost.false_negative * missed + cost.false_positive * false_alarms))
 
 
-def expected_cost(y: NDArray[np.int64], probability: FloatArray, threshold: float, cost: CostPlan) -> float:
-    """Mean cost of a row where rows with `probability >= threshold` are taken for positive ones.
+def expected_cost(y: NDArray[np.int64], probability: FloatArray, threshold: float, cost: CostPlan) -> FloatArray:
+    """Mean cost of a row where rows with `probability >= threshold` are taken for positive ones: (...) of (..., n)
+    probabilities of the rows `y` (n,).
 
     >>> dear = CostPlan(false_negative=20.0, false_positive=1.0)
-    >>> expected_cost(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3, dear)
+    >>> float(expected_cost(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3, dear))
     5.25
     """
     predicted = probability.astype(np.float64) >= threshold
     prices = np.where(y == 1, cost.false_negative * ~predicted, cost.false_positive * predicted)
-    return float(np.mean(prices))
+    return np.asarray(np.mean(prices, axis=-1))
 
 
 def _decisions(
@@ -332,19 +333,21 @@ def _nearest_best(thresholds: FloatArray, gains: FloatArray) -> float:
     return float(ties[np.argmin(np.abs(ties - 0.5))])
 
 
-def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float) -> dict[str, float]:
-    """Precision, recall and F1 where rows with `probability >= threshold` are positive; 0 where not defined.
+def at_threshold(y: NDArray[np.int64], probability: FloatArray, threshold: float) -> dict[str, FloatArray]:
+    """Precision, recall and F1 where rows with `probability >= threshold` are positive, 0 where not defined: (...) of
+    (..., n) probabilities of the rows `y` (n,).
 
-    >>> at_threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3)
+    >>> found = at_threshold(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4]), 0.3)
+    >>> {name: float(value) for name, value in found.items()}
     {'precision': 0.5, 'recall': 0.5, 'f1_at_threshold': 0.5}
     """
     predicted = probability.astype(np.float64) >= threshold
-    hits = int(np.sum(predicted & (y == 1)))
-    n_predicted, n_positive = int(np.sum(predicted)), int(np.sum(y == 1))
+    hits = np.sum(predicted & (y == 1), axis=-1)
+    n_predicted, n_positive = np.sum(predicted, axis=-1), np.sum(y == 1)
     return {
-        "precision": hits / max(n_predicted, 1),
-        "recall": hits / max(n_positive, 1),
-        "f1_at_threshold": 2 * hits / max(n_predicted + n_positive, 1),
+        "precision": hits / np.maximum(n_predicted, 1),
+        "recall": hits / np.maximum(n_positive, 1),
+        "f1_at_threshold": 2 * hits / np.maximum(n_predicted + n_positive, 1),
     }
 
 

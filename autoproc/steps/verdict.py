@@ -24,7 +24,7 @@ from autoproc.outcomes import (
 )
 from autoproc.plan import CostPlan
 from autoproc.resampling import Limits, Measures, Resampling
-from autoproc.results import FittedReference, Problem
+from autoproc.results import FittedReference, FloatArray, Problem
 
 _COST, _SAVING = "expected_cost", "saving"
 _LIMITS: dict[str, Limits] = {"mcc": (-1.0, 1.0), "r2": (-np.inf, 1.0)}
@@ -95,9 +95,9 @@ def compare(
 ) -> tuple[Estimate, Estimate]:
     """A reference's score, and the network's lead over it, on the same resamples."""
 
-    def measure(targets: Target, predictions: Predictions) -> dict[str, float]:
-        mine, theirs = (metric.one(targets, predictions[:, i]) for i in (0, 1))
-        return {"holdout": theirs, "lead": float(metric.gain(mine, theirs))}
+    def measure(targets: Target, predictions: Predictions) -> dict[str, FloatArray]:
+        mine, theirs = (metric(targets, predictions[:, :, i]) for i in (0, 1))
+        return {"holdout": theirs, "lead": metric.gain(mine, theirs)}
 
     both = np.stack([network, reference], axis=1)
     estimates = resampling.estimate(measure, both, {"holdout": _limits_of(metric)})
@@ -105,10 +105,12 @@ def compare(
 
 
 def _mean_of_members(metric: Metric) -> Measures:
-    """The mean score of K networks, each by itself, whose predictions are (n, K, ...)."""
+    """The mean score of K networks, each by itself, whose predictions are (S, n, K, ...)."""
 
-    def measure(targets: Target, predictions: Predictions) -> dict[str, float]:
-        return {"single": float(metric(targets, np.moveaxis(predictions, 1, 0)).mean())}
+    def measure(targets: Target, predictions: Predictions) -> dict[str, FloatArray]:
+        networks = np.moveaxis(predictions, 2, 1)  # (S, K, n, ...)
+        scores = metric(targets, networks.reshape(-1, *networks.shape[2:]))
+        return {"single": scores.reshape(networks.shape[:2]).mean(axis=1)}
 
     return measure
 
@@ -119,8 +121,8 @@ def _measures(
     """The metric, those beside it, and for binary problems those at the threshold; if costs are known the expected one,
     and what is saved over taking every row for the class `constant`."""
 
-    def measure(targets: Target, predictions: Predictions) -> dict[str, float]:
-        scores = {metric.name: metric.one(targets, predictions) for metric in (chosen.metric, *chosen.beside)}
+    def measure(targets: Target, predictions: Predictions) -> dict[str, FloatArray]:
+        scores = {metric.name: metric(targets, predictions) for metric in (chosen.metric, *chosen.beside)}
         if threshold is None:
             return scores
         y, probability = targets.astype(np.int64), predictions.astype(np.float64)
@@ -135,7 +137,7 @@ def _measures(
 
 def _cheaper_constant(targets: Target, cost: CostPlan) -> ClassName:
     y = targets.astype(np.int64)
-    return min(CONSTANTS, key=lambda taken_for: expected_cost(y, np.zeros(len(y)), CONSTANTS[taken_for], cost))
+    return min(CONSTANTS, key=lambda taken_for: float(expected_cost(y, np.zeros(len(y)), CONSTANTS[taken_for], cost)))
 
 
 def _limits(metrics: Iterable[Metric]) -> dict[str, Limits]:
