@@ -47,7 +47,7 @@ def find_date_format(cells: Cells) -> DateFormat | None:
     sample = cells.values[:_SAMPLE]
     if not sample or 2 * sum(_might_be_date(value) for value in sample) < len(sample):
         return None
-    fits = {name: int(np.count_nonzero(~np.isnat(read_moments(sample, name)))) for name in FORMATS}
+    fits = _n_fitting(sample)
     most = max(fits.values())
     if 2 * most < len(sample):
         return None
@@ -67,6 +67,15 @@ def column_moments(series: pd.Series, date_format: str, missing: Sequence[str] =
         return moments
     cells = read_cells(series, missing)
     return np.append(read_moments(cells.values, date_format), np.datetime64("NaT", "us"))[cells.codes]
+
+
+def _n_fitting(sample: Sequence[str]) -> dict[str, int]:
+    """How many values fit each format, or else ISO 8601, as `read_moments` reads them."""
+    iso = ~np.isnat(_parse_iso(sample))
+    if iso.all():
+        return dict.fromkeys(FORMATS, len(sample))
+    others = {name: ~np.isnat(_to_moments(sample, name)) for name in FORMATS[1:]}
+    return {ISO: int(iso.sum()), **{name: int((iso | given).sum()) for name, given in others.items()}}
 
 
 def _might_be_date(value: str) -> bool:
