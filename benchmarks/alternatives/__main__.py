@@ -16,40 +16,16 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from benchmarks.alternatives.folds import Folds
 from benchmarks.alternatives.parts import ONLY, VARIANTS
-from benchmarks.alternatives.training import train
-from benchmarks.peers.sets import DataSet, read_sets
+from benchmarks.alternatives.training import run
+from benchmarks.peers.sets import read_sets
 from benchmarks.quality import DATA
-
-
-@lru_cache(1)
-def _folds(data: DataSet, device: str) -> Folds:
-    return Folds(data, torch.device(device))
-
-
-def run(
-    data: DataSet, variants: Sequence[str], seeds: Sequence[int], device: str, until: float
-) -> list[dict[str, Any]]:
-    """Lines of one set, as far as they get until a moment."""
-    torch.set_num_threads(1)
-    lines = []
-    for variant in variants:
-        started = time.time()
-        if started > until:
-            break
-        made = list(train(_folds(data, device), VARIANTS[variant], seeds))
-        seconds = (time.time() - started) / len(seeds)
-        lines += [{"set": data.name, "variant": variant, **line, "seconds": seconds} for line in made]
-    return lines
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -88,7 +64,8 @@ def _more(errors: Sequence[float], before: float) -> float:
 
 
 def _mean(values: Sequence[float]) -> str:
-    return f"{np.mean(values):+.1f} % ± {np.std(values, ddof=1) / len(values) ** 0.5:.1f}"
+    error = f" ± {np.std(values, ddof=1) / len(values) ** 0.5:.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):+.1f} %{error}"
 
 
 def main() -> None:

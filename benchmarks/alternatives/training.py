@@ -1,6 +1,8 @@
 """From a set and its parts to scores on the folds and on the test rows."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -10,7 +12,8 @@ import torch
 from autoproc.data.metrics import METRICS
 from benchmarks.alternatives.folds import N_FOLDS, Folds
 from benchmarks.alternatives.members import EPOCHS, RATES, Members
-from benchmarks.alternatives.parts import Parts
+from benchmarks.alternatives.parts import VARIANTS, Parts
+from benchmarks.peers.sets import DataSet
 
 _BESIDE: dict[str, tuple[str, ...]] = {
     "binary": ("average_precision", "log_loss", "balanced_accuracy", "f1"),
@@ -90,3 +93,24 @@ def _graphed(members: Members) -> Callable[[], None]:
     for each, value in zip(changed, before, strict=True):
         each.copy_(value)
     return graph.replay
+
+
+@lru_cache(1)
+def _folds(data: DataSet, device: str) -> Folds:
+    return Folds(data, torch.device(device))
+
+
+def run(
+    data: DataSet, variants: Sequence[str], seeds: Sequence[int], device: str, until: float
+) -> list[dict[str, Any]]:
+    """Lines of one set, as far as they get until a moment."""
+    torch.set_num_threads(1)
+    lines = []
+    for variant in variants:
+        started = time.time()
+        if started > until:
+            break
+        made = list(train(_folds(data, device), VARIANTS[variant], seeds))
+        seconds = (time.time() - started) / len(seeds)
+        lines += [{"set": data.name, "variant": variant, **line, "seconds": seconds} for line in made]
+    return lines
