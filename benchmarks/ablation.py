@@ -11,7 +11,7 @@ A JSON line a run is added to `--out`; runs that stand there are not repeated.
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -29,8 +29,9 @@ from autoproc.network.predictor import Predictor
 from autoproc.plan import make_plan
 from autoproc.process import prepare
 from autoproc.spec import Candidate, NetworkSpec
+from benchmarks.peers.scores import HEADLINES, LOWER_IS_BETTER
 from benchmarks.peers.sets import DataSet, read_sets
-from benchmarks.quality import DATA
+from benchmarks.quality import DATA, lines_of
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -54,7 +55,7 @@ EPOCHS = 60
 def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str) -> dict[str, Any]:
     """Scores on the folds and on the test rows, at the learning rate that is best on the folds."""
     train, test = data.rows()
-    metric = {"binary": "roc_auc", "multiclass": "accuracy"}.get(data.task, "rmse")
+    metric = HEADLINES[data.task][0]
     asked = {"target": data.targets, "metric": metric, "group": data.group, "time": data.time, "seed": seed}
     changed = {section: {**VARIANTS[variant].get(section, {})} for section in ("inputs", "train")}
     changed["train"]["max_epochs"] = EPOCHS
@@ -91,7 +92,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     for name in dict.fromkeys(line["set"] for line in lines):
         mine = [line for line in lines if line["set"] == name]
         means = {v: np.mean([line["test"] for line in mine if line["variant"] == v]) for v in variants}
-        errors = {v: mean if mine[0]["metric"] == "rmse" else 1 - mean for v, mean in means.items()}
+        errors = {v: error_of(mine[0]["metric"], mean) for v, mean in means.items()}
         more = {v: 100 * (errors[v] / errors["default"] - 1) for v in variants}
         for variant, value in more.items():
             costs[variant].append(float(value))
@@ -101,20 +102,31 @@ def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"| mean of {len(costs['default'])} sets | more error | {' | '.join(mean)} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def error_of(metric: str, score: float) -> float:
+    """What a score lacks, or the error that it is."""
+    return score if metric in LOWER_IS_BETTER else 1 - score
+
+
+def parser_of(description: str | None, variants: Iterable[str], device: str) -> argparse.ArgumentParser:
+    """The arguments of a comparison of variants: on which sets, how often, where, and where its lines are."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--data", type=Path, default=os.environ.get(DATA), help=f"folder of the sets (default: ${DATA})"
     )
     parser.add_argument("--sets", nargs="+", default=[], help="names of sets (default: all)")
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--variants", nargs="+", default=list(variants), choices=list(variants), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--device", default=device)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--summary", action="store_true", help="print the table of --out's lines; runs nothing")
+    return parser
+
+
+def main() -> None:
+    parser = parser_of(__doc__, VARIANTS, device="auto")
+    parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
     asked = parser.parse_args()
-    lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    lines = lines_of(asked.out)
     if asked.summary:
         print("\n".join(summary(lines)))
         return

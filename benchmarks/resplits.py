@@ -45,6 +45,7 @@ from autoproc.steps.baseline import train_baseline
 from autoproc.steps.growth import grow_until_overfit
 from autoproc.steps.search import search_regularisation
 from autoproc.steps.selection import pick
+from benchmarks.quality import lines_of
 
 UNUSED_SHARE = 0.5
 KINDS = ("folds", "refit", "refits", "ensemble")
@@ -334,7 +335,7 @@ def main() -> None:
     if asked.summary:
         print("\n".join(summary([json.loads(line) for line in asked.summary.read_text().splitlines()])))
         return
-    done = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out and asked.out.exists() else []
+    done = lines_of(asked.out)
     known = {(line["table"], line["seed"], json.dumps(line["options"])) for line in done}
     for seed in range(asked.seeds):
         for table in asked.tables:

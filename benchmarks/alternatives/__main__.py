@@ -9,23 +9,21 @@ A JSON line a set, part and seed is added to `--out`; those that stand there are
 together by time are left out. On a GPU (`--device cuda`) each step is one graph.
 """
 
-import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.ablation import error_of, parser_of
 from benchmarks.alternatives.parts import ONLY, VARIANTS
 from benchmarks.alternatives.training import run
 from benchmarks.peers.sets import read_sets
-from benchmarks.quality import DATA
+from benchmarks.quality import lines_of
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -56,7 +54,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _error(line: dict[str, Any], rows: str) -> float:
-    return float(line[rows] if line["metric"] == "rmse" else 1 - line[rows])
+    return error_of(line["metric"], line[rows])
 
 
 def _more(errors: Sequence[float], before: float) -> float:
@@ -69,20 +67,11 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get(DATA), help=f"folder of the sets (default: ${DATA})"
-    )
-    parser.add_argument("--sets", nargs="+", default=[], help="names of sets (default: all)")
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS), metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser = parser_of(__doc__, VARIANTS, device="cpu")
     parser.add_argument("--workers", type=int, default=1, help="sets at a time")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no further run is begun")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--summary", action="store_true", help="print the table of --out's lines; runs nothing")
     asked = parser.parse_args()
-    lines = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    lines = lines_of(asked.out)
     if asked.summary:
         print("\n".join(summary(lines)))
         return

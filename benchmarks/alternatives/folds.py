@@ -19,6 +19,7 @@ from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task, make_plan
 from autoproc.process import prepare
 from benchmarks.alternatives.parts import Parts
+from benchmarks.peers.scores import HEADLINES
 from benchmarks.peers.sets import DataSet
 
 N_FOLDS = 5
@@ -29,7 +30,7 @@ class Folds:
 
     def __init__(self, data: DataSet, device: torch.device) -> None:
         train, test = data.rows()
-        self.metric = {"binary": "roc_auc", "multiclass": "accuracy"}.get(data.task, "rmse")
+        self.metric = HEADLINES[data.task][0]
         asked = {"target": data.targets, "metric": self.metric, "group": data.group, "seed": 0}
         plan = make_plan(None, {**asked, "protocol": {"kind": "k_fold", "folds": N_FOLDS}})
         prepared, _ = prepare(plan, train.reset_index(drop=True))
