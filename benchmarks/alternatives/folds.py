@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.preprocessing import QuantileTransformer
 from torch import Tensor
 from torch.nn import functional
 
@@ -63,10 +64,25 @@ class Folds:
         self.n_columns = matrix.shape[1]
         codes = matrix[:, [column for column, _ in (*layout.one_hot, *layout.embedded)]].astype(np.int64)
         self.statistics = self._target_statistics(codes)  # (K, n, columns x what is learned)
+        self.ranks = torch.stack([self._ranks(numbers, fold.train) for fold in self.splits])  # (K, n, n_numeric)
 
     def _fitted(self, of_folds: Iterable[tuple[NDArray[np.float32], ...]]) -> list[Tensor]:
         """Statistics of the folds, one after the other: each stacked, (K, ...)."""
         return [torch.from_numpy(np.stack(each)).to(self.device) for each in zip(*of_folds, strict=True)]
+
+    def inputs(self, parts: Parts) -> Tensor:
+        """What the networks read of each row, (K, n, inputs)."""
+        dense = self.dense
+        if parts.quantiles:
+            dense = torch.cat([self.ranks, dense[..., self.sizes.n_numeric :]], dim=2)
+        return torch.cat([dense, self.statistics], dim=2) if parts.target_statistics else dense
+
+    def _ranks(self, numbers: NDArray[Any], train: NDArray[np.int64]) -> Tensor:
+        """Normal quantiles of the numbers, 0 where one is missing."""
+        n_quantiles = min(1000, max(10, len(train) // 30))
+        fitted = QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal", subsample=None)
+        ranks = fitted.fit(numbers[train]).transform(numbers) if numbers.shape[1] else numbers
+        return torch.from_numpy(np.nan_to_num(ranks)).float().to(self.device)
 
     def _target_statistics(self, codes: NDArray[np.int64]) -> Tensor:
         """Means by code, drawn to the mean of all as if by ten rows. Training rows see those of other rows."""
@@ -102,7 +118,13 @@ class Folds:
         values = _logarithms(self.targets) if parts.log_target else self.targets
         center = np.stack([values[fold.train].mean(axis=0) for fold in self.splits])
         spread = np.stack([values[fold.train].std(axis=0) for fold in self.splits])
-        return torch.from_numpy((values - center[:, None]) / spread[:, None]).float().to(self.device), center, spread
+        standard = torch.from_numpy((values - center[:, None]) / spread[:, None]).float().to(self.device)
+        return standard.clamp(-parts.clip_target, parts.clip_target), center, spread
+
+    def bounded(self, values: NDArray[Any], fold: int) -> NDArray[Any]:
+        """Values no further out than the fold's training rows."""
+        seen = self.targets[self.splits[fold].train]
+        return values.clip(seen.min(axis=0), seen.max(axis=0))
 
     def weights(self, power: float) -> Tensor:
         """Of each row, (n,)."""

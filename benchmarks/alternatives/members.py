@@ -36,8 +36,7 @@ class Members:
         ).to(device)  # (S, parameters)
         self.leaves = {name: each.requires_grad_() for name, each in self.views(self.flat).items()}
         names = [name for name, shape in self._shapes.items() for _ in range(math.prod(shape))]
-        faster = [parts.factor_rate * parts.factors if name == "scale" else 1.0 for name in names]
-        self.faster = torch.tensor(faster, device=device)
+        self.faster = torch.tensor([self._rate(name) for name in names], device=device)
         self.decay = torch.tensor([parts.weight_decay * name.endswith("weight") for name in names], device=device)
         self.first, self.second = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
         self.average, self.best = self.flat.clone(), self.flat.clone()
@@ -47,13 +46,15 @@ class Members:
         self.width = -(-longest // self.n_steps)
         n_steps = EPOCHS * self.n_steps
         self.shares = torch.tensor([_share(parts.schedule, step / n_steps) for step in range(n_steps)], device=device)
+        levels = [_level(step / n_steps) if parts.falling else 1.0 for step in range(n_steps)]
+        self.levels = torch.tensor(levels, device=device)  # of dropout and weight decay
         shape = (self.n_steps, len(self.own), self.width)
         self.rows = torch.zeros(shape, dtype=torch.int64, device=device)  # of the epoch
         self.weights = torch.ones(shape, device=device) / self.width
         self.number = torch.zeros(1, dtype=torch.int64, device=device)  # of the step in the epoch
         self.learned, self.center, self.spread = folds.learned(parts)
         self.row_weights = folds.weights(parts.class_weights)
-        self.dense = torch.cat([folds.dense, folds.statistics], dim=2) if parts.target_statistics else folds.dense
+        self.dense = folds.inputs(parts)
         mean = torch.zeros(len(self.own), 1, parts.width, device=device)
         self.momentum = _MOMENTUM
         self.running = [(mean.clone(), mean + 1) for _ in range(parts.depth)]  # mean and variance, of batch norm
@@ -63,6 +64,13 @@ class Members:
         sizes = [math.prod(shape) for shape in self._shapes.values()]
         parts = zip(self._shapes.items(), torch.split(flat.detach(), sizes, dim=1), strict=True)
         return {name: part.view(len(flat), *shape) for (name, shape), part in parts}
+
+    def _rate(self, name: str) -> float:
+        """Of a parameter, in units of its member's."""
+        if name == "scale":
+            return self.parts.factor_rate * self.parts.factors
+        ntk = self.parts.ntk and name.endswith("weight")
+        return math.sqrt(self.parts.width / self._shapes[name][-2]) if ntk else 1.0
 
     def _start(self, seed: int, fold: int) -> dict[str, Tensor]:
         """One member's parameters at the start."""
@@ -80,6 +88,8 @@ class Members:
             start[f"{layer}.bias"] = torch.zeros(1, parts.width)
             if parts.norm:
                 start[f"{layer}.gain"] = torch.ones(1, parts.width)
+            if parts.parametric:
+                start[f"{layer}.curved"] = torch.ones(1, parts.width)
         start["output.weight"] = uniform(parts.heads, parts.width, self.folds.n_outputs, fan_in=parts.width, gain=1)
         start["output.bias"] = torch.zeros(parts.heads, 1, self.folds.n_outputs)
         if parts.last_layer_zero:
@@ -124,9 +134,13 @@ class Members:
             hidden = torch.baddbmm(parameters[f"{layer}.bias"], hidden, parameters[f"{layer}.weight"])
             if parts.norm:
                 hidden = self._normed(hidden, layer, training) * parameters[f"{layer}.gain"]
+            linear = hidden
             hidden = getattr(functional, parts.activation)(hidden)
+            if parts.parametric:
+                hidden = torch.lerp(linear, hidden, parameters[f"{layer}.curved"])
             if training and parts.dropout:
-                hidden = functional.dropout(hidden, parts.dropout)
+                kept = 1 - parts.dropout * self.level()
+                hidden = hidden * (torch.rand_like(hidden) < kept) / kept
             if parts.residual and layer:
                 hidden = hidden + before
         hidden = hidden.view(n_members, n_heads, n_rows, -1)
@@ -141,6 +155,10 @@ class Members:
             for running, now in zip(self.running[layer], (mean, square), strict=True):
                 running.lerp_(now.detach(), self.momentum if training else 0.0)
         return (hidden - mean) * (square + 1e-5).rsqrt()
+
+    def level(self) -> Tensor:
+        """Of dropout and weight decay at this step, (1,)."""
+        return self.levels.index_select(0, self.taken.long())
 
     def step(self) -> None:
         """Train by the epoch's next batch."""
@@ -196,6 +214,7 @@ class Members:
         """AdamW's, and the running average."""
         beta1, beta2 = 0.9, self.parts.beta2
         rates = self.rates * self.shares.index_select(0, self.taken.long())
+        decay = self.decay * self.level()
         self.taken += 1
         self.number += 1
         if self.parts.clip:
@@ -204,7 +223,7 @@ class Members:
         self.second.mul_(beta2).addcmul_(slopes, slopes, value=1 - beta2)
         moves = self.first / _corrected(beta1, self.taken)
         moves /= (self.second / _corrected(beta2, self.taken)).sqrt_().add_(1e-8)
-        moves = moves.addcmul_(self.flat, self.decay).mul_(self.faster)
+        moves = moves.addcmul_(self.flat, decay).mul_(self.faster)
         self.flat.addcmul_(moves, rates, value=-1)
         self.average.lerp_(self.flat, 1 / (1 + self.parts.averaging * (self.taken - 1)))
 
@@ -233,6 +252,8 @@ class Members:
         if self.folds.is_values:
             own = self.fold.cpu().numpy()
             values = values * self.spread[own][:, None] + self.center[own][:, None]
+            if self.parts.bounded:
+                values = np.stack([self.folds.bounded(*each) for each in zip(values, own, strict=True)])
             return np.expm1(values) if self.parts.log_target and self.folds.targets.min() >= 0 else values
         return values[..., 0] if self.folds.task == "binary" else values
 
@@ -240,6 +261,11 @@ class Members:
 def _corrected(beta: float, taken: Tensor) -> Tensor:
     """1 - beta^taken."""
     return -torch.expm1(taken * math.log(beta))
+
+
+def _level(passed: float) -> float:
+    """Flat, then a cosine's fall to 0."""
+    return 1.0 if passed < 0.5 else 0.5 * (1 + math.cos(2 * math.pi * (passed - 0.5)))
 
 
 def _share(schedule: str, passed: float) -> float:

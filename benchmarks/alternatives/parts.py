@@ -1,5 +1,6 @@
 """The default configuration part by part, and what may stand in the place of each."""
 
+import math
 from dataclasses import dataclass
 
 from autoproc.plan import Task
@@ -18,9 +19,16 @@ class Parts:
     factors: bool = True
     factor_rate: float = 3.0
     pieces: bool = True
+    quantiles: bool = False
+    """Numbers by their rank among the training rows, as a normal distribution has it, in place of robust scaling."""
     periodic: bool = False
     """Learned cosines of each number, and a layer of its own behind them (PBLD, Holzmueller et al. 2024)."""
     activation: str = "relu"
+    parametric: bool = False
+    """A share of the activation that each hidden unit learns, from 1; the rest of it is linear (RealMLP)."""
+    ntk: bool = False
+    """Weights learn by 1 / sqrt(inputs of their layer), as in the neural-tangent parametrisation (Jacot et al. 2018),
+    with the common rate where a layer has `width` of them. Under Adam the rate is all that it changes."""
     norm: str = ""
     residual: bool = False
     heads: int = 1
@@ -42,7 +50,13 @@ class Parts:
     class_weights: float = 0.0
     """Power of a class's frequency by which its rows weigh less: 1 balances the classes."""
     log_target: bool = False
+    clip_target: float = math.inf
+    """Standard deviations beyond which a target is learned as if it were there."""
+    bounded: bool = False
+    """Predicted values are no further out than those of the training rows (RealMLP)."""
     schedule: str = "constant"
+    falling: bool = False
+    """Dropout and weight decay are as given for half the steps, and fall to 0 by a cosine (RealMLP's flat_cos)."""
     beta2: float = 0.999
     clip: float = 0.0
     """Largest norm of a network's gradient."""
@@ -60,6 +74,8 @@ VARIANTS: dict[str, Parts] = {
     "batches fourfold": Parts(batches=4),
     "no L2": Parts(weight_decay=0),
     "L2 0.1": Parts(weight_decay=0.1),
+    "L2 falling": Parts(falling=True),
+    "L2 0.1, falling": Parts(weight_decay=0.1, falling=True),
     "no averages": Parts(averaging=0),
     "averages of 30 %": Parts(averaging=0.3),
     "no factors": Parts(factors=False),
@@ -75,8 +91,12 @@ VARIANTS: dict[str, Parts] = {
     "warm-up": Parts(schedule="warm-up"),
     "beta2 0.95": Parts(beta2=0.95),
     "clipped gradients": Parts(clip=1.0),
+    "quantiles": Parts(quantiles=True),
+    "quantiles, no pieces": Parts(quantiles=True, pieces=False),
     "periodic": Parts(periodic=True),
     "periodic, no pieces": Parts(periodic=True, pieces=False),
+    "parametric activation": Parts(parametric=True),
+    "NTK parametrisation": Parts(ntk=True),
     "SELU": Parts(activation="selu"),
     "GELU": Parts(activation="gelu"),
     "Mish": Parts(activation="mish"),
@@ -87,6 +107,7 @@ VARIANTS: dict[str, Parts] = {
     "last layer from 0": Parts(last_layer_zero=True),
     "target statistics": Parts(target_statistics=True),
     "dropout 0.1": Parts(dropout=0.1),
+    "dropout 0.1, falling": Parts(dropout=0.1, falling=True),
     "swap 0.05": Parts(swap=0.05),
     "swap 0.15": Parts(swap=0.15),
     "noise 0.05": Parts(noise=0.05),
@@ -97,11 +118,13 @@ VARIANTS: dict[str, Parts] = {
     "class weights, half": Parts(class_weights=0.5),
     "class weights": Parts(class_weights=1.0),
     "log target": Parts(log_target=True),
+    "clipped targets": Parts(clip_target=3.0),
+    "bounded predictions": Parts(bounded=True),
 }
 ONLY: dict[str, tuple[Task, ...]] = {
     "label smoothing 0.1": ("binary", "multiclass"),
     "class weights, half": ("binary", "multiclass"),
     "class weights": ("binary", "multiclass"),
-    "log target": ("regression", "vector_regression"),
+    **dict.fromkeys(("log target", "clipped targets", "bounded predictions"), ("regression", "vector_regression")),
 }
 """Tasks for which a variant means anything, where not for all."""
