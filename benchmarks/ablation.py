@@ -11,7 +11,7 @@ A JSON line a run is added to `--out`; runs that stand there are not repeated.
 import argparse
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -82,10 +82,10 @@ def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str)
     }
 
 
-def summary(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
+def summary(lines: Sequence[dict[str, Any]], known: Iterable[str]) -> Iterator[str]:
     """A Markdown table: mean score on the test rows, and how much more error than the default's each change makes, in
     percent; below it the mean over the sets with its standard error."""
-    variants = [variant for variant in VARIANTS if any(line["variant"] == variant for line in lines)]
+    variants = [variant for variant in known if any(line["variant"] == variant for line in lines)]
     yield "| set | metric | " + " | ".join(variants) + " |"
     yield "|---|---|" + "---|" * len(variants)
     costs: dict[str, list[float]] = {variant: [] for variant in variants}
@@ -122,22 +122,31 @@ def parser_of(description: str | None, variants: Iterable[str], device: str) -> 
     return parser
 
 
-def main() -> None:
-    parser = parser_of(__doc__, VARIANTS, device="auto")
-    parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
-    asked = parser.parse_args()
+def compare(
+    asked: argparse.Namespace, known: Iterable[str], run: Callable[[DataSet, str, int], dict[str, Any]]
+) -> None:
+    """Run each variant on each set with each seed, the seeds outermost, as far as its line is not there yet; or print
+    the table of the lines."""
     lines = lines_of(asked.out)
     if asked.summary:
-        print("\n".join(summary(lines)))
+        print("\n".join(summary(lines, known)))
         return
     done = {(line["set"], line["variant"], line["seed"]) for line in lines}
     sets = [one for one in read_sets(asked.data) if not asked.sets or one.name in asked.sets]
     for seed, one, variant in product(range(asked.seeds), sets, asked.variants):
         if (one.name, variant, seed) not in done:
-            text = json.dumps(run(one, variant, seed, NetworkSpec(*asked.shape), asked.device))
+            text = json.dumps(run(one, variant, seed))
             print(text, flush=True)
             with asked.out.open("a") as out:
                 out.write(f"{text}\n")
+
+
+def main() -> None:
+    parser = parser_of(__doc__, VARIANTS, device="auto")
+    parser.add_argument("--shape", type=int, nargs=2, default=(2, 128), metavar=("DEPTH", "WIDTH"))
+    asked = parser.parse_args()
+    shape = NetworkSpec(*asked.shape)
+    compare(asked, VARIANTS, lambda data, variant, seed: run(data, variant, seed, shape, asked.device))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The process of one contender: `python -m benchmarks.peers.contender NAME FOLDER`; see `benchmarks/peers/job.py`."""
+"""The process of one contender: `python -m benchmarks.peers.contender NAME FOLDER [OPTION...]`, the options as the
+contender takes them; see `benchmarks/peers/job.py`."""
 
 import importlib
 import sys
@@ -9,10 +10,10 @@ from benchmarks.peers.registry import CONTENDERS
 
 
 def main() -> None:
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name, folder, options = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     module = importlib.import_module(f"benchmarks.peers.{CONTENDERS[name].module}")
     try:
-        predicted = getattr(module, name)(Given.read(folder))
+        predicted = getattr(module, name)(Given.read(folder), *options)
     except CannotError as error:
         (folder / CANNOT).write_text(str(error))
     else:

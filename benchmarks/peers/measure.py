@@ -43,16 +43,16 @@ class Run:
         }
 
 
-def measure(run: Run, python: str) -> dict[str, Any]:
-    """The line of a run by an interpreter: its scores, or why there are none (`cannot`, `failed`), and its seconds from
-    the process's start to its end."""
+def measure(run: Run, python: str, *options: str) -> dict[str, Any]:
+    """The line of a run by an interpreter, with the contender's own options: its scores, or why there are none
+    (`cannot`, `failed`), and its seconds from the process's start to its end."""
     data = run.data
     train, test = data.rows()
     targets = list(data.targets)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write(folder, data.job(run.seconds, run.seed), train, data.features(test))
-        command = [python, "-m", "benchmarks.peers.contender", run.contender, scratch]
+        command = [python, "-m", "benchmarks.peers.contender", run.contender, scratch, *options]
         used, failed = watch(command, folder / "log.txt", 3 * (run.seconds or 0) + PATIENCE)
         outcome: dict[str, Any]
         if (folder / CANNOT).exists():
