@@ -6,6 +6,9 @@ alone the best one beats it nearly always. So what is compared with the dummy is
 Labels are no fair race against the dummy: where it takes every row for one class, labels at random beat it, and a
 network that tells the classes apart may still take every row for the common one. So a network that is chosen by a
 metric of labels is judged by the log loss of its probabilities, which has signal whenever they have any.
+
+A network whose units have died predicts as the dummy does, whatever the rows hold. That it is stuck shows in training
+beside the networks of the other folds, so that its learning rate is not among those that are picked from.
 """
 
 from collections.abc import Sequence
@@ -34,6 +37,7 @@ _RESAMPLES = 200
 # the rows that judge, the best of all of them lies beyond it on noise in about 2 % of the jobs
 # (benchmarks/false_alarms.py).
 _CONFIDENCE = float(stats.norm.cdf(3.0))
+_STUCK = 0.5  # of what the folds' networks have learned at the median, at one learning rate
 
 
 class _Resampled(NamedTuple):
@@ -58,6 +62,8 @@ def train_baseline(engine: Engine, prepared: Prepared, plan: Plan, deadline: Dea
         return Baseline(dummy, tried[0], gain, False, f"every learning rate failed: {tried[0].failed}", tried)
     network = usable[metric.argbest(np.array([trained.score.mean for trained in usable]))]
     judge = METRICS["log_loss"] if metric.by_label else metric
+    idle = _idle_losses(prepared)
+    usable = [trained for trained in usable if not _is_stuck(trained, idle)] or usable
     curves = [each.curves.validation_score if judge is metric else each.curves.validation_loss for each in usable]
     unpicked = _scores(curves, folds, judge)
     leads = judge.gain(unpicked, np.array(_dummy(prepared, judge).folds))
@@ -81,6 +87,22 @@ def _dummy(prepared: Prepared, metric: Metric) -> Score:
     targets, problem = prepared.targets, prepared.problem
     scores = [dummy_score(targets[f.train], targets[f.validation], problem, metric) for f in prepared.protocol.splits]
     return Score.of(np.array(scores))
+
+
+def _idle_losses(prepared: Prepared) -> FloatArray:
+    """The training loss of knowing only the target, of each fold (K,): of standardised values their variance."""
+    folds, targets, problem = prepared.protocol.splits, prepared.targets, prepared.problem
+    if not problem.is_classification:
+        return np.ones(len(folds))
+    return np.array([dummy_score(targets[f.train], targets[f.train], problem, METRICS["log_loss"]) for f in folds])
+
+
+def _is_stuck(trained: Trained, idle: FloatArray) -> bool:
+    """Whether a fold's network ends with much less learned of its training rows than those of other folds: with a
+    smaller part of its idle loss (K,) gone."""
+    learned = 1 - carry_forward(trained.curves.train_loss, trained.n_epochs)[:, -1] / idle
+    typical = float(np.median(learned))
+    return typical > 0 and bool(np.any(learned < _STUCK * typical))
 
 
 def _scores(curves: Sequence[FloatArray], folds: Sequence[Fold], judge: Metric) -> FloatArray:

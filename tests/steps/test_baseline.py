@@ -99,6 +99,25 @@ def test_a_fold_has_no_say_in_its_own_learning_rate_and_epoch() -> None:
     assert not found.beats_dummy
 
 
+def test_a_learning_rate_at_which_a_fold_is_stuck_does_not_hide_what_the_others_learn() -> None:
+    """The fastest rate is the best of all on four folds; on the fifth its units have died, in training as well."""
+
+    def script(candidate: Candidate, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        fast = candidate.train.learning_rate == 1e-1
+        learned = np.where(fast & (np.arange(5) == 2), 0.0, 0.4 if fast else 0.3)
+        return learned - np.log(2), learned + 0.5  # its loss is that of the dummy, less what is learned
+
+    found, _ = baseline(script)
+    assert found.beats_dummy
+    assert found.gain.folds == pytest.approx((0.3,) * 5)
+
+
+def test_where_each_learning_rate_is_stuck_on_a_fold_all_are_picked_from() -> None:
+    learned = np.array([0.4, 0.4, 0.0, 0.4, 0.4])
+    found, _ = baseline(lambda candidate, epoch: (learned - np.log(2), learned + 0.5))
+    assert found.gain.folds == pytest.approx(tuple(learned))
+
+
 def test_folds_of_another_repeat_have_no_say_because_they_validate_the_same_rows() -> None:
     """Two repeats of two folds: what picks for a fold is the one beside it, although the other repeat is luckier."""
     halves = [Fold(EVERYONE[k != EVERYONE % 2], EVERYONE[k == EVERYONE % 2]) for k in range(2)]
