@@ -97,11 +97,11 @@ def test_far_logits_give_a_large_but_finite_loss_and_a_slope_of_one(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("n_rows", [1, 5, 16, 33])
-@pytest.mark.parametrize("members", [slice(0, 1), slice(0, 4), slice(3, 9)])
+@pytest.mark.parametrize("n_rows", [7, 33, 100])
+@pytest.mark.parametrize("members", [slice(n, 9) for n in range(1, 9)])
 def test_a_network_comes_to_the_same_numbers_whichever_others_are_beside_it(task, n_rows, members):
     source, c = torch.Generator().manual_seed(0), N_OUTPUTS[task]
-    made, weights = (torch.randn(9, n, n_rows, generator=source) for n in (c, 1))
+    made, weights = (3 * torch.randn(9, n, n_rows, generator=source) for n in (c, 1))
     targets = targets_of(task)[:1, torch.arange(n_rows) % N].repeat(9, *[1] * (targets_of(task).dim() - 1))
     center = torch.zeros(9, c, dtype=torch.float64)
     for act in (
