@@ -29,7 +29,7 @@ from autoproc.network.predictor import Predictor
 from autoproc.plan import make_plan
 from autoproc.process import prepare
 from autoproc.spec import Candidate, NetworkSpec
-from benchmarks.peers.scores import HEADLINES, LOWER_IS_BETTER
+from benchmarks.peers.scores import LOWER_IS_BETTER, headline
 from benchmarks.peers.sets import DataSet, read_sets
 from benchmarks.quality import DATA, lines_of
 
@@ -55,7 +55,7 @@ EPOCHS = 60
 def run(data: DataSet, variant: str, seed: int, shape: NetworkSpec, device: str) -> dict[str, Any]:
     """Scores on the folds and on the test rows, at the learning rate that is best on the folds."""
     train, test = data.rows()
-    metric = HEADLINES[data.task][0]
+    metric = headline(data.task)
     asked = {"target": data.targets, "metric": metric, "group": data.group, "time": data.time, "seed": seed}
     changed = {section: {**VARIANTS[variant].get(section, {})} for section in ("inputs", "train")}
     changed["train"]["max_epochs"] = EPOCHS

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.ablation import compare, parser_of
 from benchmarks.peers.measure import Run, measure
-from benchmarks.peers.scores import HEADLINES
+from benchmarks.peers.scores import headline
 from benchmarks.peers.sets import DataSet
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ def run(data: DataSet, variant: str, seed: int, seconds: float, device: str) -> 
         line = measure(Run("autoproc", data, seconds, seed), sys.executable, "--config", str(plan))
     if "scores" not in line:
         raise SystemExit(f"{data.name}, {variant}, seed {seed}: {line}")
-    metric = HEADLINES[data.task][0]
+    metric = headline(data.task)
     return {**line, "variant": variant, "metric": metric, "test": line["scores"][metric]}
 
 

@@ -1,6 +1,7 @@
 """A set's rows as the networks of each fold read them."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -20,7 +21,7 @@ from autoproc.network.sizes import InputSizes
 from autoproc.plan import Task, make_plan
 from autoproc.process import prepare
 from benchmarks.alternatives.parts import Parts
-from benchmarks.peers.scores import HEADLINES
+from benchmarks.peers.scores import headline
 from benchmarks.peers.sets import DataSet
 
 N_FOLDS = 5
@@ -31,7 +32,7 @@ class Folds:
 
     def __init__(self, data: DataSet, device: torch.device) -> None:
         train, test = data.rows()
-        self.metric = HEADLINES[data.task][0]
+        self.metric = headline(data.task)
         asked = {"target": data.targets, "metric": self.metric, "group": data.group, "seed": 0}
         plan = make_plan(None, {**asked, "protocol": {"kind": "k_fold", "folds": N_FOLDS}})
         prepared, _ = prepare(plan, train.reset_index(drop=True))
@@ -62,9 +63,8 @@ class Folds:
         self.columns = torch.tensor([*widened, *list(layout.numeric) * prepared.n_pieces], device=device)
         self.code_columns = torch.tensor([column for column, _ in layout.embedded], device=device)
         self.n_columns = matrix.shape[1]
-        codes = matrix[:, [column for column, _ in (*layout.one_hot, *layout.embedded)]].astype(np.int64)
-        self.statistics = self._target_statistics(codes)  # (K, n, columns x what is learned)
-        self.ranks = torch.stack([self._ranks(numbers, fold.train) for fold in self.splits])  # (K, n, n_numeric)
+        self._numbers = numbers
+        self._categories = matrix[:, [column for column, _ in (*layout.one_hot, *layout.embedded)]].astype(np.int64)
 
     def _fitted(self, of_folds: Iterable[tuple[NDArray[np.float32], ...]]) -> list[Tensor]:
         """Statistics of the folds, one after the other: each stacked, (K, ...)."""
@@ -77,16 +77,22 @@ class Folds:
             dense = torch.cat([self.ranks, dense[..., self.sizes.n_numeric :]], dim=2)
         return torch.cat([dense, self.statistics], dim=2) if parts.target_statistics else dense
 
-    def _ranks(self, numbers: NDArray[Any], train: NDArray[np.int64]) -> Tensor:
-        """Normal quantiles of the numbers, 0 where one is missing."""
-        n_quantiles = min(1000, max(10, len(train) // 30))
-        fitted = QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal", subsample=None)
-        ranks = fitted.fit(numbers[train]).transform(numbers) if numbers.shape[1] else numbers
-        return torch.from_numpy(np.nan_to_num(ranks)).float().to(self.device)
+    @cached_property
+    def ranks(self) -> Tensor:
+        """Normal quantiles of the numbers (K, n, n_numeric), 0 where one is missing."""
+        made, numbers = [], self._numbers
+        for train in (fold.train for fold in self.splits):
+            n_quantiles = min(1000, max(10, len(train) // 30))
+            fitted = QuantileTransformer(n_quantiles=n_quantiles, output_distribution="normal", subsample=None)
+            ranks = fitted.fit(numbers[train]).transform(numbers) if numbers.shape[1] else numbers
+            made.append(np.nan_to_num(ranks))
+        return torch.from_numpy(np.stack(made)).float().to(self.device)
 
-    def _target_statistics(self, codes: NDArray[np.int64]) -> Tensor:
-        """Means by code, drawn to the mean of all as if by ten rows. Training rows see those of other rows."""
-        learned, *_ = self.learned(Parts())
+    @cached_property
+    def statistics(self) -> Tensor:
+        """Means by category (K, n, columns x what is learned), drawn to the mean of all as if by ten rows. Training
+        rows see those of other rows."""
+        learned, codes = self.learned(Parts())[0], self._categories
         made = []
         for fold, values in zip(self.splits, learned.cpu().numpy(), strict=True):
             parts = np.array_split(np.random.default_rng(0).permutation(fold.train), 5)

@@ -46,7 +46,7 @@ class Members:
         self.width = -(-longest // self.n_steps)
         n_steps = EPOCHS * self.n_steps
         self.shares = torch.tensor([_share(parts.schedule, step / n_steps) for step in range(n_steps)], device=device)
-        levels = [_level(step / n_steps) if parts.falling else 1.0 for step in range(n_steps)]
+        levels = [_share("cosine", max(0, 2 * step / n_steps - 1) * parts.falling) for step in range(n_steps)]
         self.levels = torch.tensor(levels, device=device)  # of dropout and weight decay
         shape = (self.n_steps, len(self.own), self.width)
         self.rows = torch.zeros(shape, dtype=torch.int64, device=device)  # of the epoch
@@ -261,11 +261,6 @@ class Members:
 def _corrected(beta: float, taken: Tensor) -> Tensor:
     """1 - beta^taken."""
     return -torch.expm1(taken * math.log(beta))
-
-
-def _level(passed: float) -> float:
-    """Flat, then a cosine's fall to 0."""
-    return 1.0 if passed < 0.5 else 0.5 * (1 + math.cos(2 * math.pi * (passed - 0.5)))
 
 
 def _share(schedule: str, passed: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from benchmarks.peers.scores import HEADLINES
+from benchmarks.peers.scores import headline
 
 Task = Literal["binary", "multiclass", "regression", "vector_regression"]
 CORES = 2
@@ -42,7 +42,7 @@ class Job:
     @property
     def metric(self) -> str:
         """The headline metric: every contender that can be told one is told it."""
-        return HEADLINES[self.task][0]
+        return headline(self.task)
 
 
 @dataclass(frozen=True)

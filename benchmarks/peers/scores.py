@@ -16,6 +16,11 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 LOWER_IS_BETTER = {"rmse"}
 
 
+def headline(task: str) -> str:
+    """The metric that ranks the contenders."""
+    return HEADLINES[task][0]
+
+
 def scores(task: str, train: pd.DataFrame, truth: pd.DataFrame, predicted: pd.DataFrame) -> dict[str, float]:
     """All metrics of a task, on rows with the targets `truth`, text as in the file; the training rows' targets tell the
     rarer class. Raises ValueError where predictions are missing, not finite or of other classes."""
